@@ -1,0 +1,53 @@
+"""Dataflow Sentinel: a data pipeline that refuses bad data and says when data is late."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["read_table"]
+
+
+def read_table(
+    name: str, *, as_of: str | date | datetime | None = None, data: str | Path = "data"
+) -> pd.DataFrame:
+    """A table as a pandas frame: ``read_table("gold.daily")``.
+
+    ``as_of`` gives it as it was published then (a date means its last instant; UTC unless it
+    says otherwise). ``data`` is the data folder, from the project's root. Prices and volumes
+    are floats. Raises ``StorageError`` for a table, or a moment, that is not there, and
+    ``UsageError`` for an ``as_of`` that is no date or time.
+    """
+    from sentinel_lib.settings.project import in_project
+    from sentinel_lib.storage.frames import frame_of
+    from sentinel_lib.storage.tables import Lake
+
+    return frame_of(Lake(in_project(data)).read(name, as_of=_moment(as_of)))
+
+
+def _moment(as_of: str | date | datetime | None) -> datetime | None:
+    if as_of is None:
+        return None
+    if isinstance(as_of, str):
+        as_of = _read_moment(as_of)
+    if not isinstance(as_of, datetime):
+        as_of = datetime(as_of.year, as_of.month, as_of.day, 23, 59, 59, 999_999, tzinfo=UTC)
+    return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+
+
+def _read_moment(text: str) -> date:
+    from sentinel_lib.errors import UsageError
+
+    for kind in (date, datetime):
+        try:
+            return kind.fromisoformat(text)
+        except ValueError:
+            continue
+    raise UsageError(
+        f"as_of '{text}' is no date or time",
+        expected="ISO 8601, such as 2024-01-31 or 2024-01-31T14:30:00Z",
+    )

@@ -1,0 +1,142 @@
+"""Trading calendars: which sessions there are, and when each one opens and closes."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from sentinel_lib.errors import ConfigError
+from sentinel_lib.records.calendar_names import CONTINUOUS, WEEKDAYS
+
+if TYPE_CHECKING:
+    from exchange_calendars import ExchangeCalendar
+
+SESSIONS_PER_YEAR = {CONTINUOUS: 365}
+EXCHANGE_SESSIONS_PER_YEAR = 252
+
+_DAY = timedelta(days=1)
+_SATURDAY = 5
+_FIRST_DAY = "1678-01-01"
+_LAST_DAY = "2261-12-31"
+"""What the library's nanoseconds can count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One trading day: its date, and the instants in UTC at which it opens and closes."""
+
+    date: date
+    open_utc: datetime
+    close_utc: datetime
+
+
+def sessions(calendar: str, first: date, last: date) -> list[Session]:
+    """The sessions dated from ``first`` to ``last``, both included."""
+    if last < first:
+        return []
+    if calendar in (CONTINUOUS, WEEKDAYS):
+        days = [first + _DAY * offset for offset in range((last - first).days + 1)]
+        return [_whole_day(day) for day in days if calendar == CONTINUOUS or _is_weekday(day)]
+    exchange = _exchange(calendar, first.year, last.year + 1)
+    if exchange is None:
+        return []
+    schedule = exchange.schedule.loc[str(first) : str(last)]
+    return [
+        Session(label.date(), opened.to_pydatetime(), closed.to_pydatetime())
+        for label, opened, closed in zip(
+            schedule.index, schedule["open"], schedule["close"], strict=True
+        )
+    ]
+
+
+def closed_sessions(calendar: str, first: date, as_of: datetime) -> list[Session]:
+    """The sessions dated ``first`` or later that have closed by ``as_of``."""
+    last = as_of.date() + _DAY
+    return [one for one in sessions(calendar, first, last) if one.close_utc <= as_of]
+
+
+def open_sessions(calendar: str, as_of: datetime, count: int) -> list[Session]:
+    """The first ``count`` sessions that close after ``as_of``."""
+    found: list[Session] = []
+    first = last = as_of.date() - _DAY
+    while len(found) < count:
+        # No further than there must be: the last year that a calendar knows ends some day.
+        last += _DAY * (count - len(found))
+        found = [one for one in sessions(calendar, first, last) if one.close_utc > as_of]
+    return found
+
+
+def time_zone(calendar: str) -> str:
+    """The time zone by which an instant belongs to a session's date."""
+    if calendar in (CONTINUOUS, WEEKDAYS):
+        return "UTC"
+    settled = 2024  # every calendar knows it, and the zone is the same in every year
+    exchange = _exchange(calendar, settled, settled + 1)
+    if exchange is None:
+        raise _unusable(calendar)
+    return str(exchange.tz)
+
+
+def sessions_per_year(calendar: str) -> int:
+    """How many sessions a year of ``calendar`` has, by the convention that volatility uses."""
+    return SESSIONS_PER_YEAR.get(calendar, EXCHANGE_SESSIONS_PER_YEAR)
+
+
+def _is_weekday(day: date) -> bool:
+    return day.weekday() < _SATURDAY
+
+
+def _whole_day(day: date) -> Session:
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return Session(day, midnight, midnight + _DAY)
+
+
+@lru_cache(maxsize=64)
+def _exchange(calendar: str, first_year: int, last_year: int) -> ExchangeCalendar | None:
+    """Whole years, so that a run asks for few calendars. None where all lie before its data.
+
+    The bounds keep it off the wall clock.
+    """
+    start, end = max(f"{first_year:04}-01-01", _FIRST_DAY), min(f"{last_year:04}-12-31", _LAST_DAY)
+    try:
+        return _built(calendar, start, end)
+    except ValueError:  # the years asked for reach beyond what the calendar knows
+        kind = type(_default_exchange(calendar))
+    except NotImplementedError as broken:
+        raise _unusable(calendar) from broken
+    earliest, latest = kind.bound_min(), kind.bound_max()
+    if latest is not None and latest.year < last_year - 1:
+        raise ConfigError(
+            f"calendar '{calendar}' knows no sessions after {latest.date()}",
+            next_step="upgrade exchange_calendars, or give the asset another calendar",
+        )
+    start = start if earliest is None else max(start, str(earliest.date()))
+    end = end if latest is None else min(end, str(latest.date()))
+    return _built(calendar, start, end) if start < end else None
+
+
+def _default_exchange(calendar: str) -> ExchangeCalendar:
+    """The calendar over years that the library chooses: good for what holds in all of them."""
+    try:
+        return _built(calendar)
+    except (ValueError, NotImplementedError) as broken:
+        raise _unusable(calendar) from broken
+
+
+def _built(calendar: str, start: str | None = None, end: str | None = None) -> ExchangeCalendar:
+    import exchange_calendars
+
+    with warnings.catch_warnings():
+        # It calls what pandas 4 will drop: its maintainers' to mend, and nothing a reader can do.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return exchange_calendars.get_calendar(calendar, start=start, end=end)
+
+
+def _unusable(calendar: str) -> ConfigError:
+    return ConfigError(
+        f"the installed exchange_calendars cannot build calendar '{calendar}'",
+        next_step="upgrade exchange_calendars, or give the asset another calendar",
+    )

@@ -1,0 +1,89 @@
+"""Which of several rows with one key is the bar, and what it changes in Silver.
+
+The key is (symbol, interval, timestamp). The latest fetch wins; equal values are duplicates;
+different values of one fetch contradict each other, and then all of them are quarantined.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+import ibis
+from ibis.expr.types import BooleanValue, Table
+
+from sentinel_lib.cleaning.row_rules import CONFLICTING_KEY
+from sentinel_lib.records.bar import VALUE_COLUMNS
+
+KEY = ("symbol", "interval", "timestamp")
+PROMOTED, QUARANTINED, DEDUPLICATED = "promoted", "quarantined", "deduplicated"
+INSERT, CORRECTION = "insert", "correction"
+
+
+def resolved_rows(judged: Table, silver: Table) -> Table:
+    """``judged`` with ``outcome`` (promoted, quarantined or deduplicated) and ``change``.
+
+    ``silver`` is what is published: rows of ``silver.bars``. ``change`` says whether a promoted
+    row is new there or corrects one. Every row gets exactly one outcome.
+    """
+    is_good = judged.rule.isnull()
+    passing, failing = judged.filter(is_good), judged.filter(~is_good)
+    against_batch = _within_the_batch(passing)
+    against_silver = _against_silver(against_batch, silver)
+    return against_silver.union(
+        failing.mutate(outcome=ibis.literal(QUARANTINED), change=ibis.null("string"))
+    )
+
+
+def _within_the_batch(passing: Table) -> Table:
+    """``passing`` with ``rank`` (1: the bar of its key) and ``contradicts``."""
+    key = [passing[name] for name in KEY]
+    order = [passing.fetched_as_of.desc(), passing.payload, passing.layout, passing.line]
+    window = ibis.window(group_by=key, order_by=order)
+    whole = ibis.window(group_by=key)
+    ranked = passing.mutate(
+        rank=ibis.row_number().over(window) + 1,
+        latest=passing.fetched_as_of.max().over(whole),
+        **{
+            f"first_{name}": passing[name].first(include_null=True).over(window)
+            for name in VALUE_COLUMNS
+        },
+    )
+    differs = _differs(ranked, "first_") & (ranked.fetched_as_of == ranked.latest)
+    ranked = ranked.mutate(differs=differs)
+    again = ibis.window(group_by=[ranked[name] for name in KEY])
+    contradicts = ranked.differs.max().over(again) & (ranked.fetched_as_of == ranked.latest)
+    return ranked.mutate(contradicts=contradicts).drop(
+        "latest", "differs", *(f"first_{name}" for name in VALUE_COLUMNS)
+    )
+
+
+def _against_silver(ranked: Table, silver: Table) -> Table:
+    compared = (*KEY, *VALUE_COLUMNS, "fetched_as_of")
+    published = silver.select(**{f"published_{name}": name for name in compared})
+    joined = ranked.left_join(
+        published, [ranked[name] == published[f"published_{name}"] for name in KEY]
+    )
+    is_published = joined.published_symbol.notnull()
+    is_changed = is_published & _differs(joined, "published_")
+    is_same_fetch = joined.fetched_as_of == joined.published_fetched_as_of
+    is_older = joined.fetched_as_of < joined.published_fetched_as_of
+    is_conflict = joined.contradicts | ((joined["rank"] == 1) & is_changed & is_same_fetch)
+    is_duplicate = (joined["rank"] > 1) | (is_published & ~is_changed) | (is_published & is_older)
+    resolved = joined.mutate(
+        rule=is_conflict.ifelse(CONFLICTING_KEY, ibis.null("string")),
+        outcome=ibis.cases(
+            (is_conflict, QUARANTINED), (is_duplicate, DEDUPLICATED), else_=PROMOTED
+        ),
+        change=ibis.cases(
+            (is_conflict | is_duplicate, ibis.null("string")),
+            (is_changed, CORRECTION),
+            else_=INSERT,
+        ),
+    )
+    added = ("rank", "contradicts", *published.columns)
+    return resolved.drop(*added)
+
+
+def _differs(rows: Table, prefix: str) -> BooleanValue:
+    return reduce(or_, (~rows[name].identical_to(rows[prefix + name]) for name in VALUE_COLUMNS))

@@ -1,0 +1,117 @@
+"""Which rule, if any, a single row breaks: the structure of a bar first, then the suite's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import reduce
+from operator import and_
+
+import ibis
+from ibis.expr.types import BooleanValue, Table
+
+from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS, has_column
+from sentinel_lib.records.bar import DECLARED_COLUMNS, VALUE_COLUMNS
+from sentinel_lib.settings.suites import Between, InSet, NotNull, PairGreater, RowRule
+
+MALFORMED = "row.malformed"
+UNREADABLE = "unreadable"
+NOT_FINAL = "not_final"
+NO_BAR = "no_bar"
+NOT_A_SESSION = "not_a_session"
+CONFLICTING_KEY = "conflicting_key"
+HELD_BACK = "held_back"
+
+AWAITING_PROMOTION = "awaiting_promotion"
+
+WAITING = (NOT_FINAL, AWAITING_PROMOTION)
+"""Quarantined until a later run judges them again, or until their promotion is done."""
+OUTSIDE_THE_LIMIT = (NOT_FINAL, NO_BAR, HELD_BACK)
+"""Rules that say nothing against the data, and so do not count towards the quarantined fraction."""
+
+
+def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: datetime) -> Table:
+    """``typed`` with ``rule``: the first rule a row breaks by itself, or NULL.
+
+    ``sessions`` has one row per calendar and session: ``calendar``, ``session_date``,
+    ``close_utc``. ``as_of`` decides which bars are final.
+    """
+    bars = typed.left_join(
+        sessions.rename(session_calendar="calendar"),
+        [
+            typed.calendar == sessions.calendar,
+            typed.session == sessions.session_date,
+        ],
+    )
+    broken = [
+        (bars.defect.notnull(), MALFORMED),
+        (bars.timestamp.isnull(), f"timestamp.{UNREADABLE}"),
+        (_is_not_final(bars, as_of), NOT_FINAL),
+        (bars.session_date.isnull() & _says_nothing(bars), NO_BAR),
+        (bars.session_date.isnull(), NOT_A_SESSION),
+        (bars.unreadable.notnull(), bars.unreadable + f".{UNREADABLE}"),
+        *((~row_passes(bars, rule), rule.name) for rule in rules),
+        *_bar_rules(bars),
+    ]
+    return bars.mutate(rule=ibis.cases(*broken)).drop(
+        "session_calendar", "session_date", "close_utc"
+    )
+
+
+def row_passes(bars: Table, rule: RowRule) -> BooleanValue:
+    """Whether a row keeps ``rule``. A rule does not apply where the asset lacks a column of it."""
+    declared = (has_column(bars, name) for name in rule.columns if name in VALUE_COLUMNS)
+    applies = reduce(and_, declared, ibis.literal(True))
+    if any(name in OPTIONAL_COLUMNS for name in rule.columns) and isinstance(rule, NotNull):
+        return bars[rule.column].notnull()
+    return ~applies | _holds(bars, rule)
+
+
+def _holds(bars: Table, rule: RowRule) -> BooleanValue:
+    if isinstance(rule, NotNull):
+        return bars[rule.column].notnull()
+    if isinstance(rule, PairGreater):
+        left, right = bars[rule.column_A], bars[rule.column_B]
+        return ((left >= right) if rule.or_equal else (left > right)).fill_null(True)
+    if isinstance(rule, InSet):
+        return bars[rule.column].isin(rule.value_set).fill_null(True)
+    return _lies_between(bars, rule)
+
+
+def _lies_between(bars: Table, rule: Between) -> BooleanValue:
+    value, inside = bars[rule.column], ibis.literal(True)
+    if rule.min_value is not None:
+        inside &= value > rule.min_value if rule.strict_min else value >= rule.min_value
+    if rule.max_value is not None:
+        inside &= value < rule.max_value if rule.strict_max else value <= rule.max_value
+    return inside.fill_null(True)
+
+
+def _is_not_final(bars: Table, as_of: datetime) -> BooleanValue:
+    now = ibis.literal(as_of, "timestamp('UTC')")
+    closes = bars.is_daily.ifelse(bars.close_utc, bars.final_at)
+    is_ahead = bars.timestamp > now
+    return bars.is_provisional | is_ahead | (closes > now).fill_null(False)
+
+
+def _says_nothing(bars: Table) -> BooleanValue:
+    """A row without any value: how price-only files write a holiday."""
+    return reduce(and_, (bars[name].isnull() for name in VALUE_COLUMNS), bars.unreadable.isnull())
+
+
+def _bar_rules(bars: Table) -> list[tuple[BooleanValue, str]]:
+    """What the ``Bar`` model demands whatever the suite says."""
+    highest = ibis.greatest(*(bars[name] for name in ("open", "low", "close")))
+    lowest = ibis.least(*(bars[name] for name in ("open", "high", "close")))
+    return [
+        (bars.close.isnull(), "bar.close"),
+        ((bars.volume < 0).fill_null(False), "bar.volume"),
+        ((bars.high < highest).fill_null(False), "bar.high"),
+        ((bars.low > lowest).fill_null(False), "bar.low"),
+    ]
+
+
+def applicable(rule: RowRule, fields: str) -> bool:
+    """Whether ``rule`` applies to assets that declare ``fields``."""
+    declared = DECLARED_COLUMNS[fields]
+    return all(name in declared for name in rule.columns if name in VALUE_COLUMNS)

@@ -1,0 +1,147 @@
+"""Every error a user can meet, and the exit code each one ends a run with.
+
+SentinelError                 1  something unexpected, said as clearly as it can be
+|-- UsageError                2  the command line asks for something that cannot be
+|-- ConfigError               3  a configuration file is wrong; names file and line
+|-- GateBlocked               4  a gate let nothing through
+|-- SourceError               6  a source could not be read or answered with an error
+|-- StorageError              1  a table or an artifact could not be read or written
+`-- StageError                1  a stage broke its contract (no record, rows unaccounted for)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a run ends with. Operators act on the number, so a number never changes its meaning."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    CONFIG = 3
+    GATE_BLOCKED = 4
+    FRESHNESS = 5
+    SOURCE_UNAVAILABLE = 6
+    LOCKED = 7
+    DEGRADED = 8
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+PRECEDENCE = (
+    ExitCode.INTERRUPTED,
+    ExitCode.TERMINATED,
+    ExitCode.USAGE,
+    ExitCode.CONFIG,
+    ExitCode.LOCKED,
+    ExitCode.UNEXPECTED,
+    ExitCode.GATE_BLOCKED,
+    ExitCode.SOURCE_UNAVAILABLE,
+    ExitCode.DEGRADED,
+    ExitCode.FRESHNESS,
+    ExitCode.OK,
+)
+
+
+def most_severe(codes: Iterable[ExitCode]) -> ExitCode:
+    """The one exit code that stands for several conditions."""
+    return min(codes, key=PRECEDENCE.index, default=ExitCode.OK)
+
+
+class SentinelError(Exception):
+    """The base of every error raised on purpose.
+
+    ``message`` says what happened and where; ``observed`` and ``expected`` put the difference in
+    values; ``next_step`` is what to do or the command to run.
+    """
+
+    exit_code = ExitCode.UNEXPECTED
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        observed: str | None = None,
+        expected: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.observed = observed
+        self.expected = expected
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        parts += [f"  observed: {self.observed}"] if self.observed else []
+        parts += [f"  expected: {self.expected}"] if self.expected else []
+        parts += [f"  next: {self.next_step}"] if self.next_step else []
+        return "\n".join(parts)
+
+
+class UsageError(SentinelError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(SentinelError):
+    """A configuration file is wrong."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class GateBlocked(SentinelError):
+    """A gate let nothing through: no asset may be promoted."""
+
+    exit_code = ExitCode.GATE_BLOCKED
+
+
+class SourceError(SentinelError):
+    """A source could not be read, or answered with an error.
+
+    ``is_transient`` says whether asking again may help.
+    """
+
+    exit_code = ExitCode.SOURCE_UNAVAILABLE
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        observed: str | None = None,
+        expected: str | None = None,
+        next_step: str | None = None,
+        is_transient: bool = False,
+    ) -> None:
+        super().__init__(message, observed=observed, expected=expected, next_step=next_step)
+        self.is_transient = is_transient
+
+
+class StorageError(SentinelError):
+    """A table or an artifact could not be read or written."""
+
+
+class StageError(SentinelError):
+    """A stage broke its contract: no record, or rows that nothing accounts for."""
+
+
+def exit_code_of(error_name: str) -> ExitCode:
+    """The exit code of an error known only by its class name, as it arrives from a kernel."""
+    known = {error.__name__: error for error in _tree(SentinelError)}
+    return known[error_name].exit_code if error_name in known else ExitCode.UNEXPECTED
+
+
+def nearest(word: str, accepted: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for the accepted word closest to ``word``, or nothing."""
+    by_folded = {one.casefold(): one for one in accepted}
+    close = get_close_matches(word.casefold(), list(by_folded), n=1)
+    return f"; did you mean '{by_folded[close[0]]}'?" if close else ""
+
+
+def _tree(error: type[SentinelError]) -> list[type[SentinelError]]:
+    return [error, *(found for child in error.__subclasses__() for found in _tree(child))]

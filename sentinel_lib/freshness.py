@@ -1,0 +1,140 @@
+"""How old an asset's data is, counted in its own sessions. A function of data and ``as_of`` alone.
+
+Field names follow dbt's source freshness artifact where it has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sentinel_lib.calendars import closed_sessions, open_sessions, sessions
+from sentinel_lib.records.bar import INTERVAL_SECONDS
+from sentinel_lib.records.stage import Freshness
+from sentinel_lib.settings.assets import Asset
+from sentinel_lib.settings.freshness_limits import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFreshness:
+    """One asset's state. Times are UTC; ``max_loaded_at`` is the timestamp of the last good bar.
+
+    ``sessions_behind`` counts the sessions that closed since that bar's, the source's grace
+    included; ``next_breach_at`` is when the status gets worse if nothing arrives.
+    """
+
+    symbol: str
+    status: Freshness
+    max_loaded_at: datetime | None
+    snapshotted_at: datetime
+    sessions_behind: int
+    next_breach_at: datetime | None
+    reason: str
+    criteria: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry of ``freshness.json``."""
+        loaded = self.max_loaded_at
+        age = None if loaded is None else int((self.snapshotted_at - loaded).total_seconds())
+        return {
+            "status": self.status,
+            "max_loaded_at": _text(loaded),
+            "snapshotted_at": _text(self.snapshotted_at),
+            "max_loaded_at_time_ago_in_s": age,
+            "sessions_behind": self.sessions_behind,
+            "next_breach_at": _text(self.next_breach_at),
+            "reason": self.reason,
+            "criteria": self.criteria,
+        }
+
+
+def freshness(
+    asset: Asset, last_bar: datetime | None, as_of: datetime, start: date
+) -> AssetFreshness:
+    """The state of ``asset`` at ``as_of``. ``last_bar`` is the timestamp of its last good bar.
+
+    ``start`` is where its history was asked to begin: without any bar, sessions count from there.
+    """
+    grace = timedelta(minutes=asset.options.grace_minutes)
+    known_until = _session_date(asset, last_bar) if last_bar else start - timedelta(days=1)
+    behind = closed_sessions(asset.calendar, known_until + timedelta(days=1), as_of - grace)
+    loaded_until = _end_of(asset, last_bar, known_until) if last_bar else None
+    limits = asset.freshness
+    status: Freshness = "fresh"
+    reason = "no session has closed since the last bar"
+    if behind:
+        reason = (
+            f"{len(behind)} session(s) closed since the last bar, the first on {behind[0].date}"
+        )
+    if loaded_until is None:
+        status = "unknown"
+        reason = f"no good bar yet; {len(behind)} session(s) have closed since {start}"
+    elif _is_reached(limits.error_after, len(behind), loaded_until, as_of - grace):
+        status = "stale"
+    elif _is_reached(limits.warn_after, len(behind), loaded_until, as_of - grace):
+        status = "late"
+    ahead = {"fresh": (limits.warn_after, limits.error_after), "late": (limits.error_after,)}
+    breach = None
+    if status in ahead and loaded_until is not None:
+        after = max(as_of - grace, _close_of(asset, known_until))
+        breach = grace + min(
+            _reached_at(limit, asset, len(behind), loaded_until, after) for limit in ahead[status]
+        )
+    if asset.is_paused(as_of):
+        status, breach = "paused", None
+        reason = f"paused until {asset.paused_until}" + (
+            f": {asset.reason}" if asset.reason else ""
+        )
+    return AssetFreshness(
+        symbol=asset.symbol,
+        status=status,
+        max_loaded_at=last_bar,
+        snapshotted_at=as_of,
+        sessions_behind=len(behind),
+        next_breach_at=breach,
+        reason=reason,
+        criteria=limits.model_dump(mode="json"),
+    )
+
+
+def _is_reached(limit: Limit, behind: int, loaded_until: datetime, now: datetime) -> bool:
+    if limit.duration is None:
+        return behind >= limit.count
+    return now - loaded_until >= limit.duration
+
+
+def _reached_at(
+    limit: Limit, asset: Asset, behind: int, loaded_until: datetime, after: datetime
+) -> datetime:
+    """When ``limit`` is reached if no bar arrives, counting sessions that close after ``after``."""
+    if limit.duration is not None:
+        return loaded_until + limit.duration
+    return open_sessions(asset.calendar, after, limit.count - behind)[-1].close_utc
+
+
+def _session_date(asset: Asset, last_bar: datetime) -> date:
+    if asset.interval == "1d":
+        return last_bar.date()
+    nearby = sessions(
+        asset.calendar, last_bar.date() - timedelta(days=1), last_bar.date() + timedelta(days=1)
+    )
+    return max((one.date for one in nearby if one.open_utc <= last_bar), default=last_bar.date())
+
+
+def _end_of(asset: Asset, last_bar: datetime, session: date) -> datetime:
+    """When the last good bar became final."""
+    if asset.interval != "1d":
+        return last_bar + timedelta(seconds=INTERVAL_SECONDS[asset.interval])
+    return _close_of(asset, session)
+
+
+def _close_of(asset: Asset, session: date) -> datetime:
+    """When the session of that date closes; a date without a session ends at midnight UTC."""
+    midnight = datetime(session.year, session.month, session.day, tzinfo=UTC) + timedelta(days=1)
+    closes = (one.close_utc for one in sessions(asset.calendar, session, session))
+    return next(closes, midnight)
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

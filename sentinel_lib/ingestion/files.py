@@ -1,0 +1,184 @@
+"""The files source: CSV, gzipped CSV and Parquet under a path."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from glob import glob, has_magic
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentinel_lib.errors import SourceError
+from sentinel_lib.ingestion import columns, delimited, parquet
+from sentinel_lib.ingestion.source import Reading, Rejected
+from sentinel_lib.records.bar import ISO_8601
+from sentinel_lib.records.payload import FetchFailure, Payload, Window
+from sentinel_lib.settings import Asset, FilesOptions
+from sentinel_lib.settings.project import PROJECT_ROOT, in_project
+
+NAME = "files"
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+LARGEST_UNPACKED_BYTES = 4 * 2**30
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_ACCEPTED = f"a file, a folder holding {', '.join(f'*{suffix}' for suffix in SUFFIXES)}, or a glob"
+
+
+class FilesSource:
+    """Every file that ``options.path`` matches, read anew at each run, whatever the windows.
+
+    A row's symbol is that of its symbol column, or of the file's name where there is none; an
+    asset's ``source_symbol`` is translated into its symbol.
+    """
+
+    def __init__(self, options: FilesOptions, assets: Mapping[str, Asset]) -> None:
+        self._options = options
+        self._assets = assets
+        self._symbols = {asset.asked_as: symbol for symbol, asset in assets.items()}
+
+    def fetch(self, windows: Sequence[Window]) -> Iterator[Payload | FetchFailure | Rejected]:
+        """One payload per file. A path without files fails every asset that has a window."""
+        try:
+            paths = matching(self._options.path)
+        except SourceError as missing:
+            yield from (FetchFailure(window.symbol, str(missing)) for window in windows)
+            return
+        yield from map(self._payload, paths)
+
+    def read(self, payload: Payload) -> Reading:
+        """Open one file by what is in it; its name only matters for the symbol."""
+        content, where = payload.content, payload.locator
+        if content[: len(parquet.MAGIC)] == parquet.MAGIC:
+            schema = parquet.schema_of(content, where)
+            positions = columns.match(schema.names, self._options.columns, where)
+            is_iso = parquet.writes_iso(schema.types[positions["timestamp"]])
+            date_format = ISO_8601 if is_iso else self._options.date_format
+            rows = partial(parquet.read_rows, content, positions, where)
+            return self._reading(payload, positions, rows, date_format, {})
+        text = _unpacked(content, where)
+        header = delimited.header_of(text, self._options.delimiter, where)
+        positions = columns.match(header.names, self._options.columns, where)
+        rows = partial(delimited.read_rows, text, header, positions, where)
+        terms = {"delimiter": header.delimiter}
+        return self._reading(payload, positions, rows, self._options.date_format, terms)
+
+    def asset_of(self, payload: Payload) -> str | None:
+        """The one that the file is named after, if any."""
+        return self._asset_named(payload.locator)
+
+    def _reading(
+        self,
+        payload: Payload,
+        positions: dict[str, int],
+        rows: partial[pa.Table],
+        date_format: str,
+        terms: Mapping[str, object],
+    ) -> Reading:
+        translated = {name: symbol for name, symbol in self._symbols.items() if name != symbol}
+        if "symbol" in positions:
+            named: object = translated
+            bars = partial(_with_symbols, rows, translated)
+        else:
+            named = symbol = self._symbol_of(payload.locator)
+            bars = partial(rows, symbol=symbol)
+        return Reading(
+            source=NAME,
+            bars=bars,
+            date_format=date_format,
+            timezone=self._options.timezone,
+            terms={**terms, "columns": positions, "symbol": named},
+        )
+
+    def _payload(self, path: Path) -> Payload | Rejected:
+        locator = locator_of(path)
+        try:
+            return Payload(source=NAME, locator=locator, content=path.read_bytes())
+        except OSError as failed:
+            unreadable = SourceError(
+                f"{locator} cannot be read: {failed.strerror or failed}",
+                next_step="fix its permissions, or take it out of the input path",
+            )
+            return Rejected(locator, str(unreadable), self._asset_named(locator))
+
+    def _symbol_of(self, locator: str) -> str:
+        name = stem(locator)
+        return self._symbols.get(name, name)
+
+    def _asset_named(self, locator: str) -> str | None:
+        symbol = self._symbol_of(locator)
+        return symbol if symbol in self._assets else None
+
+
+def matching(path: Path) -> list[Path]:
+    """The files that ``path`` stands for, sorted; a folder's own, not those in folders below it.
+
+    A relative path starts at the project's root. Hidden ones are left out. Raises ``SourceError``
+    where there are none.
+    """
+    path = in_project(path)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [one for one in path.iterdir() if one.name.lower().endswith(SUFFIXES)]
+    elif has_magic(str(path)):
+        found = [Path(one) for one in glob(str(path), recursive=True)]  # noqa: PTH207 Path.glob takes no absolute pattern
+    else:
+        raise SourceError(
+            f"the input path {path} does not exist",
+            expected=_ACCEPTED,
+            next_step="put the files there, or set path in the options of the files source "
+            "(--input PATH for one run)",
+        )
+    files = sorted(one for one in found if one.is_file() and not one.name.startswith("."))
+    if not files:
+        raise SourceError(
+            f"the input path {path} holds no file to read",
+            expected=_ACCEPTED,
+            next_step="put files there, or name another path by --input PATH",
+        )
+    return files
+
+
+def locator_of(path: Path) -> str:
+    """How logs and reports name a file: from the project's root, where it is below that."""
+    return str(path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path)
+
+
+def stem(locator: str) -> str:
+    """The file name without its folder and its suffixes: ``AAPL`` of ``in/AAPL.csv.gz``."""
+    return re.sub(r"(\.csv|\.parquet)?(\.gz)?$", "", Path(locator).name, flags=re.IGNORECASE)
+
+
+def _with_symbols(rows: partial[pa.Table], translated: Mapping[str, str]) -> pa.Table:
+    table = rows()
+    at = table.schema.get_field_index("symbol")
+    stripped = pc.fill_null(pc.utf8_trim_whitespace(table.column(at)), "")
+    words = stripped.combine_chunks().dictionary_encode()
+    names = [translated.get(name, name) for name in words.dictionary.to_pylist()]
+    symbols = pa.array(names, pa.string()).take(words.indices)
+    return table.set_column(at, "symbol", symbols)
+
+
+def _unpacked(content: bytes, where: str) -> bytes:
+    if not content.startswith(_GZIP_MAGIC):
+        return content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            text = packed.read(LARGEST_UNPACKED_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as broken:
+        raise SourceError(
+            f"{where} cannot be unpacked: {broken}",
+            next_step="write the file again: it is cut short or damaged",
+        ) from None
+    if len(text) > LARGEST_UNPACKED_BYTES:
+        raise SourceError(
+            f"{where} unpacks to more than {LARGEST_UNPACKED_BYTES / 2**30:g} GiB",
+            next_step="split it into smaller files",
+        )
+    return text

@@ -1,0 +1,132 @@
+"""When an asset has bars: its sessions, and within them the intervals of an intraday series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+
+from sentinel_lib.calendars import Session, sessions
+from sentinel_lib.records.bar import INTERVAL_SECONDS
+from sentinel_lib.records.payload import Window
+from sentinel_lib.settings import Asset, FilesOptions
+
+DAILY = "1d"
+
+_DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def due_windows(
+    assets: Mapping[str, Asset],
+    start: date,
+    last_bars: Mapping[str, datetime],
+    as_of: datetime,
+) -> list[Window]:
+    """What to ask for at ``as_of``: one window per asset that is not paused and has a bar due.
+
+    ``last_bars`` holds the timestamp (UTC) of each asset's last good bar; an asset without one is
+    asked for from ``start`` on. Files always have a window: they are read anew at every run.
+    """
+    windows = []
+    for symbol, asset in assets.items():
+        last_bar = last_bars.get(symbol)
+        is_due = isinstance(asset.options, FilesOptions) or due_sessions(
+            asset, start, last_bar, as_of
+        )
+        if is_due and not asset.is_paused(as_of):
+            windows.append(Window(symbol, _window_start(asset, start, last_bar, as_of), as_of))
+    return windows
+
+
+def due_sessions(asset: Asset, start: date, last_bar: datetime | None, as_of: datetime) -> int:
+    """How many sessions have a bar that should be here by ``as_of`` and is later than ``last_bar``.
+
+    A daily bar is due when its session has closed, an intraday one when its interval has; either
+    the source's grace later.
+    """
+    return sum(1 for _ in _due(asset, start, last_bar, as_of))
+
+
+def final_starts(asset: Asset, window: Window) -> Iterator[tuple[Session, list[datetime]]]:
+    """The sessions with bars that begin in ``window`` and are final by its end, and those bars."""
+    for session in _sessions(asset.calendar, _date_before(window.start), window.end.date() + _DAY):
+        found = [
+            start
+            for start in _starts(asset, session, window.end)
+            if window.start <= start <= window.end
+        ]
+        if found:
+            yield session, found
+
+
+@lru_cache(maxsize=256)
+def _sessions(calendar: str, first: date, last: date) -> tuple[Session, ...]:
+    """Kept, because the assets of one calendar mostly ask the same."""
+    return tuple(sessions(calendar, first, last))
+
+
+def _due(
+    asset: Asset, start: date, last_bar: datetime | None, as_of: datetime
+) -> Iterator[Session]:
+    deadline = as_of - timedelta(minutes=asset.options.grace_minutes)
+    earliest = _next_start(asset, start, last_bar)
+    if asset.interval == DAILY:
+        asked = _sessions(asset.calendar, earliest.date(), deadline.date() + _DAY)
+        yield from (session for session in asked if session.close_utc <= deadline)
+        return
+    first = _date_before(earliest)
+    for session in _sessions(asset.calendar, first, deadline.date() + _DAY):
+        begins = _aligned(max(session.open_utc, earliest), asset)
+        if begins + _interval(asset) <= min(session.close_utc, deadline):
+            yield session
+
+
+def _window_start(
+    asset: Asset, start: date, last_bar: datetime | None, as_of: datetime
+) -> datetime:
+    earliest = _next_start(asset, start, last_bar)
+    if asset.interval != DAILY:
+        return earliest
+    first = next(_due(asset, start, last_bar, as_of), None)
+    return _midnight(first.date) if first else earliest
+
+
+def _next_start(asset: Asset, start: date, last_bar: datetime | None) -> datetime:
+    if last_bar is None:
+        return _midnight(start)
+    return (
+        _midnight(last_bar.date() + _DAY)
+        if asset.interval == DAILY
+        else last_bar + _interval(asset)
+    )
+
+
+def _starts(asset: Asset, session: Session, end: datetime) -> Iterator[datetime]:
+    """The bars of one session that are final by ``end``: wholly inside it, and over."""
+    if asset.interval == DAILY:
+        if session.close_utc <= end:
+            yield _midnight(session.date)
+        return
+    begins, length = _aligned(session.open_utc, asset), _interval(asset)
+    while begins + length <= min(session.close_utc, end):
+        yield begins
+        begins += length
+
+
+def _aligned(moment: datetime, asset: Asset) -> datetime:
+    """The first interval to start at or after ``moment``; they are counted from the epoch."""
+    return moment + (_EPOCH - moment) % _interval(asset)
+
+
+def _interval(asset: Asset) -> timedelta:
+    return timedelta(seconds=INTERVAL_SECONDS[asset.interval])
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _date_before(moment: datetime) -> date:
+    """Sessions can open on the UTC date before their own."""
+    return moment.date() - _DAY

@@ -1,0 +1,67 @@
+"""What every source does: a window in, payloads out; a payload in, raw bars out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Protocol
+
+import pyarrow as pa
+
+from sentinel_lib.records.bar import ISO_8601
+from sentinel_lib.records.payload import FetchFailure, Payload, Window
+
+LAYOUT_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A file or payload that could not be read, and why, in words.
+
+    ``symbol`` is the asset it was meant for, where that is known.
+    """
+
+    locator: str
+    reason: str
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One payload, opened: how it is read, and its rows.
+
+    ``date_format`` is how its timestamps are written ('iso', 'epoch_s', 'epoch_ms' or a strptime
+    pattern); ``timezone`` that of timestamps without an offset. ``terms`` is everything else that
+    besides the bytes decides what the rows are. ``bars`` reads them; it raises ``SourceError``.
+    """
+
+    source: str
+    bars: Callable[[], pa.Table]
+    date_format: str = ISO_8601
+    timezone: str = "UTC"
+    terms: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> str:
+        """A short name for this way of reading: equal bytes and equal layout, equal rows."""
+        decisive = [self.source, self.date_format, self.timezone, self.terms]
+        written = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
+        return sha256(written.encode()).hexdigest()[:LAYOUT_LENGTH]
+
+
+class Source(Protocol):
+    """A place where payloads come from, built from its options and the assets it serves."""
+
+    def fetch(self, windows: Sequence[Window]) -> Iterator[Payload | FetchFailure | Rejected]:
+        """What it has for ``windows``; one asset's failure does not stop the others."""
+        ...
+
+    def read(self, payload: Payload) -> Reading:
+        """Open a payload of this source; needs nothing but the payload, raises ``SourceError``."""
+        ...
+
+    def asset_of(self, payload: Payload) -> str | None:
+        """The asset that a payload is for, as far as its request or its name tells."""
+        ...

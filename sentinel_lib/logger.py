@@ -1,0 +1,94 @@
+"""The log: JSON lines in a file, one per event, and readable lines on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from sentinel_lib.errors import StorageError
+
+LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
+
+
+class _FileTee:
+    """Writes every event to the log file as one line of JSON, and passes it on unchanged.
+
+    Each line is one append to a file opened for it, so the kernels of a run and the pipeline can
+    share the file, and nothing is left open.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._render = structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
+        self._append(b"")
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        line = self._render(logger, method, {**event})
+        text = line if isinstance(line, bytes) else line.encode(errors="backslashreplace")
+        self._append(text + b"\n")
+        return event
+
+    def _append(self, content: bytes) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab", buffering=0) as file:
+                file.write(content)
+        except OSError as failed:
+            raise StorageError(
+                f"{self._path} could not be written: {failed.strerror or failed}",
+                next_step="make room or fix the folder's permissions",
+            ) from failed
+
+
+class _Nowhere:
+    """The terminal of a kernel: its log goes to the file alone, not into the notebook."""
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        raise structlog.DropEvent
+
+
+def configure(log_file: Path | None, *, level: str = "INFO", terminal: bool = True) -> None:
+    """Send events of ``level`` and above to ``log_file``, and to standard error if ``terminal``."""
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="logged_at_utc"),
+        structlog.processors.format_exc_info,
+    ]
+    processors += [_FileTee(log_file)] if log_file else []
+    processors += [_readable] if terminal else [_Nowhere()]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def bind(**values: str) -> None:
+    """Add ``values`` (run_id, stage, asset) to every event from here on."""
+    structlog.contextvars.bind_contextvars(**values)
+
+
+def unbind(*names: str) -> None:
+    """Take values away that ``bind`` added."""
+    structlog.contextvars.unbind_contextvars(*names)
+
+
+def log() -> FilteringBoundLogger:
+    """The logger: ``log().info("what happened", symbol="AAPL", rows=12)``."""
+    return structlog.get_logger()  # type: ignore[no-any-return]
+
+
+def _readable(_: WrappedLogger, __: str, event: EventDict) -> str:
+    shown = {
+        key: value
+        for key, value in event.items()
+        if key not in ("event", "level", "logged_at_utc", "run_id")
+    }
+    details = " ".join(f"{key}={value}" for key, value in shown.items())
+    return f"{event['level']:<8}{event['event']}{'  ' + details if details else ''}"

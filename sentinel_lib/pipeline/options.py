@@ -1,0 +1,34 @@
+"""What is asked of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from sentinel_lib.settings.sources import SourceName
+
+FailOn = Literal["error", "warn", "never"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The command line of a run. None and empty mean: as the configuration says.
+
+    ``fail_on`` is the freshness that fails a run: ``error`` a stale asset, ``warn`` also a late
+    one. ``command`` is kept with the run; it is what a reader types to have the same again.
+    """
+
+    config: Path = Path("config")
+    data: Path | None = None
+    reports: Path | None = None
+    as_of: datetime | None = None
+    assets: tuple[str, ...] = ()
+    source: SourceName | None = None
+    input_path: Path | None = None
+    threads: int | None = None
+    fail_on: FailOn = "error"
+    force: bool = False
+    verbose: bool = False
+    command: str = ""

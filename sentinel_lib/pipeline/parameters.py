@@ -1,0 +1,70 @@
+"""What the stages are given: values that fit what their notebooks declare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sentinel_lib.errors import ConfigError, UsageError, nearest
+from sentinel_lib.notebook_runner import Parameter
+
+Value = str | int
+
+REQUIRED = ("run_id", "as_of", "config_dir", "data_dir")
+FLAGS = {
+    "threads": "--threads",
+    "assets": "--assets",
+    "source": "--source",
+    "input_path": "--input",
+}
+"""The options of the command line that a stage must declare to hear of them."""
+
+_FITTING = {"str": ("str",), "int": ("int", "float")}
+
+
+def injected(
+    notebook: Path, declared: Mapping[str, Parameter], offered: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The part of ``offered`` that ``notebook`` declares.
+
+    Raises ``ConfigError`` if it lacks a required parameter, or declares one with a type that the
+    value does not have.
+    """
+    for name in REQUIRED:
+        if name not in declared:
+            raise ConfigError(
+                f"{notebook}: the parameters cell lacks '{name}'{nearest(name, declared)}",
+                observed=", ".join(declared) or "no parameters",
+                expected=_listing(offered),
+                next_step=f'write a line such as {name}: str = "..." into that cell',
+            )
+    for name, value in offered.items():
+        if name in declared and not _fits(declared[name].type, value):
+            raise ConfigError(
+                f"{notebook}: parameter '{name}' has another type than its value",
+                observed=f"{name}: {declared[name].type}" if declared[name].type else "no type",
+                expected=_listing(offered),
+            )
+    return {name: value for name, value in offered.items() if name in declared}
+
+
+def require_heard(
+    given: Mapping[str, bool], declared: Mapping[str, Mapping[str, Parameter]]
+) -> None:
+    """A ``UsageError`` if an option was given on the command line and no stage declares it."""
+    heard = {name for parameters in declared.values() for name in parameters}
+    for name, is_given in given.items():
+        if is_given and name not in heard:
+            raise UsageError(
+                f"{FLAGS[name]} was given, but no notebook has a parameter '{name}'",
+                observed=f"parameters: {', '.join(sorted(heard))}",
+                next_step=f"declare {name} in the notebook that should use it, or leave it out",
+            )
+
+
+def _fits(annotation: str, value: Value) -> bool:
+    return any(part.strip() in _FITTING[type(value).__name__] for part in annotation.split("|"))
+
+
+def _listing(offered: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name}: {type(value).__name__}" for name, value in offered.items())

@@ -1,0 +1,162 @@
+"""The plan of a run: everything that is decided, and can be refused, before anything is created."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sentinel_lib import notebook_runner, settings
+from sentinel_lib.errors import UsageError
+from sentinel_lib.pipeline import parameters
+from sentinel_lib.pipeline.clock import iso
+from sentinel_lib.pipeline.options import RunOptions
+from sentinel_lib.pipeline.parameters import Value
+from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.settings.assets import select
+from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.suites import LAYERS
+from sentinel_lib.storage.run_history import RunHistory
+
+PUBLISHING = ("promote_silver", "build_gold")
+"""The stages after which readers see other tables than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where a run reads and writes: absolute paths."""
+
+    data: Path
+    reports: Path
+    logs: Path
+    notebooks: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """One stage to run: its notebook and the values for its parameters."""
+
+    stage: settings.Stage
+    notebook: Path
+    parameters: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that nothing speaks against. ``symbols`` are the assets known beforehand."""
+
+    run_id: str
+    started_at: datetime
+    as_of: datetime
+    folders: Folders
+    stages: tuple[StagePlan, ...]
+    symbols: tuple[str, ...]
+
+    @property
+    def log_file(self) -> Path:
+        """Where everything about the run is logged."""
+        return self.folders.logs / f"{self.run_id}.jsonl"
+
+    @property
+    def report_folder(self) -> Path:
+        """Where its executed notebooks and its report are."""
+        return self.folders.reports / self.run_id
+
+
+def make(options: RunOptions, started_at: datetime) -> Plan:
+    """Read the whole configuration and every notebook's parameters; create nothing.
+
+    Raises ``ConfigError`` or ``UsageError`` for whatever cannot be run.
+    """
+    config = in_project(options.config).resolve()
+    pipeline = settings.load_pipeline(config)
+    symbols = _symbols(config, options)
+    for layer in LAYERS:
+        settings.load_suite(config, layer)
+    folders = _folders(pipeline, options)
+    as_of = (options.as_of or started_at).astimezone(UTC).replace(microsecond=0)
+    _refuse_the_past(as_of, RunHistory(folders.data).runs())
+    run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    offered: dict[str, Value] = {
+        "run_id": run_id,
+        "as_of": iso(as_of),
+        "config_dir": str(config),
+        "data_dir": str(folders.data),
+        "threads": options.threads or pipeline.threads or 0,
+        "assets": ",".join(options.assets),
+        "source": options.source or "",
+        "input_path": str(options.input_path.absolute()) if options.input_path else "",
+    }
+    stages = _stages(pipeline.stages, folders.notebooks, offered, options)
+    return Plan(run_id, started_at, as_of, folders, stages, symbols)
+
+
+def last_published(runs: Iterable[RunRecord]) -> datetime | None:
+    """The greatest ``as_of`` of the runs that changed what readers see."""
+    published = [
+        run.as_of
+        for run in runs
+        if any(
+            stage.name in PUBLISHING and stage.status in ("ok", "degraded") for stage in run.stages
+        )
+    ]
+    return max(published, default=None)
+
+
+def _symbols(config: Path, options: RunOptions) -> tuple[str, ...]:
+    """The assets of the run; those that ``--input`` brings are known only once it is read."""
+    path = {"path": options.input_path} if options.input_path else None
+    assets = settings.load_assets(config, options.source, path)
+    if options.input_path:
+        return ()
+    return tuple(select(assets, options.assets) if options.assets else assets)
+
+
+def _folders(pipeline: settings.PipelineFile, options: RunOptions) -> Folders:
+    return Folders(
+        data=in_project(options.data or pipeline.data),
+        reports=in_project(options.reports or pipeline.reports),
+        logs=in_project(pipeline.logs),
+        notebooks=in_project(pipeline.notebooks),
+    )
+
+
+def _stages(
+    stages: Iterable[settings.Stage],
+    notebooks: Path,
+    offered: dict[str, Value],
+    options: RunOptions,
+) -> tuple[StagePlan, ...]:
+    paths = {stage.name: notebooks / stage.notebook for stage in stages}
+    declared = {name: notebook_runner.inspect(path) for name, path in paths.items()}
+    given = {
+        "threads": options.threads is not None,
+        "assets": bool(options.assets),
+        "source": options.source is not None,
+        "input_path": options.input_path is not None,
+    }
+    parameters.require_heard(given, declared)
+    return tuple(
+        StagePlan(
+            stage,
+            paths[stage.name],
+            parameters.injected(paths[stage.name], declared[stage.name], offered),
+        )
+        for stage in stages
+    )
+
+
+def _refuse_the_past(as_of: datetime, runs: Iterable[RunRecord]) -> None:
+    published = last_published(runs)
+    if published is None or as_of >= published:
+        return
+    day_after = f"{published + timedelta(days=1):%Y-%m-%d}"
+    raise UsageError(
+        f"--as-of {iso(as_of)} lies before what is published already",
+        observed=f"tables as of {iso(published)}",
+        expected=f"{iso(published)} or later, such as {day_after}",
+        next_step=f'to look back, read_table("gold.daily", as_of="{iso(as_of)}"); '
+        "to compute that state anew, give an empty folder by --data",
+    )

@@ -1,0 +1,108 @@
+"""What the command line prints on standard output: for people, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sentinel_lib.pipeline.clock import iso
+from sentinel_lib.records.stage import RunRecord, StageOutcome
+from sentinel_lib.reporting.wording import duration, meaning
+
+SHOWN_ASSETS = 50
+ASSET_COLUMNS = ("status", "rows_in", "promoted", "quarantined", "deduplicated", "freshness")
+_WELL = ("passed", "not_due", "paused")
+
+Table = Sequence[Sequence[object]]
+
+
+def run_object(run: RunRecord) -> dict[str, Any]:
+    """A run as ``--json`` prints it."""
+    return {
+        "run_id": run.run_id,
+        "as_of": iso(run.as_of),
+        "status": run.status,
+        "exit_code": run.exit_code,
+        "conditions": run.conditions,
+        "stages": [
+            {"name": stage.name, "status": stage.status, "seconds": stage.seconds}
+            for stage in run.stages
+        ],
+        "assets": run.assets,
+        "report": run.report,
+    }
+
+
+def run_text(run: RunRecord) -> str:
+    """A run for a person: the verdict, the assets, what went wrong, where to read on."""
+    seconds = (run.finished_at_utc - run.started_at_utc).total_seconds()
+    parts = [
+        f"{run.status}, exit code {run.exit_code}: {meaning(run.exit_code)}\n"
+        f"run {run.run_id}, as of {iso(run.as_of)}, {duration(seconds)}",
+        assets_text(run),
+        *(_failure_text(stage) for stage in run.stages if stage.status in ("failed", "blocked")),
+        _closing_text(run),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def assets_text(run: RunRecord) -> str:
+    """A line per asset; of very many the ones in trouble first, and how many are left out."""
+    symbols = list(run.assets)
+    if len(symbols) > SHOWN_ASSETS:
+        symbols.sort(key=lambda symbol: run.assets[symbol]["status"] in _WELL)
+    heads = [column.replace("_", " ") for column in ASSET_COLUMNS]
+    rows = [
+        [symbol, *(run.assets[symbol].get(column, "") for column in ASSET_COLUMNS)]
+        for symbol in symbols[:SHOWN_ASSETS]
+    ]
+    hidden = len(symbols) - len(rows)
+    return aligned([["asset", *heads], *rows]) + (
+        f"\n... and {hidden} more in the report" if hidden else ""
+    )
+
+
+def history_text(runs: Sequence[RunRecord]) -> str:
+    """A line per run."""
+    heads = ["run", "as of", "took", "status", "exit", "promoted", "quarantined"]
+    rows = [
+        [
+            run.run_id,
+            iso(run.as_of),
+            duration((run.finished_at_utc - run.started_at_utc).total_seconds()),
+            run.status,
+            run.exit_code,
+            sum(line.get("promoted", 0) for line in run.assets.values()),
+            sum(line.get("quarantined", 0) for line in run.assets.values()),
+        ]
+        for run in runs
+    ]
+    return aligned([heads, *rows])
+
+
+def aligned(table: Table) -> str:
+    """Columns two spaces apart, numbers to the right, thousands separated."""
+    texts = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in table]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    is_number = [any(isinstance(row[i], int) for row in table[1:]) for i in range(len(widths))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, is_number, strict=True)
+        ).rstrip()
+        for row in texts
+    )
+
+
+def _failure_text(stage: StageOutcome) -> str:
+    where = f" at {stage.cell}" if stage.cell else ""
+    error = "\n".join(f"  {line}" for line in stage.error.splitlines())
+    return f"stage '{stage.name}' {stage.status}{where}\n{error}"
+
+
+def _closing_text(run: RunRecord) -> str:
+    lines = [f"report: {run.report}" if run.report else "report: could not be written, see the log"]
+    if run.status == "failed":
+        again = run.command or "python run_pipeline.py run"
+        lines.append(f"next: see the report, mend the cause, then: {again}")
+    return "\n".join(lines)

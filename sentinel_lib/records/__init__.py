@@ -1,0 +1,1 @@
+"""What the parts of the pipeline hand to each other: types only, no I/O."""

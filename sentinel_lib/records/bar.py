@@ -1,0 +1,192 @@
+"""The bar: the one definition of what a row of market data is."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Annotated, Literal, Self, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+Interval = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d"]
+Fields = Literal["ohlcv", "close"]
+
+INTERVALS: tuple[str, ...] = get_args(Interval)
+INTERVAL_SECONDS = dict(zip(INTERVALS, (60, 300, 900, 1_800, 3_600, 14_400, 86_400), strict=True))
+
+PRICE_COLUMNS = ("open", "high", "low", "close", "adj_close")
+VALUE_COLUMNS = (*PRICE_COLUMNS, "volume")
+DECLARED_COLUMNS: dict[str, tuple[str, ...]] = {
+    "ohlcv": ("open", "high", "low", "close", "volume"),
+    "close": ("close",),
+}
+
+SCALE = 8
+"""Decimal places that prices and volumes keep; further ones are rounded half up, away from zero."""
+PRICE_DIGITS = 20
+VOLUME_DIGITS = 28
+
+MISSING_WORDS = ("", "nan", "null", "none", "n/a", "na", "#n/a", "-", ".")
+"""What sources write where there is no value, in lower case."""
+
+NUMBER_PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
+TIMESTAMP_PATTERN = (
+    r"^([12][0-9]{3}-[0-9]{2}-[0-9]{2})"
+    r"([T ](([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?))?"
+    r"((Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$"
+)
+EPOCH_PATTERN = r"^[0-9]{1,14}$"
+
+ISO_8601 = "iso"
+EPOCH_UNITS = {"epoch_s": 1, "epoch_ms": 1_000}
+"""``date_format`` values other than a strptime pattern, with the units in one second."""
+
+LAST_EPOCH_SECOND = 32_503_679_999
+"""The end of the year 2999: like ``TIMESTAMP_PATTERN``, which knows the years 1000 to 2999."""
+FIRST_YEAR, LAST_YEAR = 1000, 2999
+
+WHITESPACE = " \t"
+
+_ROOMY = Context(prec=200)
+
+
+def number_of(text: object, digits: int) -> Decimal | None:
+    """The decimal that ``text`` writes, rounded to ``SCALE`` places; None where it is missing."""
+    if text is None or isinstance(text, Decimal):
+        return text
+    written = str(text).strip(WHITESPACE)
+    if written.lower() in MISSING_WORDS:
+        return None
+    if not _is_all_of(NUMBER_PATTERN, written):
+        raise ValueError(f"{text!r} is not a number")
+    number = Decimal(written)
+    limit = Decimal(1).scaleb(digits - SCALE)
+    if abs(number) < limit:
+        number = number.quantize(Decimal(1).scaleb(-SCALE), ROUND_HALF_UP, _ROOMY)
+    if abs(number) >= limit:
+        raise ValueError(f"{text!r} has more than {digits - SCALE} digits before the point")
+    return number
+
+
+def timestamp_of(text: object, date_format: str, timezone: str) -> tuple[datetime, datetime]:
+    """The time that ``text`` writes: as written (naive), and as an instant in UTC.
+
+    A text without an offset is in ``timezone``.
+    """
+    written = str(text).strip(WHITESPACE)
+    if date_format in EPOCH_UNITS:
+        if not _is_all_of(EPOCH_PATTERN, written):
+            raise ValueError(f"{text!r} is not a number of {date_format}")
+        seconds = int(written) // EPOCH_UNITS[date_format]
+        if seconds > LAST_EPOCH_SECOND:
+            raise ValueError(f"{text!r} is later than the year 2999")
+        instant = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
+        return instant.replace(tzinfo=None), instant
+    if date_format == ISO_8601 and not _is_all_of(TIMESTAMP_PATTERN, written):
+        raise ValueError(
+            f"{text!r} is not an ISO 8601 date or time, such as 2024-01-31 or 2024-01-31T14:30:00Z"
+        )
+    moment = _moment_of(written, date_format)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"{text!r} is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
+    return moment.replace(tzinfo=None), aware.astimezone(UTC)
+
+
+def _is_all_of(pattern: str, text: str) -> bool:
+    """``$`` alone would let a line end pass."""
+    return "\n" not in text and re.match(pattern, text) is not None
+
+
+def _moment_of(written: str, date_format: str) -> datetime:
+    try:
+        if date_format == ISO_8601:
+            return datetime.fromisoformat(written)
+        return datetime.strptime(written, date_format)
+    except ValueError as wrong:
+        raise ValueError(f"{written!r} is not a date: {wrong}") from None
+
+
+def _price(text: object) -> Decimal | None:
+    return number_of(text, PRICE_DIGITS)
+
+
+def _present_price(text: object) -> Decimal:
+    price = _price(text)
+    if price is None:
+        raise ValueError("has no value")
+    return price
+
+
+def _volume(text: object) -> Decimal | None:
+    volume = number_of(text, VOLUME_DIGITS)
+    if volume is not None and volume < 0:
+        raise ValueError(f"{text} is negative")
+    return volume
+
+
+Price = Annotated[Decimal, BeforeValidator(_present_price)]
+OptionalPrice = Annotated[Decimal | None, BeforeValidator(_price)]
+OptionalVolume = Annotated[Decimal | None, BeforeValidator(_volume)]
+
+
+class Bar(BaseModel):
+    """One asset's trading over one interval.
+
+    Prices are in the asset's quote currency, volume in its own units. ``timestamp`` is the start
+    of the interval, UTC; a daily bar's is its session date at 00:00. Absent fields are None: a
+    price-only series has a close and nothing else.
+
+    ``model_validate(row, context={"date_format": ..., "timezone": ...})`` reads raw text; it raises
+    ``pydantic.ValidationError`` naming every field that is wrong.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    symbol: Annotated[str, Field(min_length=1)]
+    interval: Interval
+    timestamp: datetime
+    open: OptionalPrice = None
+    high: OptionalPrice = None
+    low: OptionalPrice = None
+    close: Price
+    volume: OptionalVolume = None
+    adj_close: OptionalPrice = None
+
+    @field_validator("timestamp", mode="before")
+    @classmethod
+    def _read_timestamp(cls, text: object, info: ValidationInfo) -> datetime:
+        context = info.context or {}
+        written, instant = timestamp_of(
+            text, context.get("date_format", ISO_8601), context.get("timezone", "UTC")
+        )
+        if info.data.get("interval") == "1d":
+            return datetime(written.year, written.month, written.day, tzinfo=UTC)
+        return instant
+
+    @model_validator(mode="after")
+    def _high_and_low_enclose_the_others(self) -> Self:
+        for column in ("open", "low", "close"):
+            value: Decimal | None = getattr(self, column)
+            if self.high is not None and value is not None and self.high < value:
+                raise ValueError(f"high {_plain(self.high)} is below {column} {_plain(value)}")
+        for column in ("open", "close"):
+            value = getattr(self, column)
+            if self.low is not None and value is not None and self.low > value:
+                raise ValueError(f"low {_plain(self.low)} is above {column} {_plain(value)}")
+        return self
+
+
+def _plain(number: Decimal) -> str:
+    """``1.5``, not ``1.50000000``."""
+    return f"{number:f}".rstrip("0").rstrip(".")

@@ -1,0 +1,37 @@
+"""What is asked of a source, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The bars wanted of one asset: those that begin in ``[start, end]``, both UTC."""
+
+    symbol: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The exact bytes that a source gave, and where they came from.
+
+    ``locator`` is a file name or an address without secrets. ``symbol`` is the asset it was asked
+    for, or None where the payload itself names the symbols it holds.
+    """
+
+    source: str
+    locator: str
+    content: bytes
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailure:
+    """An asset that a source could not deliver, and why, in words."""
+
+    symbol: str
+    reason: str

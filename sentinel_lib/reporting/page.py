@@ -1,0 +1,61 @@
+"""The frame of every page: one template environment that escapes everything, one stylesheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sentinel_lib.reporting import wording
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+MAX_TABLE_ROWS = 200
+"""Rows a table of a run report shows: a page stays small with thousands of assets."""
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt(Generic[Row]):
+    """The first rows of a table, and how many there are that the page does not show."""
+
+    rows: Sequence[Row]
+    left_out: int = 0
+
+
+def excerpt(rows: Sequence[Row], limit: int = MAX_TABLE_ROWS) -> Excerpt[Row]:
+    """At most ``limit`` of ``rows``, from the front."""
+    return Excerpt(rows[:limit], max(0, len(rows) - limit))
+
+
+def render(template: str, **values: object) -> bytes:
+    """The page that ``template`` makes of ``values``. A value it lacks is an error, not a blank."""
+    return _environment().get_template(template).render(**values).encode()
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: tuple[Callable[..., Any], ...] = (
+        wording.duration,
+        wording.meaning,
+        wording.moment,
+        wording.plain,
+        wording.thousands,
+    )
+    environment.filters |= {words.__name__: words for words in filters}
+    return environment

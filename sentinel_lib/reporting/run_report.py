@@ -1,0 +1,173 @@
+"""The report of one run: the verdict, then what it rests on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sentinel_lib.records.stage import HELD_BACK, Check, RunRecord, StageOutcome, StageRecord
+from sentinel_lib.reporting import page
+from sentinel_lib.reporting.failure import failure_of
+from sentinel_lib.storage import artifacts
+
+INDEX = "index.html"
+
+_WORST_FRESHNESS_FIRST = ("stale", "late", "unknown", "paused", "fresh")
+_ROW_COUNTS = ("rows_in", "promoted", "quarantined", "deduplicated")
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    """A stage, with links to its executed notebook where there is one (else empty)."""
+
+    outcome: StageOutcome
+    html: str
+    notebook: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetLine:
+    """An asset's rows through the run. ``unexplained`` is what nothing accounts for."""
+
+    symbol: str
+    status: str
+    freshness: str
+    reason: str
+    rows_in: int
+    promoted: int
+    quarantined: int
+    deduplicated: int
+
+    @property
+    def unexplained(self) -> int:
+        return self.rows_in - self.promoted - self.quarantined - self.deduplicated
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """``aggregates.csv`` as text cells."""
+
+    header: Sequence[str]
+    lines: page.Excerpt[Sequence[str]]
+
+
+def write_run_report(
+    run: RunRecord,
+    folder: Path,
+    *,
+    previous: RunRecord | None,
+    aggregates_csv: str | None,
+    freshness: Mapping[str, Any] | None,
+) -> Path:
+    """Write ``folder/index.html`` and return its path.
+
+    ``previous`` is the last run before this one that did not fail; ``aggregates_csv`` and
+    ``freshness`` are what is published in Gold, or None. Only executed notebooks that are already
+    in ``folder`` are linked, so they come first.
+    """
+    records = [stage.record for stage in run.stages if stage.record]
+    assets = _asset_lines(run, records)
+    content = page.render(
+        "run_report.html.j2",
+        run=run,
+        seconds=(run.finished_at_utc - run.started_at_utc).total_seconds(),
+        failure=failure_of(run),
+        previous=previous,
+        previous_link=_report_of(previous, folder) if previous else "",
+        stages=[_stage_line(stage, folder) for stage in run.stages],
+        assets=page.excerpt(assets),
+        held_back=page.excerpt([line for line in assets if line.status in HELD_BACK]),
+        totals={name: sum(getattr(line, name) for line in assets) for name in _ROW_COUNTS},
+        failed_checks=page.excerpt(_checks(records, passed=False)),
+        passed_checks=page.excerpt(_checks(records, passed=True)),
+        quarantine=page.excerpt(_quarantine(records)),
+        offending_rows=page.excerpt([row for record in records for row in record.offending_rows]),
+        freshness=page.excerpt(_freshness(freshness)),
+        gold=_gold(aggregates_csv),
+        artifacts=[
+            (record.stage, *item) for record in records for item in record.artifacts.items()
+        ],
+    )
+    path = folder / INDEX
+    artifacts.replace(path, content)
+    return path
+
+
+def _stage_line(outcome: StageOutcome, folder: Path) -> StageLine:
+    return StageLine(
+        outcome,
+        html=_existing(folder, f"{outcome.name}.html"),
+        notebook=_existing(folder, f"{outcome.name}.ipynb"),
+    )
+
+
+def _existing(folder: Path, relative: str) -> str:
+    return quote(relative) if (folder / relative).is_file() else ""
+
+
+def _report_of(run: RunRecord, folder: Path) -> str:
+    """The link to another run's report; asked of the parent, as ``folder`` may be new."""
+    return f"../{link}" if (link := _existing(folder.parent, f"{run.run_id}/{INDEX}")) else ""
+
+
+def _asset_lines(run: RunRecord, records: Sequence[StageRecord]) -> list[AssetLine]:
+    """The assets held back first, then the others, each by symbol."""
+    reasons = {
+        symbol: ledger.reason
+        for record in records
+        for symbol, ledger in record.assets.items()
+        if ledger.reason
+    }
+    lines = [
+        AssetLine(
+            symbol=symbol,
+            status=str(asset.get("status") or ""),
+            freshness=str(asset.get("freshness") or ""),
+            reason=str(asset.get("reason") or reasons.get(symbol, "")),
+            **{name: int(asset.get(name) or 0) for name in _ROW_COUNTS},
+        )
+        for symbol, asset in run.assets.items()
+    ]
+    return sorted(
+        lines,
+        key=lambda line: (not line.unexplained, line.status not in HELD_BACK, line.symbol),
+    )
+
+
+def _checks(records: Sequence[StageRecord], *, passed: bool) -> list[tuple[str, Check]]:
+    return [
+        (record.stage, check)
+        for record in records
+        for check in record.checks
+        if check.passed == passed
+    ]
+
+
+def _quarantine(records: Sequence[StageRecord]) -> list[tuple[str, str, int]]:
+    """(stage, rule, rows), the rule that caught most first."""
+    caught = [
+        (record.stage, rule, rows) for record in records for rule, rows in record.quarantine.items()
+    ]
+    return sorted(caught, key=lambda line: (-line[2], line[0], line[1]))
+
+
+def _freshness(freshness: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:
+    """(symbol, what freshness.json says of it), what needs attention first."""
+    assets: Mapping[str, Mapping[str, Any]] = (freshness or {}).get("assets", {})
+
+    def urgency(symbol: str) -> tuple[int, str]:
+        status = assets[symbol].get("status")
+        known = status in _WORST_FRESHNESS_FIRST
+        return (_WORST_FRESHNESS_FIRST.index(status) if known else -1, symbol)
+
+    return [(symbol, assets[symbol]) for symbol in sorted(assets, key=urgency)]
+
+
+def _gold(aggregates_csv: str | None) -> Gold | None:
+    lines = list(csv.reader(StringIO(aggregates_csv or "")))
+    return Gold(lines[0], page.excerpt(lines[1:])) if lines else None

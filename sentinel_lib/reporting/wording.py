@@ -1,0 +1,70 @@
+"""The words that codes, times and numbers become on a page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sentinel_lib.errors import ExitCode
+
+ABSENT = "–"  # noqa: RUF001 - an en dash is what a table shows where there is no value
+
+MEANINGS = {
+    ExitCode.OK: "everything that was due was promoted",
+    ExitCode.UNEXPECTED: "something unexpected stopped the run",
+    ExitCode.USAGE: "the command line asked for something that cannot be",
+    ExitCode.CONFIG: "a configuration file is wrong",
+    ExitCode.GATE_BLOCKED: "a gate let nothing through, so nothing was promoted",
+    ExitCode.FRESHNESS: "data is later than it may be",
+    ExitCode.SOURCE_UNAVAILABLE: "no source could be read, so nothing was promoted",
+    ExitCode.LOCKED: "another run holds the lock",
+    ExitCode.DEGRADED: "some assets were held back, the rest was promoted",
+    ExitCode.INTERRUPTED: "the run was interrupted from the keyboard",
+    ExitCode.TERMINATED: "the run was told to end by its surroundings",
+}
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def meaning(exit_code: int) -> str:
+    """What an exit code stands for, in words."""
+    known = {int(code): words for code, words in MEANINGS.items()}
+    return known.get(exit_code, "a code that this version does not know")
+
+
+def duration(seconds: object) -> str:
+    """Seconds in the two largest units that matter: ``0.4 s``, ``12 s``, ``2 h 5 min``, ``3 d``."""
+    if not isinstance(seconds, int | float):
+        return plain(seconds)
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    rest, parts = round(seconds), []
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        parts += [(count, unit)]
+    first = next(place for place, (count, _) in enumerate(parts) if count)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
+
+
+def moment(value: object) -> str:
+    """A time in UTC to the second; a text that is no time stays as it is."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return plain(value)
+    if not isinstance(value, datetime):
+        return plain(value)
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def thousands(value: object) -> str:
+    """A whole number with its thousands apart."""
+    return f"{value:,}" if isinstance(value, int) else plain(value)
+
+
+def plain(value: object) -> str:
+    """The value as text, and a dash where there is none."""
+    return ABSENT if value is None or value == "" else str(value)

@@ -1,0 +1,48 @@
+"""When an asset's data counts as late, and when as stale."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sentinel_lib.settings.model import ConfigModel
+
+Period = Literal["minute", "hour", "day", "session"]
+
+_DURATIONS = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+}
+
+
+class Limit(ConfigModel):
+    """An age: a number of periods. A session is a trading day of the asset's own calendar."""
+
+    count: Annotated[int, Field(ge=1)]
+    period: Period
+
+    @property
+    def duration(self) -> timedelta | None:
+        """The age as a time, or None where it is counted in sessions."""
+        unit = _DURATIONS.get(self.period)
+        return None if unit is None else unit * self.count
+
+
+class Limits(ConfigModel):
+    """``late`` from ``warn_after`` on, ``stale`` from ``error_after`` on."""
+
+    warn_after: Limit = Limit(count=1, period="session")
+    error_after: Limit = Limit(count=2, period="session")
+
+    @model_validator(mode="after")
+    def _warns_before_the_error(self) -> Self:
+        warn, error = self.warn_after, self.error_after
+        if warn.period == error.period and warn.count > error.count:
+            raise ValueError(
+                f"warn_after ({warn.count} {warn.period}) must not come later than "
+                f"error_after ({error.count} {error.period})"
+            )
+        return self

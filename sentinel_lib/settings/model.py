@@ -1,0 +1,30 @@
+"""The base of every configuration model, and the types that YAML has no word for."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+
+class ConfigModel(BaseModel):
+    """Unknown keys are errors, a value has the type it is declared with, and nothing changes later.
+
+    Strict, because the lax reading turns ``count: true`` into 1 and ``start: 86400`` into a date.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _day(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise ValueError("must be a date, such as 2024-01-31") from None
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+"""A date, or the text of one: JSON has no dates."""

@@ -1,0 +1,67 @@
+"""``config/pipeline.yaml``: the stages in order, and where things are kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from sentinel_lib.settings.document import read_document
+from sentinel_lib.settings.model import ConfigModel
+
+FILE_NAME = "pipeline.yaml"
+
+
+def _stage_name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ValueError("must be lower-case letters, digits and _, such as build_gold")
+    return name
+
+
+def _notebook(name: str) -> str:
+    if not re.fullmatch(r"[\w.-]+\.ipynb", name):
+        raise ValueError("must be the name of a notebook, such as 40_build_gold.ipynb")
+    return name
+
+
+class Stage(ConfigModel):
+    """One notebook of the pipeline.
+
+    ``reads`` and ``writes`` name tables and artifacts: lineage follows from them. A stage with
+    ``when: always`` also runs after another has failed.
+    """
+
+    name: Annotated[str, AfterValidator(_stage_name)]
+    notebook: Annotated[str, AfterValidator(_notebook)]
+    reads: list[str] = Field(default_factory=list)
+    writes: list[str] = Field(default_factory=list)
+    suite: Literal["bronze", "silver", "gold"] | None = None
+    timeout_minutes: Annotated[float, Field(gt=0)] = 30.0
+    when: Literal["previous_ok", "always"] = "previous_ok"
+
+
+class PipelineFile(ConfigModel):
+    """The file as written. Folders are relative to the project's root."""
+
+    data: str = "data"
+    reports: str = "reports"
+    logs: str = "logs"
+    notebooks: str = "notebooks"
+    threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    stages: Annotated[list[Stage], Field(min_length=1)]
+
+
+def load_pipeline(config: Path) -> PipelineFile:
+    """``pipeline.yaml`` in the folder ``config``; raises ``ConfigError`` naming file and line."""
+    document = read_document(config / FILE_NAME)
+    file = document.read_as(PipelineFile)
+    first_at: dict[str, int] = {}
+    for index, stage in enumerate(file.stages):
+        here = ("stages", index, "name")
+        if stage.name in first_at:
+            line = document.line_of(("stages", first_at[stage.name], "name"))
+            raise document.error(here, f"stage '{stage.name}' is already on line {line}")
+        first_at[stage.name] = index
+    return file

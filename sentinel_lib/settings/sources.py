@@ -1,0 +1,118 @@
+"""The options of each source. Any of them can be set for all assets or for one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import AfterValidator, Field, HttpUrl
+
+from sentinel_lib.errors import nearest
+from sentinel_lib.records.bar import EPOCH_UNITS, ISO_8601
+from sentinel_lib.settings.model import ConfigModel
+
+SourceName = Literal["simulated", "files", "kraken"]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+PayloadColumn = Literal[
+    "symbol", "timestamp", "open", "high", "low", "close", "volume", "adj_close"
+]
+
+
+_A_DAY = datetime(2001, 2, 3, tzinfo=UTC)
+
+
+def _date_format(text: str) -> str:
+    if text in (ISO_8601, *EPOCH_UNITS):
+        return text
+    try:
+        is_pattern = datetime.strptime(_A_DAY.strftime(text), text).date() == _A_DAY.date()
+    except ValueError:
+        is_pattern = False
+    if is_pattern:
+        return text
+    raise ValueError(
+        f"'{text}' is no date format: write 'iso', 'epoch_s', 'epoch_ms' "
+        "or a strptime pattern with year, month and day, such as '%m/%d/%Y'"
+    )
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder, such as 'America'
+        raise ValueError(
+            f"'{name}' is no time zone: write 'UTC' or an IANA name such as 'America/New_York'"
+            f"{nearest(name, available_timezones())}"
+        ) from None
+    return name
+
+
+DateFormat = Annotated[str, AfterValidator(_date_format)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
+class Faults(ConfigModel):
+    """Defects that the simulated source plants, each in about this fraction of the bars.
+
+    ``late_sessions`` is how many of the newest sessions have not been delivered yet.
+    """
+
+    nulls: Fraction = 0.0
+    duplicates: Fraction = 0.0
+    high_below_low: Fraction = 0.0
+    gaps: Fraction = 0.0
+    wrong_types: Fraction = 0.0
+    late_sessions: Annotated[int, Field(ge=0)] = 0
+
+
+class SourceOptions(ConfigModel):
+    """What every source has: how long after a close its data may take to arrive."""
+
+    grace_minutes: Annotated[int, Field(ge=0)] = 0
+
+
+class SimulatedOptions(SourceOptions):
+    """Bars made by a seeded function of asset and time."""
+
+    seed: int = 7
+    start_price: Annotated[float, Field(gt=0)] | None = None
+    faults: Faults = Faults()
+
+
+class FilesOptions(SourceOptions):
+    """CSV, gzipped CSV and Parquet files: one file, a folder, or a glob pattern.
+
+    ``columns`` names the file's column for a field where the usual aliases do not find it.
+    """
+
+    path: Annotated[Path, Field(strict=False)] = Path("data/inbox")
+    columns: dict[PayloadColumn, str] = Field(default_factory=dict)
+    date_format: DateFormat = ISO_8601
+    timezone: TimeZone = "UTC"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+
+
+class KrakenOptions(SourceOptions):
+    """Kraken's public OHLC end point."""
+
+    base_url: HttpUrl = HttpUrl("https://api.kraken.com")
+    timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    attempts: Annotated[int, Field(ge=1, le=10)] = 4
+    pause_seconds: Annotated[float, Field(ge=0)] = 1.0
+
+
+OPTIONS: dict[str, type[SourceOptions]] = {
+    "simulated": SimulatedOptions,
+    "files": FilesOptions,
+    "kraken": KrakenOptions,
+}
+
+
+class Sources(ConfigModel):
+    """The ``sources`` block: options that hold for every asset of a source."""
+
+    simulated: SimulatedOptions = SimulatedOptions()
+    files: FilesOptions = FilesOptions()
+    kraken: KrakenOptions = KrakenOptions()

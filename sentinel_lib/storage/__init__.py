@@ -1,0 +1,1 @@
+"""Where things are kept: tables, payloads, artifacts and the records of runs."""

@@ -1,0 +1,40 @@
+"""The payload archive: every payload a source ever gave, byte for byte, stored once."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from sentinel_lib.errors import StorageError
+from sentinel_lib.storage import artifacts
+
+
+class PayloadArchive:
+    """Payloads by the sha256 of their content, under ``bronze/payloads`` of the data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self.folder = data / "bronze" / "payloads"
+
+    def store(self, content: bytes) -> str:
+        """Keep ``content`` and give its sha256. What is there already is not written again."""
+        digest = hashlib.sha256(content).hexdigest()
+        path = self._path(digest)
+        if not path.exists():
+            artifacts.replace(path, content)
+        return digest
+
+    def load(self, digest: str) -> bytes:
+        """The payload with that sha256; one that is missing or altered is a ``StorageError``."""
+        try:
+            content = self._path(digest).read_bytes()
+        except OSError as unreadable:
+            raise StorageError(f"payload {digest} cannot be read: {unreadable}") from unreadable
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise StorageError(
+                f"payload {self._path(digest)} is not what was stored: it has been altered",
+                next_step="restore it from a backup",
+            )
+        return content
+
+    def _path(self, digest: str) -> Path:
+        return self.folder / digest[:2] / digest

@@ -1,0 +1,149 @@
+"""The Great Expectations gate: a suite compiled strictly from its YAML, and run once.
+
+It is the only module that imports Great Expectations, and only when a gate runs: the import
+takes seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from sentinel_lib.errors import GateBlocked
+from sentinel_lib.records.stage import Check
+from sentinel_lib.settings.suites import Between, NotNull, PairGreater, RowRule, Rule, Suite
+
+_CLASS_NAMES = {
+    "expect_column_values_to_not_be_null": "ExpectColumnValuesToNotBeNull",
+    "expect_column_values_to_be_between": "ExpectColumnValuesToBeBetween",
+    "expect_column_values_to_be_in_set": "ExpectColumnValuesToBeInSet",
+    "expect_column_pair_values_a_to_be_greater_than_b": ("ExpectColumnPairValuesAToBeGreaterThanB"),
+    "expect_column_to_exist": "ExpectColumnToExist",
+    "expect_compound_columns_to_be_unique": "ExpectCompoundColumnsToBeUnique",
+    "expect_table_row_count_to_be_between": "ExpectTableRowCountToBeBetween",
+}
+
+_RULE = "rule"
+"""Under this key an expectation carries the place of its rule, and its result brings it back."""
+
+
+def suite_digest(suite: Suite) -> str:
+    """sha256 of what the suite demands: rules and limits, not comments or layout."""
+    return hashlib.sha256(suite.model_dump_json().encode()).hexdigest()
+
+
+def audit(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule] | None = None) -> list[Check]:
+    """Run the suite (or only ``rules`` of it) over ``rows``: one check per expectation.
+
+    Nothing passes by not being evaluated: no rows, no rules, a rule about values that finds none,
+    an expectation that raised are failures; a result that is missing or answers another question
+    is ``GateBlocked``, for then the gate itself did not work. Infinity lies between no bounds.
+    """
+    chosen = list(suite.rules if rules is None else rules)
+    if not chosen or rows.empty:
+        return [
+            Check(
+                name="evaluated",
+                passed=False,
+                table=suite.table,
+                observed=f"{len(chosen)} rules over {len(rows)} rows",
+                expected="at least one rule and one row",
+            )
+        ]
+    results = _results(suite, rows, chosen)
+    return [
+        _check(rule, result, suite.table, has_values=_has_values(rule, rows))
+        for rule, result in zip(chosen, results, strict=True)
+    ]
+
+
+def _results(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule]) -> list[Any]:
+    import great_expectations as gx
+    from great_expectations.core.expectation_suite import ExpectationSuite
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("gate").add_dataframe_asset(suite.table)
+    batch = asset.add_batch_definition_whole_dataframe("batch").get_batch({"dataframe": rows})
+    compiled = [_expectation(rule, place) for place, rule in enumerate(rules)]
+    validated = batch.validate(
+        ExpectationSuite(name=suite.table, expectations=compiled), result_format="SUMMARY"
+    )
+    return _in_order(suite, rules, validated.results)
+
+
+def _in_order(suite: Suite, rules: Sequence[Rule], results: Sequence[Any]) -> list[Any]:
+    """Great Expectations answers in its own order, and drops what it does not understand."""
+    by_place = {result.expectation_config.meta[_RULE]: result for result in results}
+    if len(results) != len(rules) or sorted(by_place) != list(range(len(rules))):
+        raise GateBlocked(
+            f"the gate of {suite.table} did not evaluate its whole suite",
+            observed=f"{len(results)} results",
+            expected=f"{len(rules)}, one per rule",
+        )
+    ordered = [by_place[place] for place in range(len(rules))]
+    for rule, result in zip(rules, ordered, strict=True):
+        if result.expectation_config.type != rule.expect:
+            raise GateBlocked(
+                f"the gate of {suite.table} did not evaluate {rule.name}",
+                observed=result.expectation_config.type,
+                expected=rule.expect,
+            )
+    return ordered
+
+
+def _expectation(rule: Rule, place: int) -> Any:
+    import great_expectations.expectations as expectations
+
+    arguments = dict(rule.arguments)
+    if isinstance(rule, PairGreater):
+        arguments["ignore_row_if"] = "either_value_is_missing"
+    if isinstance(rule, Between):
+        # An open bound would let infinity pass.
+        arguments.setdefault("min_value", -sys.float_info.max)
+        arguments.setdefault("max_value", sys.float_info.max)
+    return getattr(expectations, _CLASS_NAMES[rule.expect])(**arguments, meta={_RULE: place})
+
+
+def _has_values(rule: Rule, rows: pd.DataFrame) -> bool:
+    """Whether there is any row that ``rule`` says something about."""
+    if isinstance(rule, NotNull) or not isinstance(rule, RowRule):
+        return True
+    there = [column for column in rule.columns if column in rows]
+    return bool(rows[there].notna().all(axis="columns").any())
+
+
+def _check(rule: Rule, result: Any, table: str, *, has_values: bool) -> Check:
+    raised = _raised(result.exception_info)
+    nothing = "" if has_values else "no value to judge"
+    return Check(
+        name=rule.name,
+        passed=bool(result.success) and not raised and has_values,
+        table=table,
+        blocks=rule.on_fail != "warn" or bool(raised),
+        observed=raised or nothing or _observed(result.result),
+        expected=", ".join(f"{key}={value}" for key, value in rule.arguments.items())
+        or rule.expect,
+    )
+
+
+def _raised(exception_info: Any) -> str:
+    """The message of an exception in an expectation: one, or one per metric."""
+    found = [exception_info, *(exception_info or {}).values()]
+    for info in found:
+        if isinstance(info, dict) and info.get("raised_exception"):
+            return f"could not be evaluated: {info.get('exception_message')}"
+    return ""
+
+
+def _observed(result: Any) -> str:
+    if "unexpected_count" in result:
+        return f"{result['unexpected_count']} of {result['element_count']} rows break it"
+    return f"{result['observed_value']}" if "observed_value" in result else ""

@@ -1,0 +1,293 @@
+"""The batch: the raw rows that a run is about, from the archive into the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from ibis.expr.types import Table
+
+from sentinel_lib.calendars import sessions, time_zone
+from sentinel_lib.cleaning.row_rules import WAITING
+from sentinel_lib.errors import ConfigError
+from sentinel_lib.ingestion import Fetched, Parsed, due_sessions
+from sentinel_lib.ingestion.files import stem
+from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
+from sentinel_lib.records.payload import Window
+from sentinel_lib.records.stage import AssetLedger, AssetStatus, Check
+from sentinel_lib.settings import Asset
+from sentinel_lib.storage.payloads import PayloadArchive
+from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
+from sentinel_lib.validation import audit
+from sentinel_lib.workbench.stage import Stage
+
+EARLIEST_SESSION = date(1900, 1, 1)
+
+_READING = ("payload", "layout")
+_LOGGED = ("source", "locator", *_READING, "date_format", "timezone", "bytes", "rows")
+_FETCH = ("file", "source", "fetched_as_of", "date_format", "timezone")
+_RAW = ("payload", "layout", "line", "symbol", "timestamp", *VALUE_COLUMNS)
+_SESSIONS = pa.schema(
+    [("calendar", pa.string()), ("session_date", pa.date32()), ("close_utc", INSTANT)]
+)
+
+
+def last_bars(stage: Stage) -> dict[str, datetime]:
+    """The timestamp of every asset's last good bar in Silver."""
+    rows = stage.published.read_or_empty("silver.bars", columns=["symbol", "timestamp"])
+    latest = rows.group_by("symbol").aggregate([("timestamp", "max")]).to_pylist()
+    return {row["symbol"]: row["timestamp_max"] for row in latest}
+
+
+def require_same_series(stage: Stage) -> None:
+    """Refuse to continue a series in another interval, or simulated bars with real ones.
+
+    Raises ``ConfigError``: nothing that is published would say where one ends and the other begins.
+    """
+    columns = ["symbol", "interval", "source"]
+    rows = stage.published.read_or_empty("silver.bars", columns=columns)
+    for row in rows.group_by(columns).aggregate([]).sort_by("symbol").to_pylist():
+        asset = stage.chosen.get(row["symbol"])
+        if asset is None:
+            continue
+        kinds: dict[str, tuple[str, str]] = {"interval": (row["interval"], asset.interval)}
+        if "simulated" in (row["source"], asset.source):
+            kinds["source"] = (row["source"], asset.source)
+        for what, (published, configured) in kinds.items():
+            if published != configured:
+                raise ConfigError(
+                    f"{asset.symbol}: its published bars have {what} '{published}', "
+                    f"and its configuration says '{configured}'",
+                    expected=f"{what}: {published}",
+                    next_step="give the series another symbol, or a fresh folder by --data DIR",
+                )
+
+
+def windows_shown(windows: Iterable[Window]) -> pd.DataFrame:
+    """What is asked for, a row per asset."""
+    rows = [(one.symbol, one.start, one.end) for one in windows]
+    return pd.DataFrame(rows, columns=["symbol", "start", "end"])
+
+
+def bronze_ledgers(stage: Stage, fetched: Fetched, parsed: Parsed) -> dict[str, AssetLedger]:
+    """Every chosen asset's raw rows, and whether its source delivered.
+
+    Rows of a payload that Bronze holds already count as deduplicated.
+    """
+    known = _known_readings(stage)
+    counts = parsed.bars.group_by([*_READING, "symbol"]).aggregate([([], "count_all")]).to_pylist()
+    last = last_bars(stage)
+    ledgers = {}
+    for symbol, asset in stage.chosen.items():
+        own = [row for row in counts if row["symbol"] == symbol]
+        rows_in = sum(row["count_all"] for row in own)
+        again = sum(row["count_all"] for row in own if tuple(row[n] for n in _READING) in known)
+        due = due_sessions(asset, stage.start, last.get(symbol), stage.as_of)
+        status, reason = _delivery(stage, asset, rows_in, due, fetched, parsed)
+        ledgers[symbol] = AssetLedger(
+            status=status,
+            reason=reason,
+            rows_in=rows_in,
+            promoted=rows_in - again,
+            deduplicated=again,
+        )
+    return ledgers
+
+
+def store_batch(stage: Stage, fetched: Fetched, parsed: Parsed) -> None:
+    """Keep a batch: the payloads byte for byte, their rows as text, and the log of the fetches.
+
+    In this order, so that whatever the log names is there, wherever a run is killed.
+    """
+    archive = PayloadArchive(stage.output)
+    for payload, _ in fetched.payloads:
+        archive.store(payload.content)
+    known = _known_readings(stage)
+    is_new = {one.payload: (one.payload, one.layout) not in known for one in parsed.log}
+    new = [payload for payload, new in is_new.items() if new]
+    rows = parsed.bars.filter(pc.is_in(parsed.bars["payload"], pa.array(new, pa.string())))
+    stage.lake.append("bronze.bars", rows, stage.commit)
+    run = {"run_id": stage.run_id, "as_of": stage.as_of}
+    log = [{**run, **{name: getattr(one, name) for name in _LOGGED}} for one in parsed.log]
+    fetches = pa.Table.from_pylist(log, schema=SCHEMAS["bronze.fetches"])
+    if len(fetches):
+        stage.lake.overwrite(
+            "bronze.fetches", fetches, stage.commit, only=f"run_id = '{stage.run_id}'"
+        )
+
+
+def read_batch(stage: Stage) -> Table:
+    """The raw rows to judge: those of this run's payloads, and those that wait for their session
+    to close. Each with its fetch and the terms of its asset.
+    """
+    lake, chosen = stage.published, pa.array(stage.selected, pa.string())
+    fetches = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.input_run_id)
+    rows = lake.read_or_empty(
+        "bronze.bars",
+        where=ds.field("payload").isin(fetches["payload"].unique())
+        & ds.field("symbol").isin(chosen),
+    )
+    waiting = _waiting(stage, fetches)
+    load = stage.engine.load
+    fresh = load(rows).join(load(_readings(fetches)), list(_READING))
+    columns = [*_RAW, "defect", "is_provisional", *_FETCH]
+    batch = fresh.select(columns).union(load(waiting).select(columns))
+    return batch.mutate(asset=batch.symbol).join(load(asset_terms(stage)), "asset")
+
+
+def date_formats(batch: Table) -> list[str]:
+    """How the timestamps of a batch are written."""
+    return sorted(batch.select("date_format").distinct().to_pyarrow()["date_format"].to_pylist())
+
+
+def rows_by_asset(batch: Table) -> dict[str, int]:
+    """How many rows of each asset went in."""
+    rows = batch.group_by("asset").agg(count=batch.count()).to_pyarrow().to_pylist()
+    return {row["asset"]: row["count"] for row in rows}
+
+
+def asset_terms(stage: Stage) -> pa.Table:
+    """What the row work needs to know of each asset, a row each."""
+    rows = [
+        {
+            "asset": asset.symbol,
+            "interval": asset.interval,
+            "interval_seconds": INTERVAL_SECONDS[asset.interval],
+            "calendar": asset.calendar,
+            "calendar_timezone": time_zone(asset.calendar),
+            "fields": asset.fields,
+        }
+        for asset in stage.assets.values()
+    ]
+    types = {"interval_seconds": pa.int64()}
+    names = ("asset", "interval", "interval_seconds", "calendar", "calendar_timezone", "fields")
+    return pa.Table.from_pylist(
+        rows, schema=pa.schema([(name, types.get(name, pa.string())) for name in names])
+    )
+
+
+def session_table(stage: Stage, typed: Table) -> Table:
+    """The sessions of every calendar in the batch, from its first bar to the day after as_of."""
+    spans = typed.group_by("calendar").agg(first=typed.session.min(), last=typed.session.max())
+    horizon = stage.as_of.date() + timedelta(days=1)
+    rows = [
+        {"calendar": span["calendar"], "session_date": one.date, "close_utc": one.close_utc}
+        for span in spans.to_pyarrow().to_pylist()
+        if span["first"] is not None
+        for one in sessions(
+            span["calendar"],
+            max(span["first"], EARLIEST_SESSION),
+            min(span["last"], horizon),
+        )
+    ]
+    return stage.engine.load(pa.Table.from_pylist(rows, schema=_SESSIONS))
+
+
+def published_bars(stage: Stage, typed: Table) -> Table:
+    """What Silver holds of a batch's assets between its first bar and its last."""
+    span = typed.agg(first=typed.timestamp.min(), last=typed.timestamp.max()).to_pyarrow()
+    first, last = span["first"][0], span["last"][0]
+    where = ds.field("symbol").isin(pa.array(stage.selected, pa.string()))
+    if first.is_valid:
+        where &= (ds.field("timestamp") >= first) & (ds.field("timestamp") <= last)
+    return stage.engine.load(stage.published.read_or_empty("silver.bars", where=where))
+
+
+def unlisted_rows(stage: Stage, parsed: Parsed) -> dict[str, int]:
+    """Rows whose symbol is no asset of this run. They stay in the payload archive and in Bronze."""
+    counts = parsed.bars.group_by("symbol").aggregate([([], "count_all")]).to_pylist()
+    return {
+        row["symbol"] or "(blank)": row["count_all"]
+        for row in counts
+        if row["symbol"] not in stage.selected
+    }
+
+
+def rejected_payloads(stage: Stage, parsed: Parsed) -> list[Check]:
+    """One failed check per payload that could not be read. It holds back the asset it was for."""
+    return [
+        Check(
+            name="payload can be read",
+            passed=False,
+            table="bronze.bars",
+            blocks=False,
+            symbol=one.symbol or "",
+            observed=one.reason,
+            expected="a payload that its source can read",
+        )
+        for one in parsed.rejected
+    ]
+
+
+def audit_bronze(stage: Stage, parsed: Parsed) -> list[Check]:
+    """The Bronze suite over the rows of the chosen assets; without any, there is nothing to audit.
+
+    That no row came is a verdict on each asset, and so not the suite's to give.
+    """
+    rows = parsed.bars.filter(
+        pc.is_in(parsed.bars["symbol"], pa.array(stage.selected, pa.string()))
+    )
+    return audit(stage.suite, rows.to_pandas()) if len(rows) else []
+
+
+def due_by_asset(stage: Stage) -> dict[str, int]:
+    """How many sessions of each chosen asset should have been delivered by now."""
+    last = last_bars(stage)
+    return {
+        symbol: due_sessions(asset, stage.start, last.get(symbol), stage.as_of)
+        for symbol, asset in stage.chosen.items()
+    }
+
+
+def _delivery(
+    stage: Stage, asset: Asset, rows_in: int, due: int, fetched: Fetched, parsed: Parsed
+) -> tuple[AssetStatus, str]:
+    failed = {one.symbol: one.reason for one in fetched.failures}
+    unread = {one.symbol or stem(one.locator): one.reason for one in parsed.rejected}
+    if asset.is_paused(stage.as_of):
+        return "paused", asset.reason or f"until {asset.paused_until}"
+    if asset.symbol in failed:
+        return "unreachable", failed[asset.symbol]
+    if rows_in:
+        return "passed", ""
+    if asset.symbol in unread:
+        return "blocked", unread[asset.symbol]
+    if due:
+        return "not_evaluated", f"{due} session(s) due and no row delivered: not evaluated"
+    return "not_due", "no session is due"
+
+
+def _known_readings(stage: Stage) -> set[tuple[str, ...]]:
+    rows = stage.published.read_or_empty("bronze.bars", columns=list(_READING))
+    return {tuple(row.values()) for row in rows.group_by(list(_READING)).aggregate([]).to_pylist()}
+
+
+def _readings(fetches: pa.Table) -> pa.Table:
+    """One row per way of reading a payload: where it came from first, and its newest fetch."""
+    merged = fetches.rename_columns({"locator": "file", "as_of": "fetched_as_of"}).group_by(
+        [*_READING, "date_format", "timezone", "source"]
+    )
+    found = merged.aggregate([("file", "min"), ("fetched_as_of", "max")])
+    return found.rename_columns({"file_min": "file", "fetched_as_of_max": "fetched_as_of"})
+
+
+def _waiting(stage: Stage, fetches: pa.Table) -> pa.Table:
+    """Quarantined rows whose session had not closed, and whose payload was not fetched again."""
+    where = (
+        ds.field("rule").isin(list(WAITING))
+        & ~ds.field("is_provisional")
+        & ds.field("asset").isin(pa.array(stage.selected, pa.string()))
+        & ~ds.field("payload").isin(fetches["payload"].unique())
+    )
+    rows = stage.published.read_or_empty("quarantine.bars", where=where)
+    payloads = ds.field("payload").isin(rows["payload"].unique())
+    readings = _readings(stage.published.read_or_empty("bronze.fetches", where=payloads))
+    joined = rows.drop_columns(["file", "fetched_as_of", "symbol"]).join(
+        readings, keys=list(_READING), join_type="inner"
+    )
+    joined = joined.rename_columns({"asset": "symbol"})
+    return joined.append_column("defect", pa.nulls(len(joined), pa.string()))

@@ -1,0 +1,297 @@
+"""The candidate for Silver: written, audited, certified, and only then published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from ibis.expr.types import Table
+
+from sentinel_lib.cleaning.reasons import reasons
+from sentinel_lib.cleaning.row_keys import CORRECTION, DEDUPLICATED, KEY, PROMOTED, QUARANTINED
+from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION, NOT_FINAL, applicable
+from sentinel_lib.cleaning.verdicts import AssetCounts, Verdict, counted, held_rows, verdict
+from sentinel_lib.errors import GateBlocked, StorageError
+from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.records.certificate import Certificate
+from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check
+from sentinel_lib.settings.suites import RowRule
+from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.digest import content_digest
+from sentinel_lib.storage.frames import frame_of
+from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.tables import Commit
+from sentinel_lib.validation import audit, suite_digest
+from sentinel_lib.workbench.stage import Stage
+
+CANDIDATE = "silver.candidate"
+SILVER = "silver.bars"
+QUARANTINE = "quarantine.bars"
+
+_PROVENANCE = ["payload", "layout", "line"]
+
+
+def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, Verdict]:
+    """What the gate says of each chosen asset. What the first stage found stays found."""
+    counts = counted(resolved, sessions, stage.suite)
+    delivered = stage.history.read_stage(stage.input_run_id, "ingest")
+    found = {}
+    for symbol, asset in stage.chosen.items():
+        before = delivered.assets.get(symbol) if delivered else None
+        if before is not None and before.status != "passed" and symbol not in counts:
+            found[symbol] = Verdict(before.status, before.reason)
+            continue
+        found[symbol] = verdict(
+            symbol,
+            counts.get(symbol, AssetCounts()),
+            stage.suite,
+            due_sessions=_due(stage, symbol),
+            gaps_block=asset.gaps == "block",
+        )
+    return found
+
+
+def held_back(resolved: Table, verdicts: Mapping[str, Verdict]) -> Table:
+    """``resolved`` with what held assets would have promoted quarantined instead."""
+    return held_rows(
+        resolved, [symbol for symbol, one in verdicts.items() if one.status in HELD_BACK]
+    )
+
+
+def write_candidate(stage: Stage, resolved: Table) -> pa.Table:
+    """Write the rows that would be promoted, in the order of their key."""
+    promoted = resolved.filter(resolved.outcome == PROMOTED).order_by(list(KEY))
+    rows = promoted.select(SCHEMAS[CANDIDATE].names).to_pyarrow()
+    stage.lake.overwrite(CANDIDATE, rows, stage.commit)
+    stage.lake.forget_history(CANDIDATE)
+    return rows
+
+
+def write_quarantine(
+    stage: Stage, resolved: Table, rules: list[RowRule], verdicts: Mapping[str, Verdict]
+) -> pa.Table:
+    """Write the refused rows, each with its rule, its reason in words, and where it stands.
+
+    They replace what was quarantined of the same payloads before: the same bad row again adds
+    nothing. Rows that waited and now pass stay until their promotion is done.
+    """
+    refused = resolved.filter(resolved.outcome == QUARANTINED)
+    rows = refused.order_by(["asset", *_PROVENANCE]).to_pyarrow()
+    why = {symbol: one.reason for symbol, one in verdicts.items()}
+    words = reasons(rows.to_pylist(), rules, stage.as_of, why)
+    quarantined = _quarantine_rows(stage, rows, words)
+    waited = _still_waiting(stage, resolved)
+    touched = pa.concat_tables([quarantined, waited])
+    kept = _kept(stage, resolved, touched)
+    content = pa.concat_tables([kept, touched])
+    payloads = pc.unique(resolved.select("payload").to_pyarrow()["payload"]).to_pylist()
+    if payloads:
+        listed = ", ".join(f"'{payload}'" for payload in payloads)
+        stage.lake.overwrite(QUARANTINE, content, stage.commit, only=f"payload IN ({listed})")
+    return quarantined
+
+
+def accounted(
+    rows_in: Mapping[str, int],
+    resolved: Table,
+    candidate: pa.Table,
+    quarantined: pa.Table,
+    verdicts: Mapping[str, Verdict],
+) -> dict[str, AssetLedger]:
+    """Every asset's rows: what went in, counted in the batch, and what came out, as written."""
+    again = resolved.filter(resolved.outcome == DEDUPLICATED)
+    deduplicated = again.group_by("asset").agg(count=again.count()).to_pyarrow().to_pylist()
+    counts = {row["asset"]: row["count"] for row in deduplicated}
+    promoted, refused = _count(candidate, "symbol"), _count(quarantined, "asset")
+    return {
+        symbol: AssetLedger(
+            status=one.status,
+            reason=one.reason,
+            rows_in=rows_in.get(symbol, 0),
+            promoted=promoted.get(symbol, 0),
+            quarantined=refused.get(symbol, 0),
+            deduplicated=counts.get(symbol, 0),
+        )
+        for symbol, one in verdicts.items()
+    }
+
+
+def audit_candidate(stage: Stage) -> list[Check]:
+    """Run the Great Expectations suite over the candidate as it was written.
+
+    Assets that declare different fields are judged by the rules about the fields they have. An
+    empty candidate has nothing to audit: there is nothing to promote.
+    """
+    rows = stage.lake.read(CANDIDATE)
+    checks: list[Check] = []
+    for fields in sorted({asset.fields for asset in stage.chosen.values()}):
+        symbols = [one.symbol for one in stage.chosen.values() if one.fields == fields]
+        part = rows.filter(pc.is_in(rows["symbol"], pa.array(symbols, pa.string())))
+        rules = [
+            rule
+            for rule in stage.suite.rules
+            if not isinstance(rule, RowRule) or applicable(rule, fields)
+        ]
+        if len(part):
+            checks += audit(stage.suite, frame_of(part), rules)
+    return checks
+
+
+def certify(stage: Stage) -> Certificate:
+    """The gate's word about the candidate as it stands. Call it after ``stage.gate``."""
+    candidate = stage.lake.read(CANDIDATE)
+    fetches = stage.published.read_or_empty(
+        "bronze.fetches", where=ds.field("run_id") == stage.input_run_id
+    )
+    version = stage.published.version(SILVER)
+    certificate = Certificate(
+        table=SILVER,
+        run_id=stage.run_id,
+        as_of=stage.as_of,
+        candidate_digest=content_digest(candidate, KEY),
+        base_version=-1 if version is None else version,
+        suite_digest=suite_digest(stage.suite),
+        inputs=tuple(sorted(set(fetches["payload"].to_pylist()))),
+        verdicts={symbol: one.status for symbol, one in stage.ledgers.items()},
+        checks_passed=sum(check.passed for check in stage.checks),
+    )
+    artifacts.replace(_certificate_path(stage.output), certificate.model_dump_json().encode())
+    return certificate
+
+
+def read_certificate(stage: Stage) -> Certificate:
+    """The certificate of the published candidate; none means that no gate let it through."""
+    path = _certificate_path(stage.data)
+    if not path.exists():
+        raise GateBlocked("the candidate has no certificate: no gate has let it through")
+    try:
+        return Certificate.model_validate_json(path.read_bytes())
+    except ValueError as broken:
+        raise StorageError(f"{path} is not a certificate: {broken}", next_step="make run") from None
+
+
+def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certificate) -> None:
+    """Refuse to go on unless ``certificate`` names exactly this candidate, for exactly this run."""
+    digest = content_digest(candidate, KEY)
+    claims = [
+        ("rows (sha256)", certificate.candidate_digest, digest),
+        ("run", certificate.run_id, stage.input_run_id),
+    ]
+    if not stage.is_by_hand:
+        version = stage.published.version(SILVER)
+        claims.append(
+            (
+                "version of silver.bars",
+                str(certificate.base_version),
+                str(-1 if version is None else version),
+            )
+        )
+    for what, certified, found in claims:
+        if certified != found:
+            raise GateBlocked(
+                f"the candidate is not the one that was certified: its {what} differs",
+                observed=found,
+                expected=certified,
+                next_step="run the pipeline again, so that the gate sees what is to be published",
+            )
+
+
+def publish_silver(
+    stage: Stage, candidate: pa.Table, certificate: Certificate
+) -> dict[str, AssetLedger]:
+    """Publish the candidate in one commit that carries its certificate."""
+    commit = Commit(stage.run_id, stage.as_of, certificate.model_dump(mode="json"))
+    rows = candidate.drop_columns(["change"])
+    corrections = candidate.filter(pc.equal(candidate["change"], CORRECTION))
+    if stage.is_by_hand:
+        before = stage.published.read_or_empty(SILVER)
+        stage.lake.overwrite(SILVER, before, stage.commit)
+        stage.lake.upsert(SILVER, rows, KEY, commit)
+    elif len(corrections):
+        stage.lake.upsert(SILVER, rows, KEY, commit)
+    else:
+        stage.lake.append(SILVER, rows, commit)
+    counts = _count(candidate, "symbol")
+    validated = stage.history.read_stage(stage.input_run_id, "validate")
+    before_it = validated.assets if validated else {}
+    return {
+        symbol: AssetLedger(
+            status=before_it[symbol].status if symbol in before_it else "passed",
+            reason=before_it[symbol].reason if symbol in before_it else "",
+            rows_in=counts.get(symbol, 0),
+            promoted=counts.get(symbol, 0),
+        )
+        for symbol in stage.selected
+    }
+
+
+def changes_of(candidate: pa.Table) -> dict[str, int]:
+    """How many of the candidate's rows are new to Silver, and how many correct it."""
+    return _count(candidate, "change")
+
+
+def release_waiting(stage: Stage) -> None:
+    """Take the rows out of quarantine that waited for this promotion."""
+    if stage.lake.exists(QUARANTINE):
+        stage.lake.delete(QUARANTINE, f"rule = '{AWAITING_PROMOTION}'", stage.commit)
+
+
+def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table:
+    raw = {name: rows[f"{name}_text"] for name in ("symbol", "timestamp", *VALUE_COLUMNS)}
+    same = ("asset", "rule", "file", *_PROVENANCE, "is_provisional", "fetched_as_of")
+    columns = {
+        **{name: rows[name] for name in same},
+        **raw,
+        "reason": pa.array(words, pa.string()),
+        "judged_as_of": pa.array([stage.as_of] * len(rows), pa.timestamp("us", "UTC")),
+        "run_id": pa.array([stage.run_id] * len(rows), pa.string()),
+    }
+    schema = SCHEMAS[QUARANTINE]
+    return pa.table({name: columns[name] for name in schema.names}).cast(schema)
+
+
+def _still_waiting(stage: Stage, resolved: Table) -> pa.Table:
+    """Rows quarantined as not final that this batch judged, and that are about to be promoted."""
+    before = _quarantined_before(stage, resolved)
+    waiting = before.filter(pc.equal(before["rule"], NOT_FINAL))
+    good = resolved.filter(resolved.outcome == PROMOTED).select(_PROVENANCE).to_pyarrow()
+    rows = waiting.join(good, keys=_PROVENANCE, join_type="left semi")
+    at = rows.schema.get_field_index("rule")
+    named = pa.array([AWAITING_PROMOTION] * len(rows), pa.string())
+    return rows.set_column(at, "rule", named)
+
+
+def _kept(stage: Stage, resolved: Table, replaced: pa.Table) -> pa.Table:
+    """What stays quarantined of the batch's payloads: rows of assets that this run is not about,
+    and of payloads of which only the waiting rows were judged.
+    """
+    before = _quarantined_before(stage, resolved)
+    fetched = stage.published.read_or_empty(
+        "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.input_run_id
+    )
+    judged = resolved.select(_PROVENANCE).to_pyarrow()
+    of_others = pc.invert(pc.is_in(before["asset"], pa.array(stage.selected, pa.string())))
+    of_older = pc.invert(pc.is_in(before["payload"], fetched["payload"].combine_chunks()))
+    kept = before.filter(pc.or_(of_others, of_older))
+    return kept.join(judged, keys=_PROVENANCE, join_type="left anti").select(replaced.column_names)
+
+
+def _quarantined_before(stage: Stage, resolved: Table) -> pa.Table:
+    payloads = pc.unique(resolved.select("payload").to_pyarrow()["payload"])
+    return stage.published.read_or_empty(QUARANTINE, where=ds.field("payload").isin(payloads))
+
+
+def _due(stage: Stage, symbol: str) -> int:
+    record = stage.history.read_stage(stage.input_run_id, "ingest")
+    return int(record.details.get("due_sessions", {}).get(symbol, 0)) if record else 0
+
+
+def _count(rows: pa.Table, column: str) -> dict[str, int]:
+    return {one["values"]: one["counts"] for one in rows[column].value_counts().to_pylist()}
+
+
+def _certificate_path(data: Path) -> Path:
+    return data / "silver" / "certificate.json"

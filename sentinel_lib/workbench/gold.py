@@ -1,0 +1,148 @@
+"""Gold: sessions and figures from Silver, checked for completeness, and published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from ibis.expr.types import Table
+
+from sentinel_lib.calendars import sessions_per_year
+from sentinel_lib.errors import StageError
+from sentinel_lib.gold_metrics import csv_text
+from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check
+from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.frames import frame_of
+from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.validation import audit
+from sentinel_lib.workbench.batch import asset_terms
+from sentinel_lib.workbench.candidate import SILVER
+from sentinel_lib.workbench.stage import Stage
+
+DAILY = "gold.daily"
+AGGREGATES = "gold.aggregates"
+AGGREGATES_FILE = "aggregates.csv"
+
+_KEY = ["symbol", "session"]
+
+
+def silver_bars(stage: Stage) -> Table:
+    """The published bars of every asset that is configured; those of removed assets stay behind."""
+    symbols = pa.array(list(stage.assets), pa.string())
+    return stage.engine.load(stage.published.read(SILVER, where=ds.field("symbol").isin(symbols)))
+
+
+def terms(stage: Stage) -> Table:
+    """The terms that bars need to find their session, a row per asset."""
+    rows = asset_terms(stage).select(["asset", "calendar_timezone"])
+    return stage.engine.load(rows.rename_columns({"asset": "symbol"}))
+
+
+def daily_frame(stage: Stage, daily: Table) -> pd.DataFrame:
+    """``gold.daily`` as the metrics take it: floats, in order of symbol and session."""
+    frame = frame_of(daily.order_by(_KEY).to_pyarrow())
+    years = {symbol: sessions_per_year(asset.calendar) for symbol, asset in stage.assets.items()}
+    return frame.assign(sessions_per_year=frame["symbol"].map(years))
+
+
+def completeness(stage: Stage, silver: Table, daily: Table) -> list[Check]:
+    """One check per asset: every bar of Silver is in a session of Gold, and no other."""
+    bars = silver.group_by("symbol").agg(count=silver.count()).to_pyarrow().to_pylist()
+    made = daily.group_by("symbol").agg(count=daily.bar_count.sum()).to_pyarrow().to_pylist()
+    counted = {row["symbol"]: int(row["count"]) for row in made}
+    return [
+        Check(
+            name="complete against silver.bars",
+            passed=counted.get(row["symbol"], 0) == row["count"],
+            table=DAILY,
+            symbol=row["symbol"],
+            observed=f"sessions made of {counted.get(row['symbol'], 0)} bars",
+            expected=f"{row['count']} bars",
+        )
+        for row in sorted(bars, key=lambda row: str(row["symbol"]))
+    ]
+
+
+def gold_ledgers(silver: Table, checks: list[Check]) -> dict[str, AssetLedger]:
+    """Every asset's bars: all of them promoted into sessions, or the asset is held back whole."""
+    bars = silver.group_by("symbol").agg(count=silver.count()).to_pyarrow().to_pylist()
+    failed = {one.symbol: one for one in checks if not one.passed and one.blocks}
+    ledgers = {}
+    for row in sorted(bars, key=lambda row: str(row["symbol"])):
+        symbol, count = row["symbol"], row["count"]
+        check = failed.get(symbol)
+        if check is None:
+            ledgers[symbol] = AssetLedger(rows_in=count, promoted=count)
+        else:
+            reason = f"{check.name}: observed {check.observed}, expected {check.expected}"
+            ledgers[symbol] = AssetLedger(
+                status="blocked", reason=reason, rows_in=count, quarantined=count
+            )
+    return ledgers
+
+
+def audit_aggregates(stage: Stage, aggregates: pd.DataFrame) -> list[Check]:
+    """The Gold suite over the figures, and that every one of them is finite."""
+    numbers = aggregates.select_dtypes("number").astype("float64")
+    infinite = int(numbers.isin([float("inf"), float("-inf")]).to_numpy().sum())
+    finite = Check(
+        name="every figure is finite",
+        passed=infinite == 0,
+        table=AGGREGATES,
+        observed=f"{infinite} infinite",
+        expected="none",
+    )
+    return [finite, *audit(stage.suite, aggregates)]
+
+
+def publish_gold(
+    stage: Stage, daily: Table, aggregates: pd.DataFrame, ledgers: Mapping[str, AssetLedger]
+) -> Path:
+    """Publish sessions and figures of the assets that pass; the others keep what they had.
+
+    ``gold.daily`` receives only the sessions that changed.
+    """
+    passing = [symbol for symbol, one in ledgers.items() if one.status not in HELD_BACK]
+    rows = daily.filter(daily.symbol.isin(passing or [""]))
+    before = stage.published.read_or_empty(
+        DAILY, where=ds.field("symbol").isin(pa.array(passing, pa.string()))
+    )
+    new = rows.select(SCHEMAS[DAILY].names).to_pyarrow().cast(SCHEMAS[DAILY])
+    changed = stage.engine.load(new).difference(stage.engine.load(before)).to_pyarrow()
+    is_gone = before.join(new.select(_KEY), keys=_KEY, join_type="left anti")
+    if stage.is_by_hand or len(is_gone):
+        others = stage.published.read_or_empty(DAILY)
+        kept = others.filter(pc.invert(pc.is_in(others["symbol"], pa.array(passing, pa.string()))))
+        stage.lake.overwrite(DAILY, pa.concat_tables([kept, new]), stage.commit)
+    elif len(changed) or not stage.lake.exists(DAILY):
+        stage.lake.upsert(DAILY, changed, _KEY, stage.commit)
+    table = _with_last_good(stage, aggregates, passing)
+    stage.lake.replace_if_changed(AGGREGATES, table, stage.commit)
+    path = stage.output / "gold" / AGGREGATES_FILE
+    artifacts.replace(path, csv_text(table.to_pandas()).encode())
+    return path
+
+
+def _with_last_good(stage: Stage, aggregates: pd.DataFrame, passing: list[str]) -> pa.Table:
+    """The new figures of assets that pass, and the published ones of those that are held back."""
+    new = aggregates[aggregates["symbol"].isin(passing)]
+    table = pa.Table.from_pandas(new, preserve_index=False)
+    held = [symbol for symbol in stage.assets if symbol not in passing]
+    if held and stage.published.exists(AGGREGATES):
+        where = ds.field("symbol").isin(pa.array(held, pa.string()))
+        last_good = stage.published.read(AGGREGATES, where=where)
+        try:
+            table = pa.concat_tables(
+                [table, last_good.select(table.column_names)], promote_options="permissive"
+            )
+        except (KeyError, pa.ArrowException) as mismatch:
+            raise StageError(
+                f"the figures of {', '.join(held)} are held back, and the published ones "
+                f"have other columns: {mismatch}",
+                next_step="mend the assets that are held back, then change the metrics",
+            ) from mismatch
+    return table.sort_by("symbol")

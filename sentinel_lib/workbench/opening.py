@@ -1,0 +1,126 @@
+"""How a notebook becomes a stage: of a run, or by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import get_args
+
+from sentinel_lib import ingestion, logger
+from sentinel_lib.errors import StageError, UsageError, nearest
+from sentinel_lib.ingestion.files import stem
+from sentinel_lib.records.stage import StageRecord
+from sentinel_lib.settings import Asset, load_pipeline
+from sentinel_lib.settings.assets import read_assets, select
+from sentinel_lib.settings.environment import load_environment
+from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.sources import SourceName
+from sentinel_lib.storage.run_history import RunHistory
+from sentinel_lib.workbench.stage import BY_HAND, Stage
+
+
+def open_stage(
+    name: str, *, run_id: str, as_of: str, config_dir: str, data_dir: str, threads: int
+) -> Stage:
+    """The stage ``name`` of ``pipeline.yaml``.
+
+    Without a ``run_id`` it is opened by hand: it continues the last run, reads what is published
+    and writes to ``data/sandbox``. An empty ``as_of`` is then that run's, or for the first stage
+    the present.
+    """
+    config, data = in_project(config_dir), in_project(data_dir)
+    pipeline = load_pipeline(config)
+    spec = {stage.name: stage for stage in pipeline.stages}.get(name)
+    if spec is None:
+        names = [stage.name for stage in pipeline.stages]
+        raise StageError(f"pipeline.yaml has no stage '{name}'{nearest(name, names)}")
+    first = pipeline.stages[0].name
+    history = RunHistory(data)
+    is_always = spec.when == "always"
+    before = None
+    if name != first:
+        before = _first_record(history, first, run_id, is_always=is_always)
+        if before is None and not is_always:
+            raise StageError(
+                f"stage {name} continues a run, and its first stage '{first}' left no record",
+                next_step="make run",
+            )
+    file, document = read_assets(config)
+    stage = Stage(
+        name=name,
+        run_id=run_id or BY_HAND,
+        as_of=_as_of(as_of, before),
+        config=config,
+        data=data,
+        threads=threads or pipeline.threads,
+        input_run_id=run_id or (before.run_id if before else BY_HAND),
+        start=date.fromisoformat(before.details["start"]) if before else file.start,
+        layer=spec.suite,
+    )
+    if before is not None:
+        listed = before.details["assets"].items()
+        stage.assets = {symbol: Asset.model_validate(terms) for symbol, terms in listed}
+        stage.selected = tuple(before.details["selected"])
+    elif name != first:
+        stage.assets = file.resolve(document)
+        stage.selected = tuple(stage.assets)
+    log_file = None if stage.is_by_hand else in_project(pipeline.logs) / f"{run_id}.jsonl"
+    logger.configure(log_file, level=load_environment().log_level, terminal=False)
+    logger.bind(run_id=stage.run_id, stage=name)
+    return stage
+
+
+def choose_assets(stage: Stage, *, assets: str, source: str, input_path: str) -> dict[str, Asset]:
+    """The assets of this run: all, the comma-separated ones, or those that ``input_path`` holds."""
+    file, document = read_assets(stage.config)
+    chosen_source = _source(source or ("files" if input_path else ""))
+    options = {"path": in_project(input_path)} if input_path else {}
+    stage.assets = file.resolve(document, chosen_source, options)
+    if input_path:
+        shared = file.sources.files.model_copy(update=options)
+        parsed = ingestion.parse(ingestion.read_files(shared, stage.assets))
+        unread = {one.symbol or stem(one.locator) for one in parsed.rejected}
+        stage.assets = {
+            symbol: stage.assets.get(symbol) or file.unlisted(symbol, "files", options)
+            for symbol in sorted({*ingestion.symbols_in(parsed), *unread})
+        }
+    wanted = [symbol.strip() for symbol in assets.split(",") if symbol.strip()]
+    stage.selected = tuple(select(stage.assets, wanted or stage.assets))
+    return stage.chosen
+
+
+def _first_record(
+    history: RunHistory, first: str, run_id: str, *, is_always: bool
+) -> StageRecord | None:
+    """The record of the first stage: of this run, or by hand of the last run that has one.
+
+    A stage that always runs goes by the last run that got beyond its first stage, if this one
+    did not.
+    """
+    if run_id and not is_always:
+        return history.read_stage(run_id, first)
+    for candidate in [run_id] * bool(run_id) + history.run_ids():
+        record = history.read_stage(candidate, first)
+        if record is not None and record.status != "blocked":
+            return record
+    return history.read_stage(run_id, first) if run_id else None
+
+
+def _as_of(text: str, before: StageRecord | None) -> datetime:
+    if text:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    if before is not None:
+        return before.as_of
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _source(name: str) -> SourceName | None:
+    if not name:
+        return None
+    for known in get_args(SourceName):
+        if name == known:
+            return known  # type: ignore[no-any-return]
+    raise UsageError(
+        f"unknown source '{name}'{nearest(name, get_args(SourceName))}",
+        expected=f"one of {', '.join(get_args(SourceName))}",
+    )

@@ -1,0 +1,219 @@
+"""Who is promoted, who is held back, and what nobody can get around."""
+
+import json
+
+import pyarrow.compute as pc
+import pytest
+
+from sentinel_lib import read_table
+from sentinel_lib.errors import GateBlocked, StageError, StorageError
+from sentinel_lib.storage.tables import Lake
+
+AS_OF = "2024-03-01T00:00:00Z"
+HEALTHY = {"GOOD": {}, "FINE": {}}
+NULLS = {"faults": {"nulls": 0.3}}
+
+
+def symbols_in(project, table):
+    return set(read_table(table, data=project.data)["symbol"])
+
+
+def test_an_asset_with_too_many_bad_rows_is_held_back_and_the_others_are_promoted(project):
+    project.assets({**HEALTHY, "BAD": NULLS})
+
+    outcome = project.run(AS_OF)
+
+    ledger = outcome.ledger("BAD")
+    assert outcome.errors == {}
+    assert ledger.status == "blocked"
+    assert "max_quarantined_fraction" in ledger.reason
+    assert (ledger.promoted, ledger.unexplained) == (0, 0)
+    assert symbols_in(project, "silver.bars") == {"GOOD", "FINE"}
+    assert symbols_in(project, "gold.aggregates") == {"GOOD", "FINE"}
+    assert outcome.records["validate"].status == "degraded"
+
+
+def test_a_held_asset_keeps_its_last_good_gold(project):
+    project.assets({"GOOD": {}, "BAD": {}})
+    project.run("2024-02-01T00:00:00Z")
+    before = read_table("gold.aggregates", data=project.data).set_index("symbol").loc["BAD"]
+    project.assets({"GOOD": {}, "BAD": {"faults": {"nulls": 0.6}}})
+
+    outcome = project.run(AS_OF)
+
+    after = read_table("gold.aggregates", data=project.data).set_index("symbol").loc["BAD"]
+    assert outcome.ledger("BAD").status == "blocked"
+    assert after.to_dict() == before.to_dict()
+    board = json.loads((project.data / "gold" / "freshness.json").read_text())["assets"]
+    assert (board["GOOD"]["status"], board["BAD"]["status"]) == ("fresh", "stale")
+
+
+def test_nothing_is_promoted_where_every_asset_is_bad(project):
+    project.assets({"ONE": NULLS, "TWO": {"faults": {"high_below_low": 0.5}}})
+
+    outcome = project.run(AS_OF)
+
+    assert isinstance(outcome.errors["validate"], GateBlocked)
+    assert outcome.records["validate"].status == "blocked"
+    assert {row.symbol for row in outcome.records["validate"].offending_rows} == {"ONE", "TWO"}
+    assert not Lake(project.data).exists("silver.bars")
+    assert list(outcome.records) == ["ingest", "validate", "monitor"]
+
+
+def test_gaps_hold_an_asset_back_unless_they_only_warn(project):
+    gaps = {"faults": {"gaps": 0.3}}
+    project.assets({"GOOD": {}, "HOLES": gaps, "TOLERATED": {**gaps, "gaps": "warn"}})
+
+    outcome = project.run(AS_OF)
+
+    assert "max_missing_fraction" in outcome.ledger("HOLES").reason
+    assert outcome.ledger("TOLERATED").status == "passed"
+    failed = [check for check in outcome.records["validate"].checks if not check.passed]
+    assert {(check.symbol, check.blocks) for check in failed} == {
+        ("HOLES", True),
+        ("TOLERATED", False),
+    }
+
+
+def test_sessions_due_without_a_row_are_not_evaluated(project):
+    late = {"faults": {"late_sessions": 500}}
+    project.assets({"GOOD": {}, "SILENT": late})
+
+    outcome = project.run(AS_OF)
+
+    assert outcome.ledger("SILENT").status == "not_evaluated"
+    assert outcome.records["validate"].status == "degraded"
+
+
+def test_an_asset_with_nothing_due_is_neither_green_nor_red(project):
+    project.assets(HEALTHY)
+    project.run(AS_OF)
+
+    outcome = project.run(AS_OF)
+
+    assert {one.status for one in outcome.records["validate"].assets.values()} == {"not_due"}
+    assert outcome.errors == {}
+
+
+def test_a_paused_asset_is_not_fetched_and_says_why(project):
+    paused = {"paused_until": "2024-12-01", "reason": "delisting review"}
+    project.assets({"GOOD": {}, "PAUSED": paused})
+
+    outcome = project.run(AS_OF)
+
+    assert outcome.ledger("PAUSED").status == "paused"
+    board = json.loads((project.data / "gold" / "freshness.json").read_text())["assets"]
+    assert board["PAUSED"]["status"] == "paused"
+    assert "delisting review" in board["PAUSED"]["reason"]
+
+
+def test_a_removed_asset_leaves_the_figures_and_keeps_its_history(project):
+    project.assets(HEALTHY)
+    project.run("2024-02-01T00:00:00Z")
+    project.assets({"GOOD": {}})
+
+    project.run(AS_OF)
+
+    assert symbols_in(project, "gold.aggregates") == {"GOOD"}
+    assert symbols_in(project, "silver.bars") == {"GOOD", "FINE"}
+    board = json.loads((project.data / "gold" / "freshness.json").read_text())["assets"]
+    assert list(board) == ["GOOD"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "edited", "error"),
+    [
+        ("certificate = certify(stage)\ncertificate.candidate_digest", "certificate = None", None),
+        (
+            "candidate = stage.published.read(CANDIDATE)",
+            "candidate = stage.published.read(CANDIDATE).slice(1)",
+            GateBlocked,
+        ),
+        (
+            "outcome = stage.engine.materialise(held_back(resolved, verdicts))",
+            "outcome = stage.engine.materialise(held_back(resolved, verdicts).limit(7))",
+            StageError,
+        ),
+        (
+            "checks = completeness(stage, bars, daily)",
+            "daily = daily.filter(daily.volume < 0); checks = completeness(stage, bars, daily)",
+            GateBlocked,
+        ),
+    ],
+)
+def test_a_cell_that_skips_a_gate_or_loses_a_row_stops_the_run(project, cell, edited, error):
+    project.assets({"GOOD": {}})
+    record = 'details={"certificate": certificate.model_dump(mode="json")}'
+
+    outcome = project.run(
+        AS_OF, edits=[(cell, edited), (record, "")] if error is None else [(cell, edited)]
+    )
+
+    [stopped] = outcome.errors.values()
+    assert isinstance(stopped, error or GateBlocked)
+    if "completeness" not in cell:
+        assert not Lake(project.data).exists("silver.bars")
+
+
+def test_a_changed_choice_of_metrics_changes_what_is_published(project):
+    project.assets({"GOOD": {}})
+
+    project.run(AS_OF, edits=[("    gold_metrics.vwap_20d, gold_metrics.latest_volume,\n", "")])
+
+    header = (project.data / "gold" / "aggregates.csv").read_text().splitlines()[0]
+    assert header.endswith("volatility_20d_pct,max_drawdown_pct")
+
+
+def test_a_changed_intermediate_frame_changes_what_is_published(project):
+    project.assets({"GOOD": {}})
+    made = "daily = stage.engine.materialise(daily_bars(bars, terms(stage)))"
+    doubled = (
+        "daily = daily_bars(bars, terms(stage))\ndaily = daily.mutate(close=daily.close * 0 + 42)"
+    )
+
+    project.run(AS_OF, edits=[(made, doubled)])
+
+    daily = read_table("gold.daily", data=project.data)
+    assert set(daily["close"]) == {42.0}
+    aggregates = read_table("gold.aggregates", data=project.data)
+    assert aggregates["latest_close"].tolist() == [42.0]
+
+
+def test_a_run_by_hand_reads_what_is_published_and_writes_to_the_sandbox(project):
+    project.assets(HEALTHY)
+    project.run("2024-02-01T00:00:00Z")
+    published = {
+        path: path.read_bytes()
+        for path in project.data.rglob("*")
+        if path.is_file() and "sandbox" not in path.parts
+    }
+
+    outcome = project.run(by_hand=True)
+
+    assert outcome.errors == {}
+    assert list(outcome.records) == [
+        "ingest",
+        "validate",
+        "promote_silver",
+        "build_gold",
+        "monitor",
+    ]
+    assert {path: path.read_bytes() for path in published} == published
+    assert [p for p in project.data.rglob("*") if p.is_file() and "sandbox" not in p.parts] == list(
+        published
+    )
+    sandbox = Lake(project.data / "sandbox").read("silver.bars")
+    assert len(sandbox) >= len(Lake(project.data).read("silver.bars"))
+    assert pc.count_distinct(sandbox["symbol"]).as_py() == 2
+
+
+def test_a_stage_by_hand_before_any_run_says_what_to_do_first(project):
+    outcome = project.run(by_hand=True, stages=["build_gold"])
+
+    assert isinstance(outcome.errors["build_gold"], StageError)
+    assert "make run" in str(outcome.errors["build_gold"])
+
+
+def test_a_table_that_is_not_there_says_what_to_do_first(project):
+    with pytest.raises(StorageError, match="make run"):
+        read_table("gold.daily", data=project.data)

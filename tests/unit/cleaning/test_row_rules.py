@@ -1,0 +1,162 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from sentinel_lib.cleaning.reasons import bar_text
+from sentinel_lib.cleaning.row_rules import judged_rows
+from sentinel_lib.cleaning.typed_bars import typed_bars
+from sentinel_lib.records.bar import Bar
+from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.settings.suites import Between, InSet, load_suite
+
+AS_OF = datetime(2024, 1, 6, tzinfo=UTC)
+SHIPPED = load_suite(PROJECT_ROOT / "config", "silver").row_rules
+ABOUT_TIME = ("not_final", "not_a_session", "no_bar")
+RULES = [rule for rule in SHIPPED if rule.on_fail == "quarantine"]
+
+
+@pytest.fixture(scope="session")
+def judge(engine, compiled, arrow_rows, sessions):
+    """The rule that each of some rows breaks, for given rules and ``as_of``; compiled once each."""
+
+    prepared = {}
+
+    def run(*rows, rules=RULES, as_of=AS_OF):
+        case = (repr(rules), as_of)
+        if case not in prepared:
+            batch = engine.load(arrow_rows({}))
+            judged = judged_rows(typed_bars(batch, ["iso"]), sessions, rules, as_of)
+            prepared[case] = compiled(judged.order_by("line").select("rule"), batch)
+        return [row["rule"] for row in prepared[case](arrow_rows(*rows))]
+
+    return run
+
+
+def test_a_sound_row_breaks_no_rule(judge):
+    assert judge({}) == [None]
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ({"defect": "3 values where the header has 7 columns"}, "row.malformed"),
+        ({"timestamp": "2024-02-30"}, "timestamp.unreadable"),
+        ({"is_provisional": True}, "not_final"),
+        ({"timestamp": "2024-01-07"}, "not_final"),
+        ({"timestamp": "2024-01-06", "calendar": "XNYS"}, "not_a_session"),
+        ({"volume": "lots"}, "volume.unreadable"),
+        ({"adj_close": "x"}, "adj_close.unreadable"),
+        ({"close": ""}, "expect_column_values_to_not_be_null(close)"),
+        ({"open": None}, "expect_column_values_to_not_be_null(open)"),
+        ({"close": "-1"}, "expect_column_values_to_be_between(close)"),
+        ({"volume": "-1"}, "expect_column_values_to_be_between(volume)"),
+        ({"high": "8"}, "expect_column_pair_values_a_to_be_greater_than_b(high, low)"),
+    ],
+)
+def test_each_defect_breaks_the_rule_named_for_it(judge, row, rule):
+    assert judge(row) == [rule]
+
+
+def test_a_session_is_final_from_the_instant_it_closes(judge):
+    friday = {"timestamp": "2024-01-05", "calendar": "XNYS"}
+
+    before = judge(friday, as_of=datetime(2024, 1, 5, 20, 59, 59, tzinfo=UTC))
+    after = judge(friday, as_of=datetime(2024, 1, 5, 21, tzinfo=UTC))
+
+    assert (before, after) == (["not_final"], [None])
+
+
+def test_an_intraday_bar_is_final_when_its_interval_is_over(judge):
+    bar = {"interval": "1h", "timestamp": "2024-01-05T10:00:00Z"}
+
+    before = judge(bar, as_of=datetime(2024, 1, 5, 10, 59, tzinfo=UTC))
+    after = judge(bar, as_of=datetime(2024, 1, 5, 11, tzinfo=UTC))
+
+    assert (before, after) == (["not_final"], [None])
+
+
+def test_an_empty_row_on_a_holiday_is_no_bar_and_no_fault(judge):
+    holiday = {"timestamp": "2024-01-01", "calendar": "XNYS", "fields": "close", "close": ""}
+
+    assert judge(holiday) == ["no_bar"]
+
+
+def test_rules_about_fields_that_the_asset_lacks_do_not_apply(judge):
+    assert judge({"fields": "close", "open": None, "high": None, "volume": None}) == [None]
+
+
+def test_the_bar_model_holds_without_any_rule_of_the_suite(judge):
+    rows = [{"close": None}, {"volume": "-1"}, {"high": "8"}, {"low": "11.5"}]
+
+    assert judge(*rows, rules=[]) == ["bar.close", "bar.volume", "bar.high", "bar.low"]
+
+
+def test_bounds_are_strict_only_where_they_say_so(judge):
+    name = "expect_column_values_to_be_between"
+    loose = Between(expect=name, column="close", max_value=11, on_fail="quarantine")
+    strict = loose.model_copy(update={"strict_max": True})
+
+    assert judge({"close": "11"}, rules=[loose]) == [None]
+    assert judge({"close": "11"}, rules=[strict]) == [f"{name}(close)"]
+
+
+def test_a_value_outside_a_set_breaks_the_rule_and_a_missing_one_does_not(judge):
+    name = "expect_column_values_to_be_in_set"
+    rule = InSet(expect=name, column="close", value_set=[11, 12], on_fail="quarantine")
+
+    assert judge({"close": "11"}, {"close": "10"}, rules=[rule]) == [None, f"{name}(close)"]
+
+
+NUMBER_TEXTS = st.one_of(
+    st.sampled_from(
+        ["", "NaN", "-", "inf", "1_0", "1e3", "1e60", "-0", "abc", "1,5", " 7 ", "+.5", "5."]
+    ),
+    st.decimals(-5, 20, places=2, allow_nan=False, allow_infinity=False).map(str),
+    st.floats(allow_nan=True, allow_infinity=True, width=32).map(str),
+    st.text("0123456789.+-eE _", max_size=8),
+)
+TIME_TEXTS = st.one_of(
+    st.dates(datetime(2024, 1, 1).date(), datetime(2024, 1, 5).date()).map(str),
+    st.sampled_from(
+        ["2024-02-30", "2024-1-2", "", "x", "2024-01-02T25:00", "2024-01-02T10:00+01:00"]
+    ),
+    st.text("0123456789-T:Z+ ", max_size=12),
+)
+ROWS = st.fixed_dictionaries(
+    {
+        "timestamp": TIME_TEXTS,
+        "fields": st.sampled_from(["ohlcv", "close"]),
+        "interval": st.sampled_from(["1d", "1h"]),
+        **dict.fromkeys(("open", "high", "low", "close", "volume", "adj_close"), NUMBER_TEXTS),
+    }
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(rows=st.lists(ROWS, min_size=10, max_size=40))
+def test_the_vectorised_verdict_is_that_of_the_pydantic_model(judge, rows):
+    rules = judge(*rows, rules=())
+
+    texts = [{f"{name}_text": value for name, value in row.items()} | row for row in rows]
+    one_by_one = [is_valid_bar({**text, "asset": "AAPL"}) for text in texts]
+    assert [
+        (rule, row)
+        for rule, is_valid, row in zip(rules, one_by_one, rows, strict=True)
+        if rule not in ABOUT_TIME and (rule is None) != is_valid
+    ] == []
+
+
+def is_valid_bar(row):
+    try:
+        Bar.model_validate(bar_text(row), context={"date_format": "iso", "timezone": "UTC"})
+    except ValidationError:
+        return False
+    return True

@@ -1,0 +1,75 @@
+"""A project in a temporary folder, whose stages say what a file tells them to say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentinel_lib.pipeline import RunOptions
+from sentinel_lib.storage.run_history import RunHistory
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
+SUITE = "rules: [{expect: expect_column_to_exist, column: close, on_fail: block}]\n"
+
+
+@dataclass
+class Project:
+    """``config``, ``data``, ``reports``, ``logs`` and ``notebooks`` under one folder."""
+
+    folder: Path
+
+    @property
+    def history(self) -> RunHistory:
+        return RunHistory(self.folder / "data")
+
+    def options(self, **given: Any) -> RunOptions:
+        return RunOptions(**{"config": self.folder / "config", "as_of": AS_OF, **given})
+
+    def stages(self, *names: str, **notebooks: str) -> None:
+        """List these stages; ``monitor`` runs always. A name may be given another notebook."""
+        blocks = []
+        for name in names:
+            template = (NOTEBOOKS / f"{notebooks.get(name, 'stage')}.ipynb").read_text()
+            path = self.folder / "notebooks" / f"{name}.ipynb"
+            path.write_text(template.replace("STAGE", name))
+            when = "always" if name == "monitor" else "previous_ok"
+            blocks.append(f"  - {{name: {name}, notebook: {name}.ipynb, when: {when}}}\n")
+        folders = "".join(
+            f"{name}: {self.folder / name}\n" for name in ("data", "reports", "logs", "notebooks")
+        )
+        text = f"{folders}stages:\n{''.join(blocks)}"
+        (self.folder / "config" / "pipeline.yaml").write_text(text)
+
+    def says(self, **stages: dict[str, Any]) -> None:
+        """What the stages put into their records."""
+        (self.folder / "data" / "says.json").write_text(json.dumps(stages))
+
+    def created(self) -> list[str]:
+        """The files of the project that a run has made."""
+        return sorted(
+            path.relative_to(self.folder).as_posix()
+            for name in ("data", "reports", "logs")
+            for path in (self.folder / name).rglob("*")
+            if path.is_file() and path.name != "says.json"
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    for name in ("config/expectations", "data", "notebooks"):
+        (tmp_path / name).mkdir(parents=True)
+    for layer in ("bronze", "silver", "gold"):
+        path = tmp_path / "config" / "expectations" / f"{layer}.yaml"
+        path.write_text(f"table: {layer}.bars\n{SUITE}")
+    assets = "start: 2024-01-01\nassets: {AAPL: {}, MSFT: {}}\n"
+    (tmp_path / "config" / "assets.yaml").write_text(assets)
+    made = Project(tmp_path)
+    made.stages("ingest", "validate", "promote_silver", "monitor")
+    made.says()
+    return made

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sentinel_lib.pipeline import summary
+from sentinel_lib.records.stage import RunRecord, StageOutcome
+
+AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
+LINE = {
+    "status": "passed",
+    "rows_in": 1_250,
+    "promoted": 1_248,
+    "quarantined": 2,
+    "deduplicated": 0,
+    "freshness": "fresh",
+}
+
+
+def a_run(**changes: Any) -> RunRecord:
+    content: dict[str, Any] = {
+        "run_id": "20240103T120000Z-00ff",
+        "as_of": AS_OF,
+        "started_at_utc": AS_OF,
+        "finished_at_utc": AS_OF + timedelta(seconds=12),
+        "status": "ok",
+        "exit_code": 0,
+        "command": "python run_pipeline.py run",
+        "stages": [StageOutcome(name="ingest", status="ok", seconds=1.5)],
+        "assets": {"AAPL": LINE},
+        "report": "reports/r/index.html",
+    }
+    return RunRecord.model_validate({**content, **changes})
+
+
+def test_run_object_has_exactly_the_agreed_shape() -> None:
+    shown = summary.run_object(a_run())
+
+    assert json.loads(json.dumps(shown)) == {
+        "run_id": "20240103T120000Z-00ff",
+        "as_of": "2024-01-03T00:00:00Z",
+        "status": "ok",
+        "exit_code": 0,
+        "conditions": [],
+        "stages": [{"name": "ingest", "status": "ok", "seconds": 1.5}],
+        "assets": {"AAPL": LINE},
+        "report": "reports/r/index.html",
+    }
+
+
+def test_run_text_gives_verdict_assets_and_report() -> None:
+    lines = summary.run_text(a_run()).splitlines()
+
+    assert lines == [
+        "ok, exit code 0: everything that was due was promoted",
+        "run 20240103T120000Z-00ff, as of 2024-01-03T00:00:00Z, 12 s",
+        "",
+        "asset  status  rows in  promoted  quarantined  deduplicated  freshness",
+        "AAPL   passed    1,250     1,248            2             0  fresh",
+        "",
+        "report: reports/r/index.html",
+    ]
+
+
+def test_text_of_a_failed_run_has_the_error_in_full_and_the_next_command() -> None:
+    failed = StageOutcome(
+        name="validate",
+        status="blocked",
+        cell='In [4] under "Check"',
+        error_name="GateBlocked",
+        error="AAPL: no row survived\n  observed: 0 rows",
+    )
+
+    text = summary.run_text(a_run(status="failed", exit_code=4, stages=[failed]))
+
+    assert "stage 'validate' blocked at In [4] under \"Check\"" in text
+    assert "  AAPL: no row survived\n    observed: 0 rows" in text
+    assert text.splitlines()[-1] == (
+        "next: see the report, mend the cause, then: python run_pipeline.py run"
+    )
+
+
+def test_of_very_many_assets_those_in_trouble_are_shown_and_the_rest_counted() -> None:
+    assets = {f"A{number:03}": LINE for number in range(60)}
+    assets["Z"] = {**LINE, "status": "blocked"}
+
+    text = summary.assets_text(a_run(assets=assets))
+
+    assert text.splitlines()[1].startswith("Z ")
+    assert text.splitlines()[-1] == "... and 11 more in the report"
+
+
+def test_history_sums_the_rows_of_each_run() -> None:
+    lines = summary.history_text([a_run(assets={"AAPL": LINE, "MSFT": LINE})]).splitlines()
+
+    assert lines[0].split() == [
+        *("run", "as", "of", "took", "status", "exit", "promoted", "quarantined")
+    ]
+    assert lines[1].split()[-4:] == ["ok", "0", "2,496", "4"]

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sentinel_lib.errors import ExitCode, most_severe
+from sentinel_lib.pipeline import verdict
+from sentinel_lib.pipeline.options import FailOn
+from sentinel_lib.records.stage import StageOutcome, StageRecord
+
+AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
+SYMBOLS = ("AAPL", "MSFT")
+
+
+def stage(name: str, status: Any = "ok", *, error_name: str = "", **said: Any) -> StageOutcome:
+    """A stage whose record says ``said``; one that failed by an error leaves no record."""
+    record = None
+    if not error_name:
+        content = {"run_id": "r", "stage": name, "as_of": AS_OF, "status": status, **said}
+        record = StageRecord.model_validate(content)
+    return StageOutcome(name=name, status=status, error_name=error_name, record=record)
+
+
+def ledgers(**statuses: str) -> dict[str, Any]:
+    return {symbol: {"status": status} for symbol, status in statuses.items()}
+
+
+def exit_code(*outcomes: StageOutcome, fail_on: FailOn = "error") -> ExitCode:
+    lines = verdict.asset_lines(outcomes, SYMBOLS)
+    return most_severe(verdict.conditions(outcomes, lines, fail_on))
+
+
+def judged(aapl: str, msft: str, **ages: str) -> tuple[StageOutcome, ...]:
+    """A run in which every stage ended, with these verdicts and ages."""
+    freshness = {symbol: {"status": age} for symbol, age in ages.items()}
+    return (
+        stage("validate", assets=ledgers(AAPL=aapl, MSFT=msft)),
+        stage("monitor", details={"freshness": freshness}),
+    )
+
+
+def test_line_of_an_asset_has_validations_ledger_and_what_was_really_promoted() -> None:
+    outcomes = [
+        stage("ingest", assets={"AAPL": {"rows_in": 9, "promoted": 9}}),
+        stage(
+            "validate",
+            assets={"AAPL": {"rows_in": 9, "promoted": 6, "quarantined": 2, "deduplicated": 1}},
+        ),
+        stage("promote_silver", assets={"AAPL": {"rows_in": 6, "promoted": 6}}),
+        stage("monitor", details={"freshness": {"AAPL": {"status": "late"}}}),
+    ]
+
+    lines = verdict.asset_lines(outcomes, [])
+
+    assert lines == {
+        "AAPL": {
+            "status": "passed",
+            "rows_in": 9,
+            "promoted": 6,
+            "quarantined": 2,
+            "deduplicated": 1,
+            "freshness": "late",
+        }
+    }
+
+
+def test_nothing_counts_as_promoted_when_promotion_did_not_run() -> None:
+    outcomes = [
+        stage("ingest", assets={"AAPL": {"rows_in": 9, "promoted": 9}}),
+        stage("validate", assets={"AAPL": {"rows_in": 9, "promoted": 9}}),
+        stage("promote_silver", "failed", error_name="StorageError"),
+    ]
+
+    lines = verdict.asset_lines(outcomes, [])
+
+    assert (lines["AAPL"]["status"], lines["AAPL"]["promoted"]) == ("passed", 0)
+
+
+def test_asset_that_was_only_fetched_was_not_evaluated() -> None:
+    outcomes = [
+        stage("ingest", assets=ledgers(AAPL="passed", MSFT="not_due")),
+        stage("validate", assets={}),
+    ]
+
+    lines = verdict.asset_lines(outcomes, [])
+
+    assert {symbol: line["status"] for symbol, line in lines.items()} == {
+        "AAPL": "not_evaluated",
+        "MSFT": "not_due",
+    }
+
+
+def test_asset_held_back_twice_shows_the_first_reason() -> None:
+    outcomes = [
+        stage("ingest", assets=ledgers(AAPL="unreachable")),
+        stage("validate", assets=ledgers(AAPL="not_evaluated")),
+    ]
+
+    assert verdict.asset_lines(outcomes, [])["AAPL"]["status"] == "unreachable"
+
+
+@pytest.mark.parametrize("details", [{}, {"freshness": []}, {"freshness": {"AAPL": "fresh"}}])
+def test_freshness_not_written_as_agreed_is_unknown(details: dict[str, Any]) -> None:
+    outcomes = [stage("monitor", details=details)]
+
+    assert verdict.asset_lines(outcomes, ["AAPL"])["AAPL"]["freshness"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("aapl", "msft", "expected"),
+    [
+        ("passed", "passed", ExitCode.OK),
+        ("passed", "paused", ExitCode.OK),
+        ("not_due", "not_due", ExitCode.OK),
+        ("passed", "blocked", ExitCode.DEGRADED),
+        ("not_due", "unreachable", ExitCode.DEGRADED),
+        ("blocked", "paused", ExitCode.GATE_BLOCKED),
+        ("not_evaluated", "not_evaluated", ExitCode.GATE_BLOCKED),
+        ("unreachable", "blocked", ExitCode.GATE_BLOCKED),
+        ("unreachable", "unreachable", ExitCode.SOURCE_UNAVAILABLE),
+        ("unreachable", "paused", ExitCode.SOURCE_UNAVAILABLE),
+    ],
+)
+def test_exit_code_follows_from_which_assets_were_held_back(
+    aapl: str, msft: str, expected: ExitCode
+) -> None:
+    assert exit_code(*judged(aapl, msft)) == expected
+
+
+def test_asset_of_which_no_stage_speaks_makes_the_run_degraded() -> None:
+    outcomes = stage("validate", assets=ledgers(AAPL="passed"))
+
+    assert exit_code(outcomes) == ExitCode.DEGRADED
+
+
+@pytest.mark.parametrize(
+    ("age", "fail_on", "expected"),
+    [
+        ("fresh", "warn", ExitCode.OK),
+        ("late", "error", ExitCode.OK),
+        ("late", "warn", ExitCode.FRESHNESS),
+        ("stale", "error", ExitCode.FRESHNESS),
+        ("stale", "warn", ExitCode.FRESHNESS),
+        ("stale", "never", ExitCode.OK),
+    ],
+)
+def test_freshness_fails_a_run_from_the_level_asked_for(
+    age: str, fail_on: FailOn, expected: ExitCode
+) -> None:
+    assert exit_code(*judged("passed", "passed", AAPL=age), fail_on=fail_on) == expected
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ([stage("a", "failed", error_name="ValueError"), *judged("blocked", "blocked")], 1),
+        ([stage("a", "blocked", error_name="GateBlocked"), *judged("unreachable", "passed")], 4),
+        ([stage("a", "failed", error_name="SourceError"), *judged("passed", "blocked")], 6),
+        ([stage("a", "failed", error_name="ConfigError"), *judged("blocked", "blocked")], 3),
+        ([stage("a", "degraded"), *judged("passed", "passed", AAPL="stale")], 8),
+    ],
+)
+def test_the_most_severe_condition_is_the_exit_code(
+    outcomes: list[StageOutcome], expected: int
+) -> None:
+    assert exit_code(*outcomes) == expected
+
+
+def test_after_a_failure_silence_about_an_asset_is_no_condition_of_its_own() -> None:
+    outcomes = [
+        stage("ingest", assets=ledgers(AAPL="passed")),
+        stage("validate", "failed", error_name="ValueError"),
+    ]
+
+    found = verdict.conditions(outcomes, verdict.asset_lines(outcomes, SYMBOLS), "error")
+
+    assert found == [ExitCode.UNEXPECTED]
+
+
+def test_conditions_are_listed_with_the_most_severe_first() -> None:
+    outcomes = judged("passed", "blocked", AAPL="stale")
+
+    found = verdict.conditions(outcomes, verdict.asset_lines(outcomes, SYMBOLS), "error")
+
+    assert found == [ExitCode.DEGRADED, ExitCode.FRESHNESS]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(0, "ok"), (8, "degraded"), (5, "degraded"), (4, "failed"), (1, "failed")]
+)
+def test_run_status_is_the_exit_code_in_one_word(code: int, status: str) -> None:
+    assert verdict.run_status(ExitCode(code)) == status

@@ -1,0 +1,81 @@
+"""The history page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.reporting import write_history
+from sentinel_lib.reporting.history import MAX_RUNS
+
+
+def test_history_shows_the_newest_run_first(
+    tmp_path: Path, read_page, ok_run: RunRecord, degraded_run: RunRecord, blocked_run: RunRecord
+) -> None:
+    page = read_page(write_history([degraded_run, blocked_run, ok_run], tmp_path))
+
+    shown = [text for text in page.text_of("tbody") if text.startswith("2026112")]
+    assert shown == ["20261126T000000Z", "20261125T230000Z", "20261125T220001Z"]
+    assert "ended failed : a gate let nothing through" in page.text
+
+
+def test_history_links_only_reports_that_are_still_there(
+    tmp_path: Path, read_page, ok_run: RunRecord, degraded_run: RunRecord
+) -> None:
+    report = tmp_path / ok_run.run_id / "index.html"
+    report.parent.mkdir()
+    report.write_text("a report")
+
+    page = read_page(write_history([ok_run, degraded_run], tmp_path))
+
+    assert page.attributes("a", "href") == ["20261125T220001Z/index.html"]
+    assert (tmp_path / page.attributes("a", "href")[0]).is_file()
+
+
+def test_history_counts_rows_and_assets(
+    tmp_path: Path, read_page, ok_run: RunRecord, degraded_run: RunRecord
+) -> None:
+    page = read_page(write_history([ok_run, degraded_run], tmp_path))
+
+    assert "1 passed, 1 unreachable" in page.text
+    assert "In total: 2 runs (1 degraded, 1 ok), 1,202 rows promoted, 7 quarantined." in page.text
+    assert "1 min 4 s" in page.text
+
+
+def test_history_of_many_runs_stays_small(tmp_path: Path, read_page, ok_run: RunRecord) -> None:
+    runs = [
+        ok_run.model_copy(
+            update={
+                "run_id": f"R{number:05}",
+                "started_at_utc": ok_run.started_at_utc + timedelta(days=number),
+            }
+        )
+        for number in range(MAX_RUNS + 40)
+    ]
+
+    page = read_page(write_history(runs, tmp_path))
+
+    assert page.text.count("R00") == MAX_RUNS
+    assert "R00539" in page.text
+    assert "R00039" not in page.text
+    assert "and 40 more in the run records" in page.text
+    assert "In total: 540 runs" in page.text
+
+
+def test_history_before_the_first_run_says_how_to_start_one(tmp_path: Path, read_page) -> None:
+    page = read_page(write_history([], tmp_path))
+
+    assert "No run has finished yet." in page.text
+    assert "python run_pipeline.py" in page.text
+
+
+def test_history_escapes_what_it_shows(tmp_path: Path, read_page, ok_run: RunRecord) -> None:
+    run = ok_run.model_copy(
+        update={"run_id": "<b>R</b>", "assets": {"A": {"status": "<script>alert(1)</script>"}}}
+    )
+
+    page = read_page(write_history([run], tmp_path))
+
+    assert page.tags().isdisjoint({"script", "b"})
+    assert "<script>alert(1)</script>" in page.text

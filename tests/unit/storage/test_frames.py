@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pandas as pd
+import pyarrow as pa
+
+from sentinel_lib.storage.frames import frame_of
+
+
+def test_decimals_become_floats_and_missing_ones_nan() -> None:
+    rows = pa.table({"close": pa.array([Decimal("1.10"), None], pa.decimal128(20, 8))})
+
+    frame = frame_of(rows)
+
+    assert str(frame["close"].dtype) == "float64"
+    assert frame["close"].iloc[0] == 1.1
+    assert pd.isna(frame["close"].iloc[1])
+
+
+def test_column_without_any_decimal_is_still_one_of_floats() -> None:
+    frame = frame_of(pa.table({"volume": pa.array([None, None], pa.decimal128(28, 8))}))
+
+    assert str(frame["volume"].dtype) == "float64"
+    assert frame["volume"].isna().all()
+
+
+def test_widest_decimals_become_the_nearest_float() -> None:
+    rows = pa.table({"volume": pa.array([Decimal("99999999999999999999.99999999")])})
+
+    assert frame_of(rows)["volume"].tolist() == [1e20]
+
+
+def test_text_dates_instants_and_whole_numbers_stay_what_they_are() -> None:
+    moment = datetime(2026, 11, 24, 3, tzinfo=UTC)
+    rows = pa.table(
+        {
+            "symbol": ["AAPL"],
+            "session": [date(2026, 11, 23)],
+            "timestamp": pa.array([moment], pa.timestamp("us", "UTC")),
+            "bar_count": [7],
+        }
+    )
+
+    frame = frame_of(rows)
+
+    assert frame.to_dict("records") == [
+        {
+            "symbol": "AAPL",
+            "session": date(2026, 11, 23),
+            "timestamp": pd.Timestamp(moment),
+            "bar_count": 7,
+        }
+    ]
+    assert str(frame["bar_count"].dtype) == "int64"
+
+
+def test_columns_and_rows_keep_their_order() -> None:
+    frame = frame_of(pa.table({"b": [2, 1], "a": ["x", "y"]}))
+
+    assert list(frame.columns) == ["b", "a"]
+    assert frame["b"].tolist() == [2, 1]
+
+
+def test_no_rows_keep_their_columns() -> None:
+    frame = frame_of(pa.table({"close": pa.array([], pa.decimal128(20, 8))}))
+
+    assert list(frame.columns) == ["close"]
+    assert len(frame) == 0

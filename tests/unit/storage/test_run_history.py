@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sentinel_lib.errors import StorageError
+from sentinel_lib.records.stage import AssetLedger, RunRecord, StageRecord
+from sentinel_lib.storage.run_history import RunHistory
+
+AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def stage_record(run_id: str, stage: str = "ingest") -> StageRecord:
+    ledger = AssetLedger(rows_in=3, promoted=2, quarantined=1)
+    return StageRecord(
+        run_id=run_id, stage=stage, as_of=AS_OF, status="ok", assets={"AAPL": ledger}
+    )
+
+
+def run_record(run_id: str) -> RunRecord:
+    return RunRecord(
+        run_id=run_id,
+        as_of=AS_OF,
+        started_at_utc=AS_OF,
+        finished_at_utc=AS_OF,
+        status="ok",
+        exit_code=0,
+    )
+
+
+def test_stage_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    history = RunHistory(tmp_path)
+
+    path = history.write_stage(stage_record("r1"))
+
+    assert path == tmp_path / "ops" / "runs" / "r1" / "ingest.json"
+    assert history.read_stage("r1", "ingest") == stage_record("r1")
+
+
+def test_stage_that_has_said_nothing_has_no_record(tmp_path: Path) -> None:
+    history = RunHistory(tmp_path)
+    history.write_stage(stage_record("r1", "ingest"))
+
+    assert history.read_stage("r1", "validate") is None
+    assert history.read_stage("r2", "ingest") is None
+
+
+def test_forgotten_stage_has_no_record(tmp_path: Path) -> None:
+    history = RunHistory(tmp_path)
+    history.write_stage(stage_record("r1", "ingest"))
+    history.write_stage(stage_record("r1", "validate"))
+
+    history.forget_stage("r1", "ingest")
+    history.forget_stage("r1", "ingest")
+
+    assert history.read_stage("r1", "ingest") is None
+    assert history.read_stage("r1", "validate") is not None
+
+
+def test_runs_are_listed_with_the_newest_first(tmp_path: Path) -> None:
+    history = RunHistory(tmp_path)
+    for run_id in ("20261122T120000Z", "20261123T120000Z", "20261121T120000Z"):
+        history.write_run(run_record(run_id))
+
+    found = [one.run_id for one in history.runs()]
+
+    assert found == ["20261123T120000Z", "20261122T120000Z", "20261121T120000Z"]
+
+
+def test_run_that_has_not_finished_has_an_id_and_no_record(tmp_path: Path) -> None:
+    history = RunHistory(tmp_path)
+    history.write_run(run_record("r1"))
+    history.write_stage(stage_record("r2"))
+
+    assert history.run_ids() == ["r2", "r1"]
+    assert [one.run_id for one in history.runs()] == ["r1"]
+
+
+def test_history_of_no_runs_is_empty(tmp_path: Path) -> None:
+    history = RunHistory(tmp_path / "nowhere")
+
+    assert (history.runs(), history.run_ids()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"run_id": "r1"}', '{"surprise": 1}', "\x00\x01"]
+)
+def test_record_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
+    history = RunHistory(tmp_path)
+    path = history.write_stage(stage_record("r1"))
+    path.write_text(content)
+
+    with pytest.raises(StorageError, match="is not a record that this version can read") as caught:
+        history.read_stage("r1", "ingest")
+
+    assert str(caught.value).startswith(str(path))
+    assert caught.value.next_step == f"move {path.parent} away and run again"

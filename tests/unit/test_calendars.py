@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentinel_lib.calendars import (
+    Session,
+    closed_sessions,
+    open_sessions,
+    sessions,
+    sessions_per_year,
+    time_zone,
+)
+from sentinel_lib.errors import ConfigError
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def dates(found: list[Session]) -> list[str]:
+    return [str(one.date) for one in found]
+
+
+def test_exchange_is_closed_on_thanksgiving_and_on_the_weekend() -> None:
+    found = sessions("XNYS", date(2026, 11, 25), date(2026, 11, 30))
+
+    assert dates(found) == ["2026-11-25", "2026-11-27", "2026-11-30"]
+
+
+def test_exchange_closes_early_on_the_day_after_thanksgiving() -> None:
+    found = sessions("XNYS", date(2026, 11, 27), date(2026, 11, 27))
+
+    assert found == [
+        Session(date(2026, 11, 27), at("2026-11-27T14:30:00"), at("2026-11-27T18:00:00"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "opens", "closes"),
+    [
+        (date(2026, 3, 6), "2026-03-06T14:30:00", "2026-03-06T21:00:00"),
+        (date(2026, 3, 9), "2026-03-09T13:30:00", "2026-03-09T20:00:00"),
+        (date(2026, 10, 30), "2026-10-30T13:30:00", "2026-10-30T20:00:00"),
+        (date(2026, 11, 2), "2026-11-02T14:30:00", "2026-11-02T21:00:00"),
+    ],
+)
+def test_exchange_moves_with_daylight_saving_time(day: date, opens: str, closes: str) -> None:
+    assert sessions("XNYS", day, day) == [Session(day, at(opens), at(closes))]
+
+
+def test_tokyo_closes_before_new_york_opens() -> None:
+    found = sessions("XTKS", date(2026, 11, 20), date(2026, 11, 24))
+
+    assert dates(found) == ["2026-11-20", "2026-11-24"]
+    assert found[0].close_utc == at("2026-11-20T06:30:00")
+
+
+def test_weekdays_leave_out_the_weekend_alone() -> None:
+    found = sessions("weekdays", date(2026, 11, 26), date(2026, 11, 30))
+
+    assert dates(found) == ["2026-11-26", "2026-11-27", "2026-11-30"]
+
+
+def test_continuous_calendar_has_every_day_from_midnight_to_midnight() -> None:
+    found = sessions("24/7", date(2024, 2, 28), date(2024, 3, 1))
+
+    assert dates(found) == ["2024-02-28", "2024-02-29", "2024-03-01"]
+    assert found[1] == Session(date(2024, 2, 29), at("2024-02-29"), at("2024-03-01"))
+
+
+def test_sessions_of_one_day_include_both_ends() -> None:
+    assert dates(sessions("weekdays", date(2026, 11, 30), date(2026, 11, 30))) == ["2026-11-30"]
+
+
+@pytest.mark.parametrize("calendar", ["24/7", "weekdays", "XNYS"])
+def test_no_sessions_lie_between_a_day_and_an_earlier_one(calendar: str) -> None:
+    assert sessions(calendar, date(2026, 11, 30), date(2026, 11, 29)) == []
+
+
+def test_sessions_cross_the_end_of_a_year() -> None:
+    found = sessions("XNYS", date(2025, 12, 30), date(2026, 1, 5))
+
+    assert dates(found) == ["2025-12-30", "2025-12-31", "2026-01-02", "2026-01-05"]
+
+
+@pytest.mark.parametrize(
+    ("calendar", "first", "last"),
+    [
+        ("XKRX", date(1950, 1, 1), date(1950, 12, 31)),
+        ("XTKS", date(1996, 12, 1), date(1996, 12, 31)),
+        ("XNYS", date(1, 1, 1), date(1, 2, 1)),
+    ],
+)
+def test_sessions_before_the_data_of_a_calendar_are_absent(
+    calendar: str, first: date, last: date
+) -> None:
+    assert sessions(calendar, first, last) == []
+
+
+def test_sessions_begin_where_the_data_of_a_calendar_begins() -> None:
+    found = sessions("XTKS", date(1990, 1, 1), date(1997, 1, 7))
+
+    assert dates(found) == ["1997-01-06", "1997-01-07"]
+
+
+def test_sessions_after_the_data_of_a_calendar_are_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"calendar 'XKRX' knows no sessions after 2050-12-31"):
+        sessions("XKRX", date(2052, 1, 1), date(2052, 2, 1))
+
+
+def test_calendar_that_the_library_cannot_build_is_an_error() -> None:
+    with pytest.raises(ConfigError) as caught:
+        sessions("ASEX", date(2026, 11, 2), date(2026, 11, 6))
+
+    assert str(caught.value) == (
+        "the installed exchange_calendars cannot build calendar 'ASEX'\n"
+        "  next: upgrade exchange_calendars, or give the asset another calendar"
+    )
+
+
+@pytest.mark.parametrize(
+    ("as_of", "last"),
+    [
+        ("2026-11-25T20:59:59", "2026-11-24"),
+        ("2026-11-25T21:00:00", "2026-11-25"),
+        ("2026-11-26T23:00:00", "2026-11-25"),
+        ("2026-11-27T17:59:59", "2026-11-25"),
+        ("2026-11-27T18:00:00", "2026-11-27"),
+        ("2026-11-29T12:00:00", "2026-11-27"),
+    ],
+)
+def test_session_is_closed_from_the_instant_of_its_close(as_of: str, last: str) -> None:
+    found = closed_sessions("XNYS", date(2026, 11, 16), at(as_of))
+
+    assert dates(found)[0] == "2026-11-16"
+    assert dates(found)[-1] == last
+
+
+def test_session_dated_tomorrow_in_utc_can_be_closed_today() -> None:
+    early_close_in_wellington = at("2026-12-23T23:45:00")
+
+    found = closed_sessions("XNZE", date(2026, 12, 23), early_close_in_wellington)
+
+    assert dates(found) == ["2026-12-23", "2026-12-24"]
+
+
+def test_continuous_day_closes_at_the_next_midnight() -> None:
+    first = date(2026, 11, 20)
+
+    assert dates(closed_sessions("24/7", first, at("2026-11-21T23:59:59"))) == ["2026-11-20"]
+    assert dates(closed_sessions("24/7", first, at("2026-11-22"))) == ["2026-11-20", "2026-11-21"]
+
+
+def test_open_sessions_are_the_next_that_close() -> None:
+    found = open_sessions("XNYS", at("2026-11-25T21:00:00"), 3)
+
+    assert dates(found) == ["2026-11-27", "2026-11-30", "2026-12-01"]
+
+
+def test_session_that_is_under_way_is_still_open() -> None:
+    assert dates(open_sessions("XNYS", at("2026-11-25T20:59:59"), 1)) == ["2026-11-25"]
+
+
+def test_open_sessions_reach_over_a_long_closure() -> None:
+    found = open_sessions("XSHG", at("2026-09-30T12:00:00"), 2)
+
+    assert dates(found) == ["2026-10-08", "2026-10-09"]
+
+
+def test_open_sessions_ask_no_further_than_they_must() -> None:
+    found = open_sessions("XKRX", at("2050-12-27T12:00:00"), 2)
+
+    assert dates(found) == ["2050-12-28", "2050-12-29"]
+
+
+@settings(deadline=None)  # the first year of an exchange takes a moment to build
+@given(
+    calendar=st.sampled_from(["24/7", "weekdays", "XNYS"]),
+    as_of=st.datetimes(datetime(2024, 1, 1), datetime(2026, 11, 30), timezones=st.just(UTC)),
+    count=st.integers(1, 6),
+)
+def test_closed_and_open_sessions_are_all_sessions_in_order(
+    calendar: str, as_of: datetime, count: int
+) -> None:
+    first = as_of.date() - timedelta(days=10)
+
+    closed = closed_sessions(calendar, first, as_of)
+    following = open_sessions(calendar, as_of, count)
+
+    assert len(following) == count
+    assert closed + following == sessions(calendar, first, following[-1].date)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "zone"),
+    [
+        ("24/7", "UTC"),
+        ("weekdays", "UTC"),
+        ("XNYS", "America/New_York"),
+        ("XTKS", "Asia/Tokyo"),
+    ],
+)
+def test_calendar_has_the_time_zone_of_its_exchange(calendar: str, zone: str) -> None:
+    assert time_zone(calendar) == zone
+
+
+@pytest.mark.parametrize(("calendar", "count"), [("24/7", 365), ("weekdays", 252), ("XNYS", 252)])
+def test_year_has_the_sessions_that_volatility_is_annualised_by(calendar: str, count: int) -> None:
+    assert sessions_per_year(calendar) == count

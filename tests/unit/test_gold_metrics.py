@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import csv
+import io
+import math
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sentinel_lib import gold_metrics
+from sentinel_lib.gold_metrics import (
+    aggregates,
+    avg_7d_close,
+    avg_30d_close,
+    change_1d_pct,
+    csv_text,
+    first_date,
+    latest_close,
+    latest_date,
+    latest_volume,
+    max_drawdown_pct,
+    sessions,
+    volatility_20d_pct,
+    vwap_20d,
+)
+
+FIRST = date(2026, 1, 1)
+NAN = float("nan")
+
+
+def daily(closes: list[float], symbol: str = "BTC-USD", **columns: Any) -> pd.DataFrame:
+    """Sessions on consecutive days that open, close and stay at one price, 10 units each."""
+    days = [FIRST + timedelta(days=offset) for offset in range(len(closes))]
+    prices = dict.fromkeys(("open", "high", "low", "close"), closes)
+    content = {"session": days, **prices, "volume": 10.0, "sessions_per_year": 365}
+    return pd.DataFrame({"symbol": symbol, **content, **columns})
+
+
+def price_only(closes: list[float]) -> pd.DataFrame:
+    return daily(closes, open=NAN, high=NAN, low=NAN, volume=NAN)
+
+
+def test_sessions_are_counted_and_dated() -> None:
+    frame = daily([1.0, 2.0, 3.0])
+
+    assert sessions(frame) == 3
+    assert first_date(frame) == date(2026, 1, 1)
+    assert latest_date(frame) == date(2026, 1, 3)
+
+
+def test_latest_close_and_volume_are_those_of_the_last_session() -> None:
+    frame = daily([1.0, 2.0, 3.5], volume=[5.0, 6.0, 7.0])
+
+    assert latest_close(frame) == 3.5
+    assert latest_volume(frame) == 7.0
+
+
+def test_change_is_the_simple_return_in_percent() -> None:
+    assert change_1d_pct(daily([50.0, 100.0, 75.0])) == -25.0
+
+
+def test_change_is_empty_for_a_single_session() -> None:
+    assert change_1d_pct(daily([100.0])) is None
+
+
+def test_average_of_seven_days_is_that_of_the_last_seven() -> None:
+    assert avg_7d_close(daily([1_000.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])) == 4.0
+
+
+def test_average_of_thirty_days_is_that_of_the_last_thirty() -> None:
+    closes = [1_000.0, *(float(number) for number in range(1, 31))]
+
+    assert avg_30d_close(daily(closes)) == 15.5
+
+
+@pytest.mark.parametrize(
+    ("metric", "needed"),
+    [
+        (change_1d_pct, 2),
+        (avg_7d_close, 7),
+        (vwap_20d, 20),
+        (volatility_20d_pct, 21),
+        (avg_30d_close, 30),
+    ],
+)
+def test_figure_is_empty_with_one_session_too_few(metric: Any, needed: int) -> None:
+    enough = daily([100.0] * needed)
+
+    assert metric(enough) is not None
+    assert metric(enough.iloc[1:]) is None
+
+
+@pytest.mark.parametrize("per_year", [252, 365])
+def test_volatility_is_annualised_by_the_sessions_of_a_year(per_year: int) -> None:
+    closes = [100.0]
+    for step in range(20):
+        closes.append(closes[-1] * (1.01 if step % 2 else 0.99))
+
+    found = volatility_20d_pct(daily(closes, sessions_per_year=per_year))
+
+    # Ten returns of +1 % and ten of -1 %: the sum of squares is 20 * 0.01**2, over 19.
+    assert found == pytest.approx(math.sqrt(20 / 19) * math.sqrt(per_year), rel=1e-12)
+
+
+def test_volatility_is_what_pandas_alone_computes() -> None:
+    closes = [100 + 7 * math.sin(number) for number in range(40)]
+
+    found = volatility_20d_pct(daily(closes))
+
+    expected = pd.Series(closes).pct_change().iloc[-20:].std() * math.sqrt(365) * 100
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_volatility_does_not_see_what_lies_before_its_twenty_returns() -> None:
+    calm = [100.0] * 21
+
+    assert volatility_20d_pct(daily([1.0, 900.0, *calm])) == 0.0
+
+
+def test_drawdown_is_the_deepest_fall_from_a_peak_not_from_the_highest() -> None:
+    assert max_drawdown_pct(daily([100.0, 50.0, 200.0, 150.0, 300.0])) == -50.0
+
+
+def test_drawdown_of_a_series_that_only_rises_is_zero() -> None:
+    assert max_drawdown_pct(daily([1.0, 2.0, 3.0])) == 0.0
+
+
+def test_vwap_weighs_the_typical_price_by_volume() -> None:
+    quiet, busy = daily([10.0] * 19), daily([0.0], high=[30.0], low=[18.0], close=[24.0])
+    frame = pd.concat([quiet.assign(volume=1.0), busy.assign(volume=81.0)])
+
+    # (19 * 10 + 81 * (30 + 18 + 24) / 3) / 100
+    assert vwap_20d(frame) == pytest.approx(21.34, rel=1e-12)
+
+
+def test_vwap_is_empty_where_nothing_traded() -> None:
+    assert vwap_20d(daily([10.0] * 20, volume=0.0)) is None
+
+
+def test_vwap_of_a_session_without_volume_is_not_guessed() -> None:
+    assert vwap_20d(daily([10.0] * 20, volume=[NAN, *[1.0] * 19])) is None
+
+
+def test_price_only_asset_has_no_vwap_and_no_volume_and_all_the_rest() -> None:
+    chosen = [
+        latest_close,
+        avg_30d_close,
+        volatility_20d_pct,
+        max_drawdown_pct,
+        vwap_20d,
+        latest_volume,
+    ]
+
+    text = csv_text(aggregates(price_only([100.0] * 30), chosen))
+
+    assert text.splitlines()[1] == "BTC-USD,100.000000,100.000000,0.000000,0.000000,,"
+
+
+def test_aggregates_have_a_row_per_asset_in_order_of_symbol() -> None:
+    bars = pd.concat([daily([3.0], "SPY"), daily([1.0], "AAPL"), daily([2.0, 4.0], "BTC-USD")])
+
+    found = aggregates(bars, [sessions, latest_close])
+
+    assert list(found.columns) == ["symbol", "sessions", "latest_close"]
+    assert found.to_numpy().tolist() == [["AAPL", 1, 1.0], ["BTC-USD", 2, 4.0], ["SPY", 1, 3.0]]
+
+
+def test_aggregates_do_not_depend_on_which_assets_stand_first() -> None:
+    spy, btc = daily([3.0, 4.0], "SPY"), daily([2.0, 1.0], "BTC-USD")
+    chosen = [sessions, latest_close, change_1d_pct, max_drawdown_pct]
+
+    found = csv_text(aggregates(pd.concat([spy, btc]), chosen))
+
+    assert found == csv_text(aggregates(pd.concat([btc, spy]), chosen))
+
+
+def test_aggregates_take_any_function_as_a_metric() -> None:
+    def range_pct(daily: pd.DataFrame) -> float:
+        return float((daily["close"].max() / daily["close"].min() - 1) * 100)
+
+    found = aggregates(daily([50.0, 100.0]), [range_pct])
+
+    assert csv_text(found) == "symbol,range_pct\nBTC-USD,100.000000\n"
+
+
+def test_whole_numbers_stay_whole_where_an_asset_has_none() -> None:
+    def up_days(daily: pd.DataFrame) -> int | None:
+        return int((daily["close"].diff() > 0).sum()) if len(daily) > 1 else None
+
+    bars = pd.concat([daily([1.0], "AAPL"), daily([1.0, 2.0, 3.0], "SPY")])
+
+    assert csv_text(aggregates(bars, [up_days])) == "symbol,up_days\nAAPL,\nSPY,2\n"
+
+
+def test_figure_that_no_asset_has_is_a_column_of_floats() -> None:
+    found = aggregates(daily([1.0]), [avg_7d_close])
+
+    assert str(found["avg_7d_close"].dtype) == "float64"
+    assert csv_text(found) == "symbol,avg_7d_close\nBTC-USD,\n"
+
+
+def test_aggregates_of_no_bars_have_their_columns_and_no_row() -> None:
+    found = aggregates(daily([]), [sessions, latest_close])
+
+    assert csv_text(found) == "symbol,sessions,latest_close\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1.000000"),
+        (0.0078125, "0.007812"),  # exactly half, to the even 2
+        (0.0234375, "0.023438"),  # exactly half, to the even 8
+        (-0.0078125, "-0.007812"),
+        (-1e-9, "0.000000"),
+        (-0.0, "0.000000"),
+        (-10.0, "-10.000000"),
+        (123_456_789_012.25, "123456789012.250000"),
+        (12, "12"),
+        (True, "True"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (None, ""),
+        (NAN, ""),
+        (pd.NA, ""),
+        (pd.NaT, ""),
+        ("BTC-USD", "BTC-USD"),
+        ("A,B", '"A,B"'),
+        ('A"B', '"A""B"'),
+        ("A\nB", '"A\nB"'),
+    ],
+)
+def test_value_is_written_in_one_way(value: Any, text: str) -> None:
+    table = pd.DataFrame({"value": pd.Series([value], dtype=object), "last": [7]})
+
+    assert csv_text(table) == f"value,last\n{text},7\n"
+
+
+@pytest.mark.parametrize("symbol", ["A,B", 'A"B', "=1+1", "+A", "-A", "@A", "^GSPC"])
+def test_symbol_comes_back_from_the_file_as_it_is(symbol: str) -> None:
+    # A symbol is an identity: escaping what a spreadsheet takes for a formula would change it.
+    text = csv_text(aggregates(daily([1.0], symbol), [sessions]))
+
+    assert list(csv.reader(io.StringIO(text))) == [["symbol", "sessions"], [symbol, "1"]]
+
+
+def test_every_metric_says_in_its_docstring_what_it_is() -> None:
+    metrics = [sessions, first_date, latest_date, latest_close, change_1d_pct, avg_7d_close]
+    metrics += [avg_30d_close, volatility_20d_pct, max_drawdown_pct, vwap_20d, latest_volume]
+
+    undocumented = [metric.__name__ for metric in metrics if not metric.__doc__]
+
+    assert undocumented == []
+    assert all(getattr(gold_metrics, metric.__name__) is metric for metric in metrics)
