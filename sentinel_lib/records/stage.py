@@ -78,7 +78,7 @@ class StageRecord(_Record):
 
 
 class StageOutcome(_Record):
-    """One stage as the pipeline saw it: ``seconds`` of wall time, ``record`` the notebook's word."""
+    """One stage as the pipeline saw it: its wall time in seconds, and the notebook's record."""
 
     name: str
     status: StageStatus

@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from sentinel_lib.cleaning.row_rules import HELD_BACK as HELD_BACK_RULE
 from sentinel_lib.errors import GateBlocked, SourceError, StageError
 from sentinel_lib.logger import log
 from sentinel_lib.records.stage import (
@@ -56,7 +58,8 @@ class Stage:
     quarantine: dict[str, int] = field(default_factory=dict)
     offending_rows: list[OffendingRow] = field(default_factory=list)
 
-    MAX_OFFENDING_ROWS: ClassVar[int] = 100
+    MAX_OFFENDING_ROWS: ClassVar[int] = 200
+    MAX_ROWS_PER_ASSET: ClassVar[int] = 20
 
     @property
     def is_by_hand(self) -> bool:
@@ -127,13 +130,22 @@ class Stage:
         )
 
     def refuse(self, rows: pa.Table) -> None:
-        """Take note of quarantined rows: how many by rule, and a sample for the report."""
+        """Take note of quarantined rows: how many by rule, and a sample of each asset's.
+
+        Rows that are refused only because their asset is held back come last: they explain nothing.
+        """
         self.quarantine = {
             one["values"]: one["counts"] for one in rows["rule"].value_counts().to_pylist()
         }
-        sample = rows.select(["asset", "rule", "reason", "file", "line"])
-        sample = sample.slice(0, self.MAX_OFFENDING_ROWS).rename_columns({"asset": "symbol"})
-        self.offending_rows = [OffendingRow(**row) for row in sample.to_pylist()]
+        columns = ["asset", "rule", "reason", "file", "line"]
+        is_held = pc.equal(rows["rule"], HELD_BACK_RULE)
+        telling, held = rows.filter(pc.invert(is_held)), rows.filter(is_held)
+        for symbol in self.selected:
+            own = [part.filter(pc.equal(part["asset"], symbol)) for part in (telling, held)]
+            sample = pa.concat_tables(own).select(columns).slice(0, self.MAX_ROWS_PER_ASSET)
+            sample = sample.rename_columns({"asset": "symbol"})
+            self.offending_rows += [OffendingRow(**row) for row in sample.to_pylist()]
+        del self.offending_rows[self.MAX_OFFENDING_ROWS :]
 
     def gate(self, checks: Iterable[Check] = ()) -> pd.DataFrame:
         """Note what was checked, and stop the run here if no asset may pass."""

@@ -1,0 +1,83 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+AS_OF  ?=
+ARGS   ?=
+DEMO   ?= data/demo-break
+
+.PHONY: help
+help:  ## show what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(VENV)/bin/python requirements.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements-dev.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.runtime
+
+.PHONY: setup
+setup: $(VENV)/.dev  ## install everything for work on the project into .venv
+
+.PHONY: run
+run: $(VENV)/.runtime  ## run the pipeline (AS_OF=2024-06-28T21:00:00Z, ARGS="--assets AAPL")
+	$(BIN)/python run_pipeline.py run $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
+
+.PHONY: status
+status: $(VENV)/.runtime  ## show the last run and the state of every asset
+	$(BIN)/python run_pipeline.py status
+
+.PHONY: demo-break
+demo-break: $(VENV)/.runtime  ## plant faults in every asset of a scratch folder, and see the gate stop the run
+	@rm -rf $(DEMO) && mkdir -p $(DEMO) && cp -r config $(DEMO)/config
+	@mv $(DEMO)/config/demo_break.yaml $(DEMO)/config/assets.yaml
+	@$(BIN)/python run_pipeline.py run --config $(DEMO)/config --data $(DEMO)/data --reports $(DEMO)/reports \
+	  --as-of 2024-06-28T21:00:00Z; code=$$?; \
+	if [ $$code -eq 4 ]; then echo "As it should, the run stopped at the gate with exit code 4."; \
+	else echo "Expected exit code 4, got $$code."; exit 1; fi
+
+.PHONY: test
+test: $(VENV)/.dev  ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.dev  ## check style, types and the layers of the library
+	$(BIN)/ruff format --check sentinel_lib tests run_pipeline.py
+	$(BIN)/ruff check sentinel_lib tests run_pipeline.py
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(VENV)/.dev  ## put the code into the project's format
+	$(BIN)/ruff format sentinel_lib tests run_pipeline.py
+	$(BIN)/ruff check --fix sentinel_lib tests run_pipeline.py
+
+.PHONY: lab
+lab: $(VENV)/.dev  ## open the stage notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+.PHONY: lock
+lock: $(VENV)/.dev  ## resolve the newest versions allowed by pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --upgrade -o requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --upgrade -c requirements.lock -o requirements-dev.lock pyproject.toml --group dev
+
+.PHONY: clean
+clean:  ## remove what tools leave behind, and .venv
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: clean-data
+clean-data:  ## remove every table, report and log
+	rm -rf data reports logs
