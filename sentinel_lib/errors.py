@@ -5,6 +5,7 @@ SentinelError                 1  something unexpected, said as clearly as it can
 |-- ConfigError               3  a configuration file is wrong; names file and line
 |-- GateBlocked               4  a gate let nothing through
 |-- SourceError               6  a source could not be read or answered with an error
+|-- LockedError               7  another run is writing to the same data folder
 |-- StorageError              1  a table or an artifact could not be read or written
 `-- StageError                1  a stage broke its contract (no record, rows unaccounted for)
 """
@@ -120,6 +121,12 @@ class SourceError(SentinelError):
     ) -> None:
         super().__init__(message, observed=observed, expected=expected, next_step=next_step)
         self.is_transient = is_transient
+
+
+class LockedError(SentinelError):
+    """Another run is writing to the same data folder."""
+
+    exit_code = ExitCode.LOCKED
 
 
 class StorageError(SentinelError):

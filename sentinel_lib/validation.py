@@ -16,7 +16,15 @@ import pandas as pd
 
 from sentinel_lib.errors import GateBlocked
 from sentinel_lib.records.stage import Check
-from sentinel_lib.settings.suites import Between, NotNull, PairGreater, RowRule, Rule, Suite
+from sentinel_lib.settings.suites import (
+    Between,
+    NotNull,
+    PairGreater,
+    RowRule,
+    Rule,
+    Suite,
+    UniqueTogether,
+)
 
 _CLASS_NAMES = {
     "expect_column_values_to_not_be_null": "ExpectColumnValuesToNotBeNull",
@@ -105,6 +113,9 @@ def _expectation(rule: Rule, place: int) -> Any:
     arguments = dict(rule.arguments)
     if isinstance(rule, PairGreater):
         arguments["ignore_row_if"] = "either_value_is_missing"
+    if isinstance(rule, UniqueTogether):
+        # Otherwise rows without any of the key would not be judged at all.
+        arguments["ignore_row_if"] = "never"
     if isinstance(rule, Between):
         # An open bound would let infinity pass.
         arguments.setdefault("min_value", -sys.float_info.max)

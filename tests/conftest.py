@@ -5,6 +5,20 @@ import os
 import pytest
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--kills", type=int, default=int(os.environ.get("SENTINEL_KILLS", "10")), metavar="N",
+        help="runs that the crash tests kill while they publish, and a fifth as many whole ones "
+        "(10, or what SENTINEL_KILLS says)",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def kills(request):
+    """How many runs are to be killed."""
+    return request.config.getoption("--kills")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
     """On CI nothing may be skipped: what a test needs is there, or CI is not what it says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,14 +27,14 @@ Row = Mapping[str, Any]
 
 
 def reasons(
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     rules: Sequence[RowRule],
     as_of: datetime,
     held_back: Mapping[str, str] | None = None,
 ) -> list[str]:
     """One sentence per row: file, line, what is wrong with which value, and the rule's name.
 
-    A row has the columns of a resolved batch; ``held_back`` says why an asset is held.
+    A row has the columns of ``refused_rows``; ``held_back`` says why an asset is held.
     """
     by_name = {rule.name: rule for rule in rules}
     found = []

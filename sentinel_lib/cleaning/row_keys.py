@@ -13,6 +13,7 @@ import ibis
 from ibis.expr.types import BooleanValue, Table
 
 from sentinel_lib.cleaning.row_rules import CONFLICTING_KEY
+from sentinel_lib.cleaning.typed_bars import READING
 from sentinel_lib.records.bar import VALUE_COLUMNS
 
 KEY = ("symbol", "interval", "timestamp")
@@ -26,26 +27,48 @@ def resolved_rows(judged: Table, silver: Table) -> Table:
     ``silver`` is what is published: rows of ``silver.bars``. ``change`` says whether a promoted
     row is new there or corrects one. Every row gets exactly one outcome.
     """
-    is_good = judged.rule.isnull()
-    passing, failing = judged.filter(is_good), judged.filter(~is_good)
-    against_batch = _within_the_batch(passing)
-    against_silver = _against_silver(against_batch, silver)
+    failing = judged.filter(judged.rule.notnull())
+    against_silver = _against_silver(_within_the_batch(judged), silver)
     return against_silver.union(
         failing.mutate(outcome=ibis.literal(QUARANTINED), change=ibis.null("string"))
     )
 
 
-def _within_the_batch(passing: Table) -> Table:
-    """``passing`` with ``rank`` (1: the bar of its key) and ``contradicts``."""
-    key = [passing[name] for name in KEY]
-    order = [passing.fetched_as_of.desc(), passing.payload, passing.layout, passing.line]
+def refused_rows(resolved: Table, raw: Table) -> Table:
+    """The quarantined rows of ``resolved``: what was found of them, and the text of ``raw``.
+
+    The text of a column is in ``<name>_text``.
+    """
+    refused = resolved.filter(resolved.outcome == QUARANTINED)
+    found = refused.select(*READING, "line", "rule", "session")
+    text = raw.rename({f"{name}_text": name for name in ("symbol", "timestamp", *VALUE_COLUMNS)})
+    return found.join(text, [*READING, "line"])
+
+
+def _within_the_batch(judged: Table) -> Table:
+    """The rows that pass, with ``rank`` (1: the bar of its key) and ``contradicts``.
+
+    Few keys repeat, and only their rows are ranked.
+    """
+    counted = judged.group_by(list(KEY)).agg(passing=judged.rule.isnull().sum())
+    repeated = counted.filter(counted.passing > 1).select(list(KEY))
+    alone = judged.filter(judged.rule.isnull()).anti_join(repeated, list(KEY))
+    # Filtered after the join: were it the same expression as above, DuckDB would keep a copy of it.
+    met = judged.semi_join(repeated, list(KEY))
+    rivals = _ranked(met.filter(met.rule.isnull()))
+    return alone.mutate(rank=ibis.literal(1, "int64"), contradicts=False).union(rivals)
+
+
+def _ranked(rivals: Table) -> Table:
+    key = [rivals[name] for name in KEY]
+    order = [rivals.fetched_as_of.desc(), rivals.payload, rivals.layout, rivals.line]
     window = ibis.window(group_by=key, order_by=order)
     whole = ibis.window(group_by=key)
-    ranked = passing.mutate(
+    ranked = rivals.mutate(
         rank=ibis.row_number().over(window) + 1,
-        latest=passing.fetched_as_of.max().over(whole),
+        latest=rivals.fetched_as_of.max().over(whole),
         **{
-            f"first_{name}": passing[name].first(include_null=True).over(window)
+            f"first_{name}": rivals[name].first(include_null=True).over(window)
             for name in VALUE_COLUMNS
         },
     )
@@ -53,9 +76,7 @@ def _within_the_batch(passing: Table) -> Table:
     ranked = ranked.mutate(differs=differs)
     again = ibis.window(group_by=[ranked[name] for name in KEY])
     contradicts = ranked.differs.max().over(again) & (ranked.fetched_as_of == ranked.latest)
-    return ranked.mutate(contradicts=contradicts).drop(
-        "latest", "differs", *(f"first_{name}" for name in VALUE_COLUMNS)
-    )
+    return ranked.select(*rivals.columns, "rank", contradicts=contradicts)
 
 
 def _against_silver(ranked: Table, silver: Table) -> Table:

@@ -44,7 +44,7 @@ def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: 
         ],
     )
     broken = [
-        (bars.defect.notnull(), MALFORMED),
+        (bars.is_malformed, MALFORMED),
         (bars.timestamp.isnull(), f"timestamp.{UNREADABLE}"),
         (_is_not_final(bars, as_of), NOT_FINAL),
         (bars.session_date.isnull() & _says_nothing(bars), NO_BAR),

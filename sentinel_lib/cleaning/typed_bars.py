@@ -7,6 +7,7 @@ The input is one row per raw row of the batch: the columns of ``bronze.bars``, t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import ibis
@@ -32,6 +33,17 @@ from sentinel_lib.records.bar import (
 OPTIONAL_COLUMNS = ("adj_close",)
 DAILY = "1d"
 
+READING = ("payload", "layout", "source", "date_format", "timezone")
+"""Which payload a row is of, and how it was read. With ``line`` it tells a row of a batch."""
+
+_MISSING_PATTERN = f"^({'|'.join(map(re.escape, MISSING_WORDS))})$"
+"""For DuckDB would look up each text of all rows in a list of words, needed or not."""
+
+_TERMS = ("asset", "symbol", "interval", "calendar", "fields")
+
+REPEATED_TEXT = (*READING, *_TERMS)
+"""The columns of text in typed bars: few values, each in many rows."""
+
 
 @ibis.udf.scalar.builtin(name="trim", signature=(("string", "string"), "string"))
 def _trim(text, characters):  # type: ignore[no-untyped-def]
@@ -56,18 +68,24 @@ def _local_of_instant(zone, instant):  # type: ignore[no-untyped-def]
 def typed_bars(raw: Table, date_formats: Iterable[str]) -> Table:
     """``raw`` with its values typed. A value that cannot be read is NULL.
 
-    The text of a column moves to ``<name>_text``; ``symbol`` is the asset's, ``timestamp`` is UTC
-    (the session date at 00:00 for daily bars), each value an exact decimal. Adds ``session``
-    (date), ``final_at`` (when an intraday bar's interval ends) and ``unreadable`` (the name of the
-    first value that is there but is no number, or NULL).
+    ``symbol`` is the asset's, ``timestamp`` is UTC (the session date at 00:00 for daily bars), each
+    value an exact decimal. Adds ``session`` (date), ``final_at`` (when an intraday bar's interval
+    ends), ``is_malformed`` (its source could not make out the row) and ``unreadable`` (the name of
+    the first value that is there but is no number, or NULL). The text stays in ``raw``: ``READING``
+    and ``line`` lead back to it.
     """
     text = raw.rename({f"{name}_text": name for name in ("symbol", "timestamp", *VALUE_COLUMNS)})
     timed = _timed(text, tuple(date_formats) or (ISO_8601,))
-    values = {name: _number(timed, name) for name in VALUE_COLUMNS}
-    unreadable = ibis.cases(
-        *((_is_unreadable(timed, name, value), name) for name, value in values.items())
+    plain = timed.mutate(**{f"{name}_number": _plain_number(timed, name) for name in VALUE_COLUMNS})
+    valued = plain.mutate(**{name: _number(plain, name) for name in VALUE_COLUMNS})
+    judged = valued.mutate(
+        is_malformed=valued.defect.notnull(),
+        unreadable=ibis.cases(*((_is_unreadable(valued, name), name) for name in VALUE_COLUMNS)),
     )
-    return timed.mutate(**values, unreadable=unreadable)
+    return judged.select(
+        *READING, "line", *_TERMS, "is_daily", "is_provisional", "is_malformed", "fetched_as_of",
+        "timestamp", "session", "final_at", *VALUE_COLUMNS, "unreadable",
+    )  # fmt: skip
 
 
 def session_of(bars: Table) -> DateValue:
@@ -85,15 +103,23 @@ def has_column(bars: Table, name: str) -> BooleanValue:
     return bars.fields.isin(declaring)
 
 
+def _plain_number(bars: Table, name: str) -> Value:
+    """The text of a number, or NULL. What needs no trimming, nearly all, is not trimmed."""
+    text = bars[f"{name}_text"]
+    return ibis.cases(
+        (~has_column(bars, name), ibis.null("string")),
+        (text.re_search(NUMBER_PATTERN), text),
+        (_trimmed(text).re_search(NUMBER_PATTERN), _trimmed(text)),
+    )
+
+
 def _number(bars: Table, name: str) -> Value:
     digits = VOLUME_DIGITS if name == "volume" else PRICE_DIGITS
-    written = _trimmed(bars[f"{name}_text"])
-    readable = has_column(bars, name) & written.re_search(NUMBER_PATTERN)
-    number = readable.ifelse(written, ibis.null("string"))
-    exact = f"decimal({digits}, {SCALE})"
+    number = bars[f"{name}_number"]
+    has_exponent = number.contains("e") | number.contains("E")
     return ibis.cases(
-        (number.re_search("[eE]"), _with_exponent(number, digits).try_cast(exact)),
-        else_=number.try_cast(exact),
+        (has_exponent, _with_exponent(number, digits).try_cast(f"decimal({digits}, {SCALE})")),
+        else_=number.try_cast(f"decimal({digits}, {SCALE})"),
     )
 
 
@@ -103,9 +129,11 @@ def _with_exponent(number: StringValue, digits: int) -> Value:
     return fits.ifelse(number, ibis.null("string")).try_cast(f"decimal(38, {SCALE})")
 
 
-def _is_unreadable(bars: Table, name: str, value: Value) -> BooleanValue:
-    written = _trimmed(bars[f"{name}_text"]).lower()
-    return has_column(bars, name) & written.notin(MISSING_WORDS) & value.isnull()
+def _is_unreadable(bars: Table, name: str) -> BooleanValue:
+    is_there = ~_trimmed(bars[f"{name}_text"]).lower().re_search(_MISSING_PATTERN)
+    return ibis.cases(
+        (bars[name].notnull() | ~has_column(bars, name), False), else_=is_there
+    ).fill_null(False)
 
 
 def _trimmed(text: StringValue) -> StringValue:
@@ -113,41 +141,52 @@ def _trimmed(text: StringValue) -> StringValue:
 
 
 def _timed(text: Table, date_formats: tuple[str, ...]) -> Table:
-    written = _trimmed(text.timestamp_text)
-    zone = written.re_extract(TIMESTAMP_PATTERN, 7)
-    is_iso = text.date_format == ISO_8601
-    timed = text.mutate(
+    trimmed = text.mutate(when=_trimmed(text.timestamp_text), is_daily=text.interval == DAILY)
+    zoned = trimmed.mutate(zone=(trimmed.date_format == ISO_8601).ifelse(_zone(trimmed.when), ""))
+    read = zoned.mutate(
         written=ibis.cases(
-            *((text.date_format == one, _written(written, one)) for one in date_formats),
+            *((zoned.date_format == one, _written(zoned, one)) for one in date_formats),
             else_=ibis.null("timestamp"),
         ),
-        offset_minutes=(is_iso & (zone != "")).ifelse(_minutes(zone), ibis.null("int64")),
-        is_daily=text.interval == DAILY,
+        offset_minutes=(zoned.zone == "").ifelse(ibis.null("int64"), _minutes(zoned.zone)),
     )
-    at_offset = timed.written - timed.offset_minutes.as_interval("m")
-    in_zone = _instant_of_local(timed.timezone, timed.written)
-    instant = timed.offset_minutes.isnull().ifelse(in_zone, _instant_of_local("UTC", at_offset))
-    bar_time = timed.is_daily.ifelse(_instant_of_local("UTC", timed.written.truncate("D")), instant)
-    timed = timed.mutate(symbol=timed.asset, timestamp=bar_time)
+    at_offset = read.written - read.offset_minutes.as_interval("m")
+    timed = read.mutate(
+        symbol=read.asset,
+        timestamp=ibis.cases(
+            (read.is_daily, _instant_of_local("UTC", read.written.truncate("D"))),
+            (read.offset_minutes.isnull(), _instant_of_local(read.timezone, read.written)),
+            else_=_instant_of_local("UTC", at_offset),
+        ),
+    )
     return timed.mutate(
         session=session_of(timed),
         final_at=timed.timestamp + timed.interval_seconds.as_interval("s"),
-    ).drop("offset_minutes")
+    )
 
 
-def _written(text: StringValue, date_format: str) -> TimestampValue:
+def _written(bars: Table, date_format: str) -> TimestampValue:
+    text = bars.when
     if date_format in EPOCH_UNITS:
         readable = text.re_search(EPOCH_PATTERN).ifelse(text, ibis.null("string"))
         seconds = readable.try_cast("int64") // EPOCH_UNITS[date_format]
         seconds = (seconds <= LAST_EPOCH_SECOND).ifelse(seconds, ibis.null("int64"))
         return _local_of_instant("UTC", seconds.as_timestamp("s").cast("timestamp('UTC')"))
     if date_format == ISO_8601:
-        day = text.re_extract(TIMESTAMP_PATTERN, 1)
-        time = text.re_extract(TIMESTAMP_PATTERN, 3)
-        moment = (time == "").ifelse(day, day + " " + time)
-        return (day == "").ifelse(ibis.null("string"), moment).try_cast("timestamp")
+        moment = text.left(text.length() - bars.zone.length())
+        is_iso = text.re_search(TIMESTAMP_PATTERN)
+        return is_iso.ifelse(moment, ibis.null("string")).try_cast("timestamp")
     moment = _try_strptime(text, date_format)
     return moment.year().between(FIRST_YEAR, LAST_YEAR).ifelse(moment, ibis.null("timestamp"))
+
+
+def _zone(iso: StringValue) -> StringValue:
+    """``Z`` or ``+05:30`` at the end of a time, or an empty text; a date alone has 10 characters."""
+    return ibis.cases(
+        (iso.endswith("Z"), "Z"),
+        ((iso.length() > 10) & iso.right(6).left(1).isin(["+", "-"]), iso.right(6)),
+        else_="",
+    )
 
 
 def _minutes(zone: StringValue) -> Value:

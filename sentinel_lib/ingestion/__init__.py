@@ -8,6 +8,7 @@ from sentinel_lib.ingestion.batch import (
     fetch,
     parse,
     read_files,
+    source_of,
     symbols_in,
 )
 from sentinel_lib.ingestion.raw_bars import RAW_BARS, STORED_RAW_BARS
@@ -27,5 +28,6 @@ __all__ = [
     "fetch",
     "parse",
     "read_files",
+    "source_of",
     "symbols_in",
 ]

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from sentinel_lib.errors import SourceError
 from sentinel_lib.ingestion.raw_bars import STORED_RAW_BARS
 from sentinel_lib.ingestion.source import Rejected, Source
+from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings import (
     Asset,
@@ -36,7 +37,8 @@ class LoggedPayload:
     """One line of the fetch log: which bytes came from where, and how they were read.
 
     ``payload`` is the sha256 of the bytes, ``bytes`` their number, ``rows`` that of the raw bars;
-    ``symbol`` is the asset that was asked for, None where the rows name their own.
+    ``symbol`` is the asset that was asked for, None where the rows name their own; ``symbols`` are
+    those that the rows have, ``columns`` what the payload came with.
     """
 
     payload: str
@@ -48,6 +50,8 @@ class LoggedPayload:
     rows: int
     date_format: str
     timezone: str
+    symbols: tuple[str, ...]
+    columns: tuple[SourceColumn, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ def parse(fetched: Fetched) -> Parsed:
     Equal bytes read in the same way are read once, and logged for each place they came from.
     """
     tables: dict[tuple[str, str], pa.Table] = {}
+    columns: dict[tuple[str, str], tuple[SourceColumn, ...]] = {}
     log: list[LoggedPayload] = []
     rejected = list(fetched.rejected)
     for payload, source in fetched.payloads:
@@ -119,6 +124,7 @@ def parse(fetched: Fetched) -> Parsed:
             key = (digest_of(payload.content), reading.layout)
             if key not in tables:
                 tables[key] = _with_provenance(reading.bars(), *key)
+                columns[key] = reading.columns(tables[key])
         except SourceError as unreadable:
             symbol = source.asset_of(payload)
             rejected.append(Rejected(payload.locator, str(unreadable), symbol))
@@ -133,6 +139,8 @@ def parse(fetched: Fetched) -> Parsed:
                 rows=tables[key].num_rows,
                 date_format=reading.date_format,
                 timezone=reading.timezone,
+                symbols=tuple(_symbols(tables[key])),
+                columns=columns[key],
             )
         )
     bars = pa.concat_tables([STORED_RAW_BARS.empty_table(), *tables.values()])
@@ -141,7 +149,11 @@ def parse(fetched: Fetched) -> Parsed:
 
 def symbols_in(parsed: Parsed) -> list[str]:
     """The symbols that the rows name, sorted; rows without one do not count."""
-    return sorted(symbol for symbol in pc.unique(parsed.bars["symbol"]).to_pylist() if symbol)
+    return _symbols(parsed.bars)
+
+
+def _symbols(bars: pa.Table) -> list[str]:
+    return sorted(symbol for symbol in pc.unique(bars["symbol"]).to_pylist() if symbol)
 
 
 def _by_source(assets: Mapping[str, Asset]) -> list[dict[str, Asset]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -16,6 +16,9 @@ from sentinel_lib.errors import SourceError
 from sentinel_lib.ingestion.raw_bars import RAW_BARS, raw_bars
 
 DELIMITERS = (",", ";", "\t", "|")
+
+SHOWN_ROWS = 1_000
+"""So many of the first rows show what stands in a column that no field is read from."""
 
 _BATCH_ROWS = 16_384
 _SHOWN_TEXT = 300
@@ -123,6 +126,18 @@ def read_any(
     next(rows)
     tables = [_table(batch, header, positions, symbol) for batch in _batches(rows, _BATCH_ROWS)]
     return pa.concat_tables([RAW_BARS.empty_table(), *tables])
+
+
+def first_values(
+    text: bytes, header: Header, positions: Iterable[int], where: str
+) -> dict[int, pa.Array]:
+    """The values in the columns at ``positions`` of the first rows."""
+    wanted = list(positions)
+    rows = [cells for _, cells in islice(_rows(text, header.delimiter, where), SHOWN_ROWS + 1)]
+    return {
+        at: pa.array([cells[at] for cells in rows[1:] if at < len(cells)], pa.string())
+        for at in wanted
+    }
 
 
 def _table(

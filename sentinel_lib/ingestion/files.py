@@ -6,7 +6,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from glob import glob, has_magic
 from pathlib import Path
@@ -17,6 +17,11 @@ import pyarrow.compute as pc
 from sentinel_lib.errors import SourceError
 from sentinel_lib.ingestion import columns, delimited, parquet
 from sentinel_lib.ingestion.source import Reading, Rejected
+from sentinel_lib.ingestion.source_columns import (
+    SourceColumn,
+    declared_columns,
+    text_columns,
+)
 from sentinel_lib.records.bar import ISO_8601
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings import Asset, FilesOptions
@@ -60,13 +65,22 @@ class FilesSource:
             is_iso = parquet.writes_iso(schema.types[positions["timestamp"]])
             date_format = ISO_8601 if is_iso else self._options.date_format
             rows = partial(parquet.read_rows, content, positions, where)
-            return self._reading(payload, positions, rows, date_format, {})
+            schema_columns = declared_columns(schema, positions)
+            return self._reading(
+                payload, positions, rows, lambda _: schema_columns, date_format=date_format
+            )
         text = _unpacked(content, where)
         header = delimited.header_of(text, self._options.delimiter, where)
         positions = columns.match(header.names, self._options.columns, where)
         rows = partial(delimited.read_rows, text, header, positions, where)
-        terms = {"delimiter": header.delimiter}
-        return self._reading(payload, positions, rows, self._options.date_format, terms)
+        return self._reading(
+            payload,
+            positions,
+            rows,
+            partial(_text_columns, text, header, positions, where),
+            date_format=self._options.date_format,
+            delimiter=header.delimiter,
+        )
 
     def asset_of(self, payload: Payload) -> str | None:
         """The one that the file is named after, if any."""
@@ -77,8 +91,10 @@ class FilesSource:
         payload: Payload,
         positions: dict[str, int],
         rows: partial[pa.Table],
+        found: Callable[[pa.Table], tuple[SourceColumn, ...]],
+        *,
         date_format: str,
-        terms: Mapping[str, object],
+        **terms: object,
     ) -> Reading:
         translated = {name: symbol for name, symbol in self._symbols.items() if name != symbol}
         if "symbol" in positions:
@@ -90,6 +106,7 @@ class FilesSource:
         return Reading(
             source=NAME,
             bars=bars,
+            columns=found,
             date_format=date_format,
             timezone=self._options.timezone,
             terms={**terms, "columns": positions, "symbol": named},
@@ -153,6 +170,18 @@ def locator_of(path: Path) -> str:
 def stem(locator: str) -> str:
     """The file name without its folder and its suffixes: ``AAPL`` of ``in/AAPL.csv.gz``."""
     return re.sub(r"(\.csv|\.parquet)?(\.gz)?$", "", Path(locator).name, flags=re.IGNORECASE)
+
+
+def _text_columns(
+    text: bytes,
+    header: delimited.Header,
+    positions: dict[str, int],
+    where: str,
+    bars: pa.Table,
+) -> tuple[SourceColumn, ...]:
+    unread = set(range(len(header.names))) - set(positions.values())
+    others = delimited.first_values(text, header, unread, where) if unread else {}
+    return text_columns(header.names, positions, bars, others)
 
 
 def _with_symbols(rows: partial[pa.Table], translated: Mapping[str, str]) -> pa.Table:

@@ -60,6 +60,7 @@ class KrakenSource:
         return Reading(
             NAME,
             partial(kraken_answer.bars_of, answer, payload.symbol or ""),
+            columns=lambda _: kraken_answer.COLUMNS,
             date_format="epoch_s",
             terms={"symbol": payload.symbol},
         )

@@ -10,9 +10,12 @@ import pyarrow as pa
 
 from sentinel_lib.errors import SourceError
 from sentinel_lib.ingestion.raw_bars import raw_bars
+from sentinel_lib.ingestion.source_columns import NUMBER, SourceColumn
 
 POSITIONS = {"timestamp": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 6}
 VALUES_IN_A_ROW = 8
+COLUMNS = tuple(SourceColumn(field, NUMBER, (field,)) for field in POSITIONS)
+"""The places of a row have no names, and an answer of another shape is refused."""
 TRANSIENT_ERRORS = ("EGeneral:Too many requests", "EAPI:Rate limit exceeded", "EService:")
 UNKNOWN_PAIR = "EQuery:Unknown asset pair"
 

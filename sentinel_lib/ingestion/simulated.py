@@ -19,6 +19,7 @@ from sentinel_lib.ingestion import columns, delimited
 from sentinel_lib.ingestion.price_path import Floats, Integers, PricePath, key_of, uniform
 from sentinel_lib.ingestion.schedule import DAILY, final_starts
 from sentinel_lib.ingestion.source import Reading
+from sentinel_lib.ingestion.source_columns import fixed_columns
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.payload import Payload, Window
 from sentinel_lib.settings import Asset, SimulatedOptions
@@ -64,7 +65,12 @@ class SimulatedSource:
         header = delimited.header_of(text, ",", where)
         positions = columns.match(header.names, {}, where)
         bars = partial(delimited.read_rows, text, header, positions, where, symbol=payload.symbol)
-        return Reading(NAME, bars, terms={"columns": positions, "symbol": payload.symbol})
+        return Reading(
+            NAME,
+            bars,
+            columns=lambda _: fixed_columns(header.names, positions),
+            terms={"columns": positions, "symbol": payload.symbol},
+        )
 
     def asset_of(self, payload: Payload) -> str | None:
         return payload.symbol

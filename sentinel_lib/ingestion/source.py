@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.records.bar import ISO_8601
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 
@@ -35,10 +36,12 @@ class Reading:
     ``date_format`` is how its timestamps are written ('iso', 'epoch_s', 'epoch_ms' or a strptime
     pattern); ``timezone`` that of timestamps without an offset. ``terms`` is everything else that
     besides the bytes decides what the rows are. ``bars`` reads them; it raises ``SourceError``.
+    ``columns`` says of the rows so read what columns the payload has.
     """
 
     source: str
     bars: Callable[[], pa.Table]
+    columns: Callable[[pa.Table], tuple[SourceColumn, ...]]
     date_format: str = ISO_8601
     timezone: str = "UTC"
     terms: Mapping[str, object] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from sentinel_lib.records.stage import RunKind
 from sentinel_lib.settings.sources import SourceName
 
 FailOn = Literal["error", "warn", "never"]
@@ -17,7 +18,9 @@ class RunOptions:
     """The command line of a run. None and empty mean: as the configuration says.
 
     ``fail_on`` is the freshness that fails a run: ``error`` a stale asset, ``warn`` also a late
-    one. ``command`` is kept with the run; it is what a reader types to have the same again.
+    one. ``wait_seconds`` is how long to wait for another run to end: 0 not at all, infinity as
+    long as it takes. ``command`` is kept with the run; it is what a reader types to have the same
+    again. A replay, as ``kind``, takes the payloads with refused rows in place of the sources.
     """
 
     config: Path = Path("config")
@@ -30,5 +33,7 @@ class RunOptions:
     threads: int | None = None
     fail_on: FailOn = "error"
     force: bool = False
+    wait_seconds: float = 0.0
     verbose: bool = False
     command: str = ""
+    kind: RunKind = "run"

@@ -16,6 +16,7 @@ FLAGS = {
     "assets": "--assets",
     "source": "--source",
     "input_path": "--input",
+    "archive": "replay",
 }
 """The options of the command line that a stage must declare to hear of them."""
 

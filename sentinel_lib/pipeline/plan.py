@@ -24,6 +24,10 @@ PUBLISHING = ("promote_silver", "build_gold")
 """The stages after which readers see other tables than before."""
 
 
+REPLAYED = "quarantine"
+"""What a replay takes in place of the sources: the payloads that have refused rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Folders:
     """Where a run reads and writes: absolute paths."""
@@ -76,9 +80,11 @@ def make(options: RunOptions, started_at: datetime) -> Plan:
     for layer in LAYERS:
         settings.load_suite(config, layer)
     folders = _folders(pipeline, options)
-    as_of = (options.as_of or started_at).astimezone(UTC).replace(microsecond=0)
-    _refuse_the_past(as_of, RunHistory(folders.data).runs())
-    run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    runs = RunHistory(folders.data).runs()
+    default_as_of = last_published(runs) if options.kind == "replay" else None
+    as_of = (options.as_of or default_as_of or started_at).astimezone(UTC).replace(microsecond=0)
+    _refuse_the_past(as_of, runs)
+    run_id = new_run_id(started_at)
     offered: dict[str, Value] = {
         "run_id": run_id,
         "as_of": iso(as_of),
@@ -88,9 +94,15 @@ def make(options: RunOptions, started_at: datetime) -> Plan:
         "assets": ",".join(options.assets),
         "source": options.source or "",
         "input_path": str(options.input_path.absolute()) if options.input_path else "",
+        "archive": REPLAYED if options.kind == "replay" else "",
     }
     stages = _stages(pipeline.stages, folders.notebooks, offered, options)
     return Plan(run_id, started_at, as_of, folders, stages, symbols)
+
+
+def new_run_id(started_at: datetime) -> str:
+    """A name for a run. Names sort by when runs started."""
+    return f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 def last_published(runs: Iterable[RunRecord]) -> datetime | None:
@@ -136,6 +148,7 @@ def _stages(
         "assets": bool(options.assets),
         "source": options.source is not None,
         "input_path": options.input_path is not None,
+        "archive": options.kind == "replay",
     }
     parameters.require_heard(given, declared)
     return tuple(

@@ -13,6 +13,8 @@ from sentinel_lib.records.stage import StageOutcome
 class Progress(Protocol):
     """Called as the run goes on, always from the thread that runs it."""
 
+    def waiting(self, words: str) -> None: ...
+
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None: ...
 
     def stage_started(self, stage: str) -> None: ...
@@ -26,6 +28,9 @@ class Progress(Protocol):
 
 class Silent:
     """Nobody is watching."""
+
+    def waiting(self, words: str) -> None:
+        """Says nothing."""
 
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
         """Says nothing."""

@@ -15,6 +15,7 @@ from sentinel_lib.pipeline.plan import Plan, StagePlan
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import RunRecord, StageOutcome
 from sentinel_lib.settings.environment import load_environment
+from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 
 REPORT_FILE = "index.html"
@@ -23,12 +24,20 @@ REPORT_FILE = "index.html"
 def run(options: RunOptions, progress: Progress, now: Clock = clock.now) -> RunRecord:
     """Run the pipeline once; the record says how it ended, and is kept whatever happened.
 
-    Raises ``ConfigError`` or ``UsageError`` before anything is created, and ``StorageError`` if the
-    record cannot be kept.
+    Raises ``ConfigError`` or ``UsageError`` before anything is created, ``LockedError`` if another
+    run is writing to the same data folder, and ``StorageError`` if the record cannot be kept.
     """
     environment = load_environment()
-    plan = planning.make(options, now())
-    logger.configure(plan.log_file, level=environment.log_level, terminal=options.verbose)
+    data = planning.make(options, now()).folders.data
+    lock = RunLock(data, now)
+    with lock.hold(options.command, wait_seconds=options.wait_seconds, on_wait=progress.waiting):
+        plan = planning.make(options, now())  # anew: another run may have published until now
+        lock.sign(plan.run_id)
+        logger.configure(plan.log_file, level=environment.log_level, terminal=options.verbose)
+        return _run(plan, options, progress, now)
+
+
+def _run(plan: Plan, options: RunOptions, progress: Progress, now: Clock) -> RunRecord:
     logger.bind(run_id=plan.run_id)
     log().info(
         "the run begins", as_of=iso(plan.as_of), command=options.command, force=options.force
@@ -92,6 +101,7 @@ def _record(
     code = most_severe(found)
     return RunRecord(
         run_id=plan.run_id,
+        kind=options.kind,
         as_of=plan.as_of,
         started_at_utc=plan.started_at,
         finished_at_utc=now(),

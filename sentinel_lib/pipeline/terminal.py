@@ -40,6 +40,10 @@ class PlainLines:
         self.with_cells = with_cells
         self.stages: list[str] = []
 
+    def waiting(self, words: str) -> None:
+        """Says for whom."""
+        self._say(words)
+
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
         """Names the run."""
         self.stages = list(stages)
@@ -76,8 +80,13 @@ class LiveLines:
         self.bars = bars
         self.line: TaskID | None = None
 
+    def waiting(self, words: str) -> None:
+        """Opens a line, which goes when the run begins."""
+        self.line = self.bars.add_task(words, total=None)
+
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
         """Names the run above the lines."""
+        self._close()
         self.bars.console.print(f"run {run_id} as of {iso(as_of)}", highlight=False)
 
     def stage_started(self, stage: str) -> None:

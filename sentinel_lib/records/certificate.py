@@ -12,7 +12,8 @@ class Certificate(BaseModel):
 
     ``candidate_digest`` names the rows that were audited, ``base_version`` the version of the
     published table they were made against (-1 where there was none), ``suite_digest`` the rules,
-    ``inputs`` the payloads; ``verdicts`` is each asset's status.
+    ``code_digest`` the library and the notebooks, ``inputs`` the payloads; ``verdicts`` is each
+    asset's status.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,6 +24,7 @@ class Certificate(BaseModel):
     candidate_digest: str
     base_version: int
     suite_digest: str
+    code_digest: str
     inputs: tuple[str, ...]
     verdicts: dict[str, str]
     checks_passed: int

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 StageStatus = Literal["ok", "degraded", "blocked", "failed", "skipped"]
 AssetStatus = Literal["passed", "blocked", "unreachable", "not_evaluated", "not_due", "paused"]
+RunKind = Literal["run", "replay", "rollback"]
 RunStatus = Literal["ok", "degraded", "failed"]
 Freshness = Literal["fresh", "late", "stale", "unknown", "paused"]
 
@@ -90,9 +91,14 @@ class StageOutcome(_Record):
 
 
 class RunRecord(_Record):
-    """One run, as ``history`` and the reports show it. Times are UTC."""
+    """One run, as ``history`` and the reports show it. Times are UTC.
+
+    A replay judges refused rows again; a rollback restores what run ``restored`` had published.
+    """
 
     run_id: str
+    kind: RunKind = "run"
+    restored: str = ""
     as_of: datetime
     started_at_utc: datetime
     finished_at_utc: datetime

@@ -17,8 +17,10 @@ from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.model import ConfigModel
 
 OnFail = Literal["quarantine", "warn", "block"]
+OnDrift = Literal["allow", "warn", "block"]
 LAYERS = ("bronze", "silver", "gold")
 BARS_TABLE = "silver.bars"
+DRIFT_LAYER = "bronze"
 
 
 class _Rule(ConfigModel):
@@ -166,12 +168,23 @@ class SuiteLimits(ConfigModel):
     max_missing_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
+class SchemaDrift(ConfigModel):
+    """What a source column does that is not as in the last good batch: ``allow`` notes it, ``warn``
+    reports it, ``block`` holds back the assets of its payload.
+    """
+
+    new: OnDrift = "warn"
+    missing: OnDrift = "block"
+    retyped: OnDrift = "block"
+
+
 class Suite(ConfigModel):
     """The rules of one table."""
 
     table: str
     rules: Annotated[list[Rule], Field(min_length=1)]
     limits: SuiteLimits = SuiteLimits()
+    schema_drift: SchemaDrift = SchemaDrift()
 
     @property
     def row_rules(self) -> list[RowRule]:
@@ -183,6 +196,12 @@ def load_suite(config: Path, layer: str) -> Suite:
     """The suite of a layer; raises ``ConfigError`` naming file and line."""
     document = read_document(config / "expectations" / f"{layer}.yaml")
     suite = document.read_as(Suite)
+    if layer != DRIFT_LAYER and "schema_drift" in suite.model_fields_set:
+        raise document.error(
+            ("schema_drift",),
+            f"schema_drift has no effect in {layer}.yaml: only payloads have source columns",
+            expected=f"schema_drift in {DRIFT_LAYER}.yaml",
+        )
     if suite.table == BARS_TABLE:
         _check_columns(suite, document)
     return suite

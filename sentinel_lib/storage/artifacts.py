@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from sentinel_lib.errors import StorageError
+
+HALF_WRITTEN = ".half"
+"""How the name of a file ends while it is being written. There is one writer, and so one such file:
+what a kill leaves behind is overwritten by the next run.
+"""
 
 
 def replace(path: Path, content: bytes) -> None:
     """Make ``content`` the file at ``path``: written beside it, synced, renamed into place."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        beside = path.with_name(f".{path.name}{HALF_WRITTEN}")
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with beside.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(beside).chmod(0o644)
-            Path(beside).replace(path)
+            beside.replace(path)
         except BaseException:
-            Path(beside).unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
             raise
     except OSError as failed:
         raise StorageError(

@@ -3,31 +3,109 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_SEPARATOR = "\x1f"
-_NULL = "-"
 _ROWS_AT_A_TIME = 1 << 17
 
 
 def content_digest(rows: pa.Table, key: Sequence[str]) -> str:
     """sha256 over the schema and the rows, in the order of ``key`` and then of all their values."""
-    digest = hashlib.sha256()
-    for field in rows.schema:
-        digest.update(f"{field.name}{_SEPARATOR}{field.type}\n".encode())
+    found = ordered_digest(rows.to_reader(), key)
+    if found is not None:
+        return found
     others = [name for name in rows.column_names if name not in key]
     ordered = rows.sort_by([(column, "ascending") for column in (*key, *others)])
-    for batch in ordered.to_batches(max_chunksize=_ROWS_AT_A_TIME):
-        lines = pc.binary_join_element_wise(*map(_written, batch.columns), "")
-        digest.update("\n".join(lines.to_pylist()).encode() + b"\n")
+    return _digest(ordered.schema, _blocks(ordered.to_reader()))
+
+
+def ordered_digest(rows: pa.RecordBatchReader, key: Sequence[str]) -> str | None:
+    """The ``content_digest`` of rows that come in ascending order of ``key``, else None.
+
+    Never all of the rows are held.
+    """
+    try:
+        return _digest(rows.schema, _ascending(_blocks(rows), key))
+    except _OutOfOrderError:
+        return None
+
+
+class _OutOfOrderError(Exception):
+    """A key is not greater than the one before it."""
+
+
+def _digest(schema: pa.Schema, blocks: Iterable[pa.Table]) -> str:
+    digest = hashlib.sha256()
+    for field in schema:
+        digest.update(f"{field.name}\x1f{field.type}\n".encode())
+    for block in blocks:
+        digest.update(len(block).to_bytes(8, "little"))
+        for column in block.columns:
+            for part in _written(column.combine_chunks()):
+                digest.update(part)
     return digest.hexdigest()
 
 
-def _written(column: pa.Array) -> pa.Array:
-    """Each value as its length and its text, so that no two rows are written alike."""
-    text = column.cast(pa.string())
-    size = pc.binary_length(text).cast(pa.string())
-    return pc.fill_null(pc.binary_join_element_wise(size, text, ":"), _NULL)
+def _blocks(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """The rows in pieces of one size, however they come."""
+    waiting = rows.schema.empty_table()
+    for batch in rows:
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+        while len(waiting) >= _ROWS_AT_A_TIME:
+            yield waiting.slice(0, _ROWS_AT_A_TIME)
+            waiting = waiting.slice(_ROWS_AT_A_TIME)
+    if len(waiting):
+        yield waiting
+
+
+def _ascending(blocks: Iterable[pa.Table], key: Sequence[str]) -> Iterator[pa.Table]:
+    last = None
+    for block in blocks:
+        keys = block.select(list(key))
+        if not _ascends(keys if last is None else pa.concat_tables([last, keys])):
+            raise _OutOfOrderError
+        last = keys.slice(len(keys) - 1)
+        yield block
+
+
+def _ascends(keys: pa.Table) -> bool:
+    """Whether each key is greater than the one before it: then there is only one order."""
+    earlier, later = keys.slice(0, max(0, len(keys) - 1)), keys.slice(1)
+    is_greater = pa.repeat(False, len(later))
+    for name in reversed(keys.column_names):
+        one, other = earlier[name].combine_chunks(), later[name].combine_chunks()
+        is_same_so_far = pc.and_(pc.equal(one, other), is_greater)
+        is_greater = pc.or_(pc.less(one, other), is_same_so_far)
+    return is_greater.null_count == 0 and bool(pc.all(is_greater, min_count=0).as_py())
+
+
+def _written(column: pa.Array) -> Iterator[memoryview]:
+    """Which values are there, then those that are: of texts their sizes and then the texts.
+
+    No two columns with equal numbers of rows and equal types are written alike.
+    """
+    yield _bytes_of(column.is_valid().cast(pa.uint8()))
+    values = column.drop_null()
+    if pa.types.is_boolean(values.type):
+        values = values.cast(pa.uint8())
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        yield _bytes_of(pc.binary_length(values))
+        yield _text_of(values.cast(pa.large_string()))
+    else:
+        yield _bytes_of(values)
+
+
+def _bytes_of(values: pa.Array) -> memoryview:
+    """The values as they lie in memory, one after another, each of the same size."""
+    size = values.type.bit_width // 8
+    _, buffer = values.buffers()
+    return memoryview(buffer)[values.offset * size : (values.offset + len(values)) * size]
+
+
+def _text_of(values: pa.Array) -> memoryview:
+    """The texts one after another, in UTF-8."""
+    _, offsets, text = values.buffers()
+    ends = memoryview(offsets).cast("q")[values.offset : values.offset + len(values) + 1]
+    return memoryview(text or b"")[ends[0] : ends[-1]] if len(values) else memoryview(b"")

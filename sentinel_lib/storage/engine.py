@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import duckdb
 import ibis
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
+from sentinel_lib.errors import StorageError
+
+MEMORY_LIMIT = "1GiB"
+"""What tables and sorts of the engine may take; the rest goes to its spill folder."""
+
+_ROWS_AT_A_TIME = 1 << 17
+
 
 class Engine:
-    """One connection with its own memory. ``threads`` changes its speed, never what it gives."""
+    """One connection with its own memory. ``threads`` changes its speed, never what it gives.
 
-    def __init__(self, threads: int | None = None) -> None:
+    What does not fit into ``MEMORY_LIMIT`` is written under ``spill`` for as long as it is needed.
+    Without a folder nothing is written, and there is no limit but the machine's.
+    """
+
+    def __init__(self, threads: int | None = None, spill: Path | None = None) -> None:
+        # Fused into one SELECT, an expression that is used twice would be computed twice.
+        ibis.options.sql.fuse_selects = False
         self.connection: Backend = ibis.duckdb.connect(**({"threads": threads} if threads else {}))
-        self.connection.raw_sql("SET TimeZone = 'UTC'")
+        self._run("SET TimeZone = 'UTC'")
+        if spill is not None:
+            spill.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(spill)
+            self._run(f"SET temp_directory = {_quoted(spill / str(os.getpid()))}")
+            self._run(f"SET memory_limit = '{MEMORY_LIMIT}'")
         self._count = 0
 
     def load(self, rows: pa.Table) -> Table:
@@ -22,10 +46,69 @@ class Engine:
         self.connection.con.register(name, rows)
         return self.connection.table(name)
 
-    def materialise(self, expression: Table) -> Table:
-        """Compute ``expression`` once, for all that is built on it."""
-        return self.connection.create_table(self._name("made"), expression, temp=True)
+    def scan(self, files: Sequence[str], schema: pa.Schema) -> Table:
+        """Parquet files as a table of the engine, of which only what is asked for is read."""
+        if not files:
+            return self.load(schema.empty_table())
+        name = self._name("scanned")
+        listed = ", ".join(map(_quoted, files))
+        columns = ", ".join(f'"{column}"' for column in schema.names)
+        self._run(f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}])")
+        return self.connection.table(name)
+
+    def materialise(self, expression: Table, repeated: Iterable[str] = ()) -> Table:
+        """Compute ``expression`` once, for all that is built on it.
+
+        ``repeated`` names text columns that have few values in many rows: each value is kept once.
+        They are compared and sorted as the text that they are.
+        """
+        name, query = self._name("made"), self._sql(expression)
+        kinds = {column: f"{name}_{column}" for column in repeated}
+        for column, kind in kinds.items():
+            values = f'SELECT DISTINCT "{column}" FROM ({query}) WHERE "{column}" IS NOT NULL'
+            self._run(f'CREATE TYPE "{kind}" AS ENUM ({values} ORDER BY 1)')
+        casts = ", ".join(f'"{column}"::"{kind}" AS "{column}"' for column, kind in kinds.items())
+        replaced = f" REPLACE ({casts})" if casts else ""
+        self._run(f"CREATE TEMP TABLE {name} AS SELECT *{replaced} FROM ({query})")
+        return self.connection.table(name)
+
+    def batches(self, expression: Table) -> pa.RecordBatchReader:
+        """The rows of ``expression`` piece by piece, so that never all of them are held.
+
+        They are to be taken before the engine is asked for anything else.
+        """
+        found = self.connection.con.sql(self._sql(expression))
+        reader = found.to_arrow_reader(_ROWS_AT_A_TIME)
+        schema = expression.schema().to_pyarrow()
+        return pa.RecordBatchReader.from_batches(schema, (one.cast(schema) for one in reader))
+
+    def _sql(self, expression: Table) -> str:
+        return str(self.connection.compile(expression))
+
+    def _run(self, statement: str) -> None:
+        try:
+            self.connection.con.execute(statement)
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as failed:
+            raise StorageError(
+                f"the rows could not be worked on: {failed}",
+                next_step="make room in the data folder, then run the same command again",
+            ) from failed
 
     def _name(self, kind: str) -> str:
         self._count += 1
         return f"{kind}_{self._count}"
+
+
+def _quoted(text: object) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def _remove_abandoned(spill: Path) -> None:
+    """Remove what processes left in the folder that are no more: they were killed."""
+    for folder in spill.glob("[0-9]*"):
+        try:
+            os.kill(int(folder.name), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except PermissionError:  # it is alive, and somebody else's
+            continue

@@ -43,6 +43,16 @@ class RunHistory:
         artifacts.replace(path, record.model_dump_json(indent=2).encode())
         return path
 
+    def keep_config(self, run_id: str, config: Path) -> None:
+        """Keep a copy of the configuration that a run goes by."""
+        for path in sorted(config.rglob("*.yaml")):
+            kept = self.config_of(run_id) / path.relative_to(config)
+            artifacts.replace(kept, path.read_bytes())
+
+    def config_of(self, run_id: str) -> Path:
+        """The folder of the configuration that a run went by."""
+        return self.folder / run_id / "config"
+
     def runs(self) -> list[RunRecord]:
         """Every finished run, the newest first."""
         paths = sorted(self.folder.glob(f"*/{RUN_FILE}"), reverse=True)

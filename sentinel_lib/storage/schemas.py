@@ -32,12 +32,15 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("as_of", INSTANT),
             ("source", TEXT),
             ("locator", TEXT),
+            ("symbol", TEXT),
             ("payload", TEXT),
             ("layout", TEXT),
             ("date_format", TEXT),
             ("timezone", TEXT),
             ("bytes", COUNT),
             ("rows", COUNT),
+            ("symbols", TEXT),  # JSON: the symbols of its rows
+            ("columns", TEXT),  # JSON: the source's columns, each with its kind and fields
         ]
     ),
     # one row of a payload, as text

@@ -6,12 +6,13 @@ A table's name is ``layer.table``; it lives in ``<data>/<layer>/<table>``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -20,10 +21,15 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage.schemas import SCHEMAS, TEXT
+from sentinel_lib.storage.selection import selected
 
 _AS_OF = "sentinel.as_of"
 _RUN_ID = "sentinel.run_id"
 _CERTIFICATE = "sentinel.certificate"
+_CAUSE = re.compile(r"\s*(\x1b\[\d+m)?↳(\x1b\[0m)?\s*")  # deltalake draws a tree of causes
+
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader
+"""All at once, or piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,15 @@ class Commit:
         if self.certificate:
             metadata[_CERTIFICATE] = json.dumps(self.certificate, sort_keys=True)
         return CommitProperties(custom_metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCommit:
+    """One version of a table, and the run that made it."""
+
+    version: int
+    run_id: str
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,18 @@ class Lake:
         newest = self._open(name).history(limit=1)[0]
         return dict(json.loads(newest.get(_CERTIFICATE, "{}")))
 
+    def commits(self, name: str) -> list[PublishedCommit]:
+        """Every commit of a table that a run made, the oldest first."""
+        if not self.exists(name):
+            return []
+        return [
+            PublishedCommit(
+                commit["version"], commit[_RUN_ID], datetime.fromisoformat(commit[_AS_OF])
+            )
+            for commit in reversed(self._open(name).history())
+            if _RUN_ID in commit
+        ]
+
     def read(
         self,
         name: str,
@@ -75,16 +102,22 @@ class Lake:
         columns: Sequence[str] | None = None,
         where: ds.Expression | None = None,
         as_of: datetime | None = None,
+        version: int | None = None,
     ) -> pa.Table:
-        """The rows of a table, now or as it was published at ``as_of``."""
-        dataset = self._dataset(name, as_of)
+        """The rows of a table: now, as it was published at ``as_of``, or as ``version`` left it."""
+        dataset = self._dataset(name, as_of, version)
         try:
-            return dataset.to_table(columns=list(columns) if columns else None, filter=where)
+            return selected(dataset, columns, where)
         except (OSError, pa.ArrowException) as failed:
             raise StorageError(
                 f"table {name} in {self.root} cannot be read: {failed}",
                 next_step=f"restore {self.path(name)} from a backup, or move it away and run again",
             ) from failed
+
+    def batches(self, name: str, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """Columns of a table piece by piece, so that never all of its rows are held."""
+        dataset = self._dataset(name, None, None)
+        return dataset.scanner(columns=list(columns), batch_readahead=2).to_reader()
 
     def read_or_empty(
         self,
@@ -99,14 +132,16 @@ class Lake:
         empty = SCHEMAS[name].empty_table()
         return empty.select(list(columns)) if columns else empty
 
+    def files(self, name: str) -> list[str]:
+        """The Parquet files that a table is made of now, for an engine to read by itself."""
+        return sorted(self._open(name).file_uris()) if self.exists(name) else []
+
     def append(self, name: str, rows: pa.Table, commit: Commit) -> None:
         """Add ``rows`` in one commit. No rows make no commit, but the table exists afterwards."""
         if len(rows) or not self.exists(name):
             self._write(name, rows, commit, mode="append")
 
-    def overwrite(
-        self, name: str, rows: pa.Table, commit: Commit, *, only: str | None = None
-    ) -> None:
+    def overwrite(self, name: str, rows: Rows, commit: Commit, *, only: str | None = None) -> None:
         """Make ``rows`` the content in one commit: all, or what ``only`` (a predicate) covers."""
         if only is None or not self.exists(name):
             self._write(name, rows, commit, mode="overwrite")
@@ -147,17 +182,51 @@ class Lake:
                 retention_hours=0, enforce_retention_duration=False, dry_run=False
             )
 
-    def _write(self, name: str, rows: pa.Table, commit: Commit, **how: Any) -> None:
+    def _write(self, name: str, rows: Rows, commit: Commit, **how: Any) -> None:
         path, typed = self.path(name), _typed(name, rows)
         with _changing(name):
             path.mkdir(parents=True, exist_ok=True)
             write_deltalake(str(path), typed, commit_properties=commit.properties(), **how)
 
-    def _dataset(self, name: str, as_of: datetime | None) -> ds.Dataset:
+    def vacuum(self, name: str, keep: timedelta) -> list[str]:
+        """Remove the files that no version of the last ``keep`` needs; gives their names."""
+        with _changing(name):
+            hours = max(0, int(keep.total_seconds() // 3600))
+            return self._open(name).vacuum(
+                retention_hours=hours, enforce_retention_duration=False, dry_run=False
+            )
+
+    def remove_orphans(self, name: str) -> int:
+        """Remove data files that no commit names: what writers left that were killed.
+
+        Only for the one writer, before it writes: a file being written is not named yet either.
+        """
+        if not self.exists(name):
+            return 0
+        folder = self.path(name)
+        named = {Path(uri).name for uri in self._open(name).file_uris()}
+        for log in folder.glob("_delta_log/*.json"):
+            for line in log.read_text(encoding="utf-8").splitlines():
+                for action in json.loads(line).values():
+                    named.add(Path(str(action.get("path", ""))).name)
+        orphans = [path for path in folder.glob("*.parquet") if path.name not in named]
+        orphans += folder.glob("_delta_log/*.tmp")
+        for path in orphans:
+            path.unlink(missing_ok=True)
+        return len(orphans)
+
+    def _dataset(self, name: str, as_of: datetime | None, version: int | None) -> ds.Dataset:
         table = self._open(name)
         if as_of is not None:
-            table.load_as_version(_published_version(table, name, as_of))
-        return table.to_pyarrow_dataset()
+            version = _published_version(table, name, as_of)
+        if version is not None:
+            table.load_as_version(version)
+        found = table.to_pyarrow_dataset()
+        files = sorted(found.get_fragments(), key=lambda file: file.path)
+        if not files:
+            return found
+        # The files of one commit are numbered: in this order its rows are as they were written.
+        return ds.FileSystemDataset(files, found.schema, found.format, found.filesystem)
 
     def _open(self, name: str) -> DeltaTable:
         try:
@@ -169,6 +238,11 @@ class Lake:
             ) from None
         except DeltaError as failed:
             raise StorageError(f"table {name} in {self.root} cannot be read: {failed}") from failed
+
+
+def is_one_of(column: str, values: Iterable[str]) -> ds.Expression:
+    """The rows whose ``column`` is one of some texts; of no texts, none."""
+    return ds.field(column).isin(pa.array(list(values), pa.string()))
 
 
 @contextmanager
@@ -185,25 +259,28 @@ def _changing(name: str) -> Iterator[None]:
         ) from overtaken
     except Exception as failed:  # for a value that does not fit, deltalake raises a bare Exception
         raise StorageError(
-            f"table {name} could not be written: {failed}",
+            f"table {name} could not be written: {_CAUSE.sub(': ', str(failed)).strip()}",
             next_step="make room or fix the permissions of the data folder, "
             "then run the same command again",
         ) from failed
 
 
-def _typed(name: str, rows: pa.Table) -> pa.Table:
+def _typed(name: str, rows: Rows) -> Rows:
     """``rows`` with the types that the table stores, which has one type of text."""
     stored = [
         (field.name, TEXT if field.type == pa.large_string() else field.type)
         for field in rows.schema
     ]
     schema = SCHEMAS.get(name, pa.schema(stored))
-    if sorted(rows.column_names) != sorted(schema.names):
+    if sorted(rows.schema.names) != sorted(schema.names):
         raise StorageError(
             f"the rows do not have the columns of table {name}",
-            observed=", ".join(rows.column_names),
+            observed=", ".join(rows.schema.names),
             expected=", ".join(schema.names),
         )
+    if isinstance(rows, pa.RecordBatchReader):
+        typed = (one.select(schema.names).cast(schema) for one in rows)
+        return pa.RecordBatchReader.from_batches(schema, typed)
     try:
         return rows.select(schema.names).cast(schema)
     except pa.ArrowException as misfit:

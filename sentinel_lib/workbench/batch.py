@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 import pandas as pd
@@ -13,7 +14,7 @@ from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions, time_zone
 from sentinel_lib.cleaning.row_rules import WAITING
-from sentinel_lib.errors import ConfigError
+from sentinel_lib.errors import ConfigError, UsageError
 from sentinel_lib.ingestion import Fetched, Parsed, due_sessions
 from sentinel_lib.ingestion.files import stem
 from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
@@ -22,13 +23,15 @@ from sentinel_lib.records.stage import AssetLedger, AssetStatus, Check
 from sentinel_lib.settings import Asset
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
+from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.validation import audit
+from sentinel_lib.workbench.schema_drift import ComparedPayload, held_by_drift
 from sentinel_lib.workbench.stage import Stage
 
 EARLIEST_SESSION = date(1900, 1, 1)
 
 _READING = ("payload", "layout")
-_LOGGED = ("source", "locator", *_READING, "date_format", "timezone", "bytes", "rows")
+_LOGGED = ("source", "locator", "symbol", *_READING, "date_format", "timezone", "bytes", "rows")
 _FETCH = ("file", "source", "fetched_as_of", "date_format", "timezone")
 _RAW = ("payload", "layout", "line", "symbol", "timestamp", *VALUE_COLUMNS)
 _SESSIONS = pa.schema(
@@ -43,11 +46,20 @@ def last_bars(stage: Stage) -> dict[str, datetime]:
     return {row["symbol"]: row["timestamp_max"] for row in latest}
 
 
-def require_same_series(stage: Stage) -> None:
-    """Refuse to continue a series in another interval, or simulated bars with real ones.
+def require_continuity(stage: Stage) -> None:
+    """Refuse to go back in time, and to continue a series as another one.
 
-    Raises ``ConfigError``: nothing that is published would say where one ends and the other begins.
+    ``UsageError`` for an ``as_of`` before the published one; ``ConfigError`` for another interval,
+    or simulated bars after real ones: nothing would say where one ends and the other begins.
     """
+    published_as_of = max(
+        (one.as_of for one in stage.published.commits("silver.bars")), default=None
+    )
+    if published_as_of is not None and stage.as_of < published_as_of:
+        raise UsageError(
+            f"as_of {stage.as_of.isoformat()} lies before what is published already",
+            expected=f"{published_as_of.isoformat()} or later",
+        )
     columns = ["symbol", "interval", "source"]
     rows = stage.published.read_or_empty("silver.bars", columns=columns)
     for row in rows.group_by(columns).aggregate([]).sort_by("symbol").to_pylist():
@@ -73,21 +85,25 @@ def windows_shown(windows: Iterable[Window]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["symbol", "start", "end"])
 
 
-def bronze_ledgers(stage: Stage, fetched: Fetched, parsed: Parsed) -> dict[str, AssetLedger]:
-    """Every chosen asset's raw rows, and whether its source delivered.
+def bronze_ledgers(
+    stage: Stage, fetched: Fetched, parsed: Parsed, compared: Sequence[ComparedPayload]
+) -> dict[str, AssetLedger]:
+    """Every chosen asset's raw rows, and whether its source delivered them in a known schema.
 
     Rows of a payload that Bronze holds already count as deduplicated.
     """
     known = _known_readings(stage)
     counts = parsed.bars.group_by([*_READING, "symbol"]).aggregate([([], "count_all")]).to_pylist()
-    last = last_bars(stage)
+    due = due_by_asset(stage)
+    drifted = held_by_drift(compared)
     ledgers = {}
     for symbol, asset in stage.chosen.items():
         own = [row for row in counts if row["symbol"] == symbol]
         rows_in = sum(row["count_all"] for row in own)
         again = sum(row["count_all"] for row in own if tuple(row[n] for n in _READING) in known)
-        due = due_sessions(asset, stage.start, last.get(symbol), stage.as_of)
-        status, reason = _delivery(stage, asset, rows_in, due, fetched, parsed)
+        status, reason = _delivery(stage, asset, rows_in, due.get(symbol, 0), fetched, parsed)
+        if status == "passed" and symbol in drifted:
+            status, reason = "blocked", drifted[symbol]
         ledgers[symbol] = AssetLedger(
             status=status,
             reason=reason,
@@ -98,11 +114,16 @@ def bronze_ledgers(stage: Stage, fetched: Fetched, parsed: Parsed) -> dict[str, 
     return ledgers
 
 
-def store_batch(stage: Stage, fetched: Fetched, parsed: Parsed) -> None:
+def store_batch(
+    stage: Stage, fetched: Fetched, parsed: Parsed, compared: Sequence[ComparedPayload]
+) -> None:
     """Keep a batch: the payloads byte for byte, their rows as text, and the log of the fetches.
 
-    In this order, so that whatever the log names is there, wherever a run is killed.
+    In this order, so that whatever the log names is there, wherever a run is killed. Before that,
+    what killed runs left half done is removed.
     """
+    for table in SCHEMAS:
+        stage.lake.remove_orphans(table)
     archive = PayloadArchive(stage.output)
     for payload, _ in fetched.payloads:
         archive.store(payload.content)
@@ -111,8 +132,16 @@ def store_batch(stage: Stage, fetched: Fetched, parsed: Parsed) -> None:
     new = [payload for payload, new in is_new.items() if new]
     rows = parsed.bars.filter(pc.is_in(parsed.bars["payload"], pa.array(new, pa.string())))
     stage.lake.append("bronze.bars", rows, stage.commit)
-    run = {"run_id": stage.run_id, "as_of": stage.as_of}
-    log = [{**run, **{name: getattr(one, name) for name in _LOGGED}} for one in parsed.log]
+    log = [
+        {
+            "run_id": stage.run_id,
+            "as_of": stage.fetched_as_of.get(one.payload, stage.as_of),
+            "symbols": json.dumps(one.symbols, ensure_ascii=False),
+            "columns": schema.columns,
+            **{name: getattr(one, name) for name in _LOGGED},
+        }
+        for one, schema in zip(parsed.log, compared, strict=True)
+    ]
     fetches = pa.Table.from_pylist(log, schema=SCHEMAS["bronze.fetches"])
     if len(fetches):
         stage.lake.overwrite(
@@ -124,19 +153,16 @@ def read_batch(stage: Stage) -> Table:
     """The raw rows to judge: those of this run's payloads, and those that wait for their session
     to close. Each with its fetch and the terms of its asset.
     """
-    lake, chosen = stage.published, pa.array(stage.selected, pa.string())
+    lake, load = stage.published, stage.engine.load
     fetches = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.input_run_id)
-    rows = lake.read_or_empty(
-        "bronze.bars",
-        where=ds.field("payload").isin(fetches["payload"].unique())
-        & ds.field("symbol").isin(chosen),
-    )
+    bars = stage.engine.scan(lake.files("bronze.bars"), SCHEMAS["bronze.bars"])
     waiting = _waiting(stage, fetches)
-    load = stage.engine.load
-    fresh = load(rows).join(load(_readings(fetches)), list(_READING))
+    fresh = bars.join(load(_readings(fetches)), list(_READING))
     columns = [*_RAW, "defect", "is_provisional", *_FETCH]
     batch = fresh.select(columns).union(load(waiting).select(columns))
-    return batch.mutate(asset=batch.symbol).join(load(asset_terms(stage)), "asset")
+    terms = asset_terms(stage)
+    chosen = terms.filter(pc.is_in(terms["asset"], pa.array(stage.selected, pa.string())))
+    return batch.mutate(asset=batch.symbol).join(load(chosen), "asset")
 
 
 def date_formats(batch: Table) -> list[str]:
@@ -190,11 +216,10 @@ def session_table(stage: Stage, typed: Table) -> Table:
 def published_bars(stage: Stage, typed: Table) -> Table:
     """What Silver holds of a batch's assets between its first bar and its last."""
     span = typed.agg(first=typed.timestamp.min(), last=typed.timestamp.max()).to_pyarrow()
-    first, last = span["first"][0], span["last"][0]
-    where = ds.field("symbol").isin(pa.array(stage.selected, pa.string()))
-    if first.is_valid:
-        where &= (ds.field("timestamp") >= first) & (ds.field("timestamp") <= last)
-    return stage.engine.load(stage.published.read_or_empty("silver.bars", where=where))
+    first, last = span["first"][0].as_py(), span["last"][0].as_py()
+    bars = stage.engine.scan(stage.published.files("silver.bars"), SCHEMAS["silver.bars"])
+    chosen = bars.filter(bars.symbol.isin(stage.selected or [""]))
+    return chosen.filter(chosen.timestamp.between(first, last)) if first else chosen
 
 
 def unlisted_rows(stage: Stage, parsed: Parsed) -> dict[str, int]:
@@ -235,7 +260,14 @@ def audit_bronze(stage: Stage, parsed: Parsed) -> list[Check]:
 
 
 def due_by_asset(stage: Stage) -> dict[str, int]:
-    """How many sessions of each chosen asset should have been delivered by now."""
+    """How many sessions of each chosen asset should have been delivered by now.
+
+    A replay asks nobody for anything new; a rebuild expects what was expected then.
+    """
+    if stage.is_replay:
+        return dict.fromkeys(stage.selected, 0)
+    if stage.archive:
+        return dict(stage.recorded_ingest().details["due_sessions"])
     last = last_bars(stage)
     return {
         symbol: due_sessions(asset, stage.start, last.get(symbol), stage.as_of)
@@ -278,13 +310,13 @@ def _readings(fetches: pa.Table) -> pa.Table:
 def _waiting(stage: Stage, fetches: pa.Table) -> pa.Table:
     """Quarantined rows whose session had not closed, and whose payload was not fetched again."""
     where = (
-        ds.field("rule").isin(list(WAITING))
+        is_one_of("rule", WAITING)
         & ~ds.field("is_provisional")
-        & ds.field("asset").isin(pa.array(stage.selected, pa.string()))
-        & ~ds.field("payload").isin(fetches["payload"].unique())
+        & is_one_of("asset", stage.selected)
+        & ~is_one_of("payload", fetches["payload"].unique().to_pylist())
     )
     rows = stage.published.read_or_empty("quarantine.bars", where=where)
-    payloads = ds.field("payload").isin(rows["payload"].unique())
+    payloads = is_one_of("payload", rows["payload"].unique().to_pylist())
     readings = _readings(stage.published.read_or_empty("bronze.fetches", where=payloads))
     joined = rows.drop_columns(["file", "fetched_as_of", "symbol"]).join(
         readings, keys=list(_READING), join_type="inner"

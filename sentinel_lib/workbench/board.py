@@ -80,17 +80,19 @@ def write_board(
     """Write ``freshness.json`` to Gold, a function of the data and ``as_of``, and ``quality.json``
     to ops, which is about the run.
     """
-    as_of = stage.as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
-    contents = {
-        FRESHNESS_FILE: {"as_of": as_of, "assets": {one.symbol: one.as_json() for one in board}},
-        QUALITY_FILE: {"as_of": as_of, "assets": dict(quality)},
+    texts = {
+        FRESHNESS_FILE: freshness_json(stage, board),
+        QUALITY_FILE: _json_of(stage, dict(quality)),
     }
-    paths = {}
-    for name, content in contents.items():
-        paths[name] = stage.output / name
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        artifacts.replace(paths[name], f"{text}\n".encode())
+    paths = {name: stage.output / name for name in texts}
+    for name, text in texts.items():
+        artifacts.replace(paths[name], text.encode())
     return paths
+
+
+def freshness_json(stage: Stage, board: list[AssetFreshness]) -> str:
+    """The text of ``freshness.json``."""
+    return _json_of(stage, {one.symbol: one.as_json() for one in board})
 
 
 def write_history(
@@ -124,6 +126,11 @@ def write_history(
             table = pa.Table.from_pylist([{**run, **row} for row in rows])
             stage.lake.overwrite(name, table, stage.commit, only=only)
     return {name: len(rows) for name, rows in tables.items()}
+
+
+def _json_of(stage: Stage, assets: Mapping[str, Any]) -> str:
+    content = {"as_of": stage.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"), "assets": assets}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _stage_run(record: StageRecord) -> dict[str, Any]:

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.reasons import reasons
-from sentinel_lib.cleaning.row_keys import CORRECTION, DEDUPLICATED, KEY, PROMOTED, QUARANTINED
-from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION, NOT_FINAL, applicable
+from sentinel_lib.cleaning.row_keys import CORRECTION, DEDUPLICATED, KEY, PROMOTED, refused_rows
+from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION, applicable
 from sentinel_lib.cleaning.verdicts import AssetCounts, Verdict, counted, held_rows, verdict
 from sentinel_lib.errors import GateBlocked, StorageError
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check
+from sentinel_lib.settings import load_pipeline
+from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import RowRule
 from sentinel_lib.storage import artifacts
-from sentinel_lib.storage.digest import content_digest
+from sentinel_lib.storage.digest import content_digest, ordered_digest
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.schemas import SCHEMAS
-from sentinel_lib.storage.tables import Commit
+from sentinel_lib.storage.tables import Commit, is_one_of
 from sentinel_lib.validation import audit, suite_digest
+from sentinel_lib.workbench.code import code_digest
 from sentinel_lib.workbench.stage import Stage
 
 CANDIDATE = "silver.candidate"
@@ -32,12 +37,14 @@ SILVER = "silver.bars"
 QUARANTINE = "quarantine.bars"
 
 _PROVENANCE = ["payload", "layout", "line"]
+_EXPLAINED_AT_A_TIME = 10_000
 
 
 def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, Verdict]:
     """What the gate says of each chosen asset. What the first stage found stays found."""
     counts = counted(resolved, sessions, stage.suite)
     delivered = stage.history.read_stage(stage.input_run_id, "ingest")
+    due = delivered.details.get("due_sessions", {}) if delivered else {}
     found = {}
     for symbol, asset in stage.chosen.items():
         before = delivered.assets.get(symbol) if delivered else None
@@ -48,9 +55,11 @@ def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, 
             symbol,
             counts.get(symbol, AssetCounts()),
             stage.suite,
-            due_sessions=_due(stage, symbol),
+            due_sessions=due.get(symbol, 0),
             gaps_block=asset.gaps == "block",
         )
+        if before is not None and before.status == "blocked" and before.rows_in:
+            found[symbol] = replace(found[symbol], status="blocked", reason=before.reason)
     return found
 
 
@@ -61,33 +70,44 @@ def held_back(resolved: Table, verdicts: Mapping[str, Verdict]) -> Table:
     )
 
 
-def write_candidate(stage: Stage, resolved: Table) -> pa.Table:
-    """Write the rows that would be promoted, in the order of their key."""
-    promoted = resolved.filter(resolved.outcome == PROMOTED).order_by(list(KEY))
-    rows = promoted.select(SCHEMAS[CANDIDATE].names).to_pyarrow()
+def write_candidate(stage: Stage, resolved: Table) -> Table:
+    """Write the rows that would be promoted, in the order of their key, and give what was written.
+
+    They go piece by piece, so that never all of them are held.
+    """
+    promoted = resolved.filter(resolved.outcome == PROMOTED).select(SCHEMAS[CANDIDATE].names)
+    rows = stage.engine.batches(promoted.order_by(list(KEY)))
     stage.lake.overwrite(CANDIDATE, rows, stage.commit)
     stage.lake.forget_history(CANDIDATE)
-    return rows
+    return stage.engine.scan(stage.lake.files(CANDIDATE), SCHEMAS[CANDIDATE])
 
 
 def write_quarantine(
-    stage: Stage, resolved: Table, rules: list[RowRule], verdicts: Mapping[str, Verdict]
+    stage: Stage,
+    resolved: Table,
+    batch: Table,
+    rules: list[RowRule],
+    verdicts: Mapping[str, Verdict],
 ) -> pa.Table:
     """Write the refused rows, each with its rule, its reason in words, and where it stands.
+
+    Their text is that of ``batch``.
 
     They replace what was quarantined of the same payloads before: the same bad row again adds
     nothing. Rows that waited and now pass stay until their promotion is done.
     """
-    refused = resolved.filter(resolved.outcome == QUARANTINED)
+    refused = refused_rows(resolved, batch)
     rows = refused.order_by(["asset", *_PROVENANCE]).to_pyarrow()
     why = {symbol: one.reason for symbol, one in verdicts.items()}
-    words = reasons(rows.to_pylist(), rules, stage.as_of, why)
+    pieces = rows.to_batches(max_chunksize=_EXPLAINED_AT_A_TIME)
+    one_by_one = (row for piece in pieces for row in piece.to_pylist())
+    words = reasons(one_by_one, rules, stage.as_of, why)
     quarantined = _quarantine_rows(stage, rows, words)
-    waited = _still_waiting(stage, resolved)
-    touched = pa.concat_tables([quarantined, waited])
-    kept = _kept(stage, resolved, touched)
-    content = pa.concat_tables([kept, touched])
-    payloads = pc.unique(resolved.select("payload").to_pyarrow()["payload"]).to_pylist()
+    payloads = resolved.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
+    before = stage.published.read_or_empty(QUARANTINE, where=is_one_of("payload", payloads))
+    waited = _still_waiting(stage, resolved, before)
+    kept = _kept(stage, resolved, before)
+    content = pa.concat_tables([kept, quarantined, waited])
     if payloads:
         listed = ", ".join(f"'{payload}'" for payload in payloads)
         stage.lake.overwrite(QUARANTINE, content, stage.commit, only=f"payload IN ({listed})")
@@ -97,15 +117,15 @@ def write_quarantine(
 def accounted(
     rows_in: Mapping[str, int],
     resolved: Table,
-    candidate: pa.Table,
+    candidate: Table,
     quarantined: pa.Table,
     verdicts: Mapping[str, Verdict],
 ) -> dict[str, AssetLedger]:
     """Every asset's rows: what went in, counted in the batch, and what came out, as written."""
-    again = resolved.filter(resolved.outcome == DEDUPLICATED)
-    deduplicated = again.group_by("asset").agg(count=again.count()).to_pyarrow().to_pylist()
-    counts = {row["asset"]: row["count"] for row in deduplicated}
-    promoted, refused = _count(candidate, "symbol"), _count(quarantined, "asset")
+    again = resolved.filter(resolved.outcome == DEDUPLICATED).asset.value_counts()
+    counts = _number_of_rows(again.to_pyarrow())
+    promoted = _number_of_rows(candidate.symbol.value_counts().to_pyarrow())
+    refused = _count(quarantined, "asset")
     return {
         symbol: AssetLedger(
             status=one.status,
@@ -125,24 +145,27 @@ def audit_candidate(stage: Stage) -> list[Check]:
     Assets that declare different fields are judged by the rules about the fields they have. An
     empty candidate has nothing to audit: there is nothing to promote.
     """
-    rows = stage.lake.read(CANDIDATE)
+    named = {"symbol", *(column for rule in stage.suite.rules for column in rule.columns)}
+    frame = frame_of(stage.lake.batches(CANDIDATE, sorted(named)))
     checks: list[Check] = []
-    for fields in sorted({asset.fields for asset in stage.chosen.values()}):
+    kinds = sorted({asset.fields for asset in stage.chosen.values()})
+    for fields in kinds:
         symbols = [one.symbol for one in stage.chosen.values() if one.fields == fields]
-        part = rows.filter(pc.is_in(rows["symbol"], pa.array(symbols, pa.string())))
+        part = frame if len(kinds) == 1 else frame[frame["symbol"].isin(symbols)]
         rules = [
             rule
             for rule in stage.suite.rules
             if not isinstance(rule, RowRule) or applicable(rule, fields)
         ]
         if len(part):
-            checks += audit(stage.suite, frame_of(part), rules)
+            checks += audit(stage.suite, part, rules)
     return checks
 
 
 def certify(stage: Stage) -> Certificate:
     """The gate's word about the candidate as it stands. Call it after ``stage.gate``."""
-    candidate = stage.lake.read(CANDIDATE)
+    written = stage.lake.batches(CANDIDATE, SCHEMAS[CANDIDATE].names)
+    digest = ordered_digest(written, KEY) or content_digest(stage.lake.read(CANDIDATE), KEY)
     fetches = stage.published.read_or_empty(
         "bronze.fetches", where=ds.field("run_id") == stage.input_run_id
     )
@@ -151,9 +174,10 @@ def certify(stage: Stage) -> Certificate:
         table=SILVER,
         run_id=stage.run_id,
         as_of=stage.as_of,
-        candidate_digest=content_digest(candidate, KEY),
+        candidate_digest=digest,
         base_version=-1 if version is None else version,
         suite_digest=suite_digest(stage.suite),
+        code_digest=code_digest(in_project(load_pipeline(stage.config).notebooks)),
         inputs=tuple(sorted(set(fetches["payload"].to_pylist()))),
         verdicts={symbol: one.status for symbol, one in stage.ledgers.items()},
         checks_passed=sum(check.passed for check in stage.checks),
@@ -253,44 +277,41 @@ def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table
     return pa.table({name: columns[name] for name in schema.names}).cast(schema)
 
 
-def _still_waiting(stage: Stage, resolved: Table) -> pa.Table:
-    """Rows quarantined as not final that this batch judged, and that are about to be promoted."""
-    before = _quarantined_before(stage, resolved)
-    waiting = before.filter(pc.equal(before["rule"], NOT_FINAL))
-    good = resolved.filter(resolved.outcome == PROMOTED).select(_PROVENANCE).to_pyarrow()
-    rows = waiting.join(good, keys=_PROVENANCE, join_type="left semi")
-    at = rows.schema.get_field_index("rule")
-    named = pa.array([AWAITING_PROMOTION] * len(rows), pa.string())
-    return rows.set_column(at, "rule", named)
+def _still_waiting(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
+    """Rows quarantined before that this batch found good: they stay until their promotion is done.
+
+    A row is known by its payload and line: it may be read in another way than it was then.
+    """
+    row = ["payload", "line"]
+    good = resolved.filter(resolved.outcome == PROMOTED).select(row)
+    waiting = stage.engine.load(before).semi_join(good, row)
+    return _quarantine_typed(waiting.mutate(rule=ibis.literal(AWAITING_PROMOTION)))
 
 
-def _kept(stage: Stage, resolved: Table, replaced: pa.Table) -> pa.Table:
+def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     """What stays quarantined of the batch's payloads: rows of assets that this run is not about,
     and of payloads of which only the waiting rows were judged.
     """
-    before = _quarantined_before(stage, resolved)
     fetched = stage.published.read_or_empty(
         "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.input_run_id
     )
-    judged = resolved.select(_PROVENANCE).to_pyarrow()
     of_others = pc.invert(pc.is_in(before["asset"], pa.array(stage.selected, pa.string())))
     of_older = pc.invert(pc.is_in(before["payload"], fetched["payload"].combine_chunks()))
-    kept = before.filter(pc.or_(of_others, of_older))
-    return kept.join(judged, keys=_PROVENANCE, join_type="left anti").select(replaced.column_names)
+    kept = stage.engine.load(before.filter(pc.or_(of_others, of_older)))
+    return _quarantine_typed(kept.anti_join(resolved.select(_PROVENANCE), _PROVENANCE))
 
 
-def _quarantined_before(stage: Stage, resolved: Table) -> pa.Table:
-    payloads = pc.unique(resolved.select("payload").to_pyarrow()["payload"])
-    return stage.published.read_or_empty(QUARANTINE, where=ds.field("payload").isin(payloads))
-
-
-def _due(stage: Stage, symbol: str) -> int:
-    record = stage.history.read_stage(stage.input_run_id, "ingest")
-    return int(record.details.get("due_sessions", {}).get(symbol, 0)) if record else 0
+def _quarantine_typed(rows: Table) -> pa.Table:
+    schema = SCHEMAS[QUARANTINE]
+    return rows.select(schema.names).to_pyarrow().cast(schema)
 
 
 def _count(rows: pa.Table, column: str) -> dict[str, int]:
     return {one["values"]: one["counts"] for one in rows[column].value_counts().to_pylist()}
+
+
+def _number_of_rows(counted: pa.Table) -> dict[str, int]:
+    return dict(zip(*(column.to_pylist() for column in counted.columns), strict=True))
 
 
 def _certificate_path(data: Path) -> Path:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions_per_year
@@ -18,6 +17,7 @@ from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.validation import audit
 from sentinel_lib.workbench.batch import asset_terms
 from sentinel_lib.workbench.candidate import SILVER
@@ -32,8 +32,7 @@ _KEY = ["symbol", "session"]
 
 def silver_bars(stage: Stage) -> Table:
     """The published bars of every asset that is configured; those of removed assets stay behind."""
-    symbols = pa.array(list(stage.assets), pa.string())
-    return stage.engine.load(stage.published.read(SILVER, where=ds.field("symbol").isin(symbols)))
+    return stage.engine.load(stage.published.read(SILVER, where=is_one_of("symbol", stage.assets)))
 
 
 def terms(stage: Stage) -> Table:
@@ -108,9 +107,7 @@ def publish_gold(
     """
     passing = [symbol for symbol, one in ledgers.items() if one.status not in HELD_BACK]
     rows = daily.filter(daily.symbol.isin(passing or [""]))
-    before = stage.published.read_or_empty(
-        DAILY, where=ds.field("symbol").isin(pa.array(passing, pa.string()))
-    )
+    before = stage.published.read_or_empty(DAILY, where=is_one_of("symbol", passing))
     new = rows.select(SCHEMAS[DAILY].names).to_pyarrow().cast(SCHEMAS[DAILY])
     changed = stage.engine.load(new).difference(stage.engine.load(before)).to_pyarrow()
     is_gone = before.join(new.select(_KEY), keys=_KEY, join_type="left anti")
@@ -133,7 +130,7 @@ def _with_last_good(stage: Stage, aggregates: pd.DataFrame, passing: list[str]) 
     table = pa.Table.from_pandas(new, preserve_index=False)
     held = [symbol for symbol in stage.assets if symbol not in passing]
     if held and stage.published.exists(AGGREGATES):
-        where = ds.field("symbol").isin(pa.array(held, pa.string()))
+        where = is_one_of("symbol", held)
         last_good = stage.published.read(AGGREGATES, where=where)
         try:
             table = pa.concat_tables(

@@ -14,6 +14,7 @@ from sentinel_lib.settings.assets import read_assets, select
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import SourceName
+from sentinel_lib.storage.lock import enter_stage
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.workbench.stage import BY_HAND, Stage
 
@@ -33,6 +34,8 @@ def open_stage(
     if spec is None:
         names = [stage.name for stage in pipeline.stages]
         raise StageError(f"pipeline.yaml has no stage '{name}'{nearest(name, names)}")
+    if run_id:
+        enter_stage(data, run_id=run_id, stage=name, now=lambda: datetime.now(UTC))
     first = pipeline.stages[0].name
     history = RunHistory(data)
     is_always = spec.when == "always"
@@ -63,15 +66,30 @@ def open_stage(
     elif name != first:
         stage.assets = file.resolve(document)
         stage.selected = tuple(stage.assets)
+    if name == first and not stage.is_by_hand:
+        history.keep_config(run_id, config)
     log_file = None if stage.is_by_hand else in_project(pipeline.logs) / f"{run_id}.jsonl"
     logger.configure(log_file, level=load_environment().log_level, terminal=False)
     logger.bind(run_id=stage.run_id, stage=name)
     return stage
 
 
-def choose_assets(stage: Stage, *, assets: str, source: str, input_path: str) -> dict[str, Asset]:
-    """The assets of this run: all, the comma-separated ones, or those that ``input_path`` holds."""
+def choose_assets(
+    stage: Stage, *, assets: str, source: str, input_path: str, archive: str
+) -> dict[str, Asset]:
+    """The assets of this run: all, the comma-separated ones, or those that ``input_path`` holds.
+
+    A run from an archive is about the assets it was about then; a replay also about those that a
+    former ``input_path`` held.
+    """
     file, document = read_assets(stage.config)
+    stage.archive = archive
+    if archive and not stage.is_replay:
+        recorded = stage.recorded_ingest().details
+        listed = recorded["assets"].items()
+        stage.assets = {symbol: Asset.model_validate(terms) for symbol, terms in listed}
+        stage.selected = tuple(recorded["selected"])
+        return stage.chosen
     chosen_source = _source(source or ("files" if input_path else ""))
     options = {"path": in_project(input_path)} if input_path else {}
     stage.assets = file.resolve(document, chosen_source, options)
@@ -83,9 +101,19 @@ def choose_assets(stage: Stage, *, assets: str, source: str, input_path: str) ->
             symbol: stage.assets.get(symbol) or file.unlisted(symbol, "files", options)
             for symbol in sorted({*ingestion.symbols_in(parsed), *unread})
         }
+    if stage.is_replay:
+        stage.assets = {**_formerly_put_in(stage), **stage.assets}
     wanted = [symbol.strip() for symbol in assets.split(",") if symbol.strip()]
     stage.selected = tuple(select(stage.assets, wanted or stage.assets))
     return stage.chosen
+
+
+def _formerly_put_in(stage: Stage) -> dict[str, Asset]:
+    """The assets of the last run, some of which only its input may have named."""
+    first = load_pipeline(stage.config).stages[0].name
+    record = _first_record(stage.history, first, "", is_always=False)
+    listed = record.details["assets"].items() if record else ()
+    return {symbol: Asset.model_validate(terms) for symbol, terms in listed}
 
 
 def _first_record(

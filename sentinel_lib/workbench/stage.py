@@ -30,6 +30,7 @@ from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
 
 BY_HAND = "by-hand"
+REPLAY = "quarantine"
 SANDBOX = "sandbox"
 
 
@@ -39,7 +40,8 @@ class Stage:
 
     ``published`` is what the stage reads and ``lake`` what it writes: the same folder in a run; by
     hand the writes go to ``data/sandbox``. ``assets`` are all that the configuration lists (or
-    that the input holds), ``selected`` those that this run is about.
+    that the input holds), ``selected`` those that this run is about. ``archive`` is what stands in
+    for the sources, if anything: ``quarantine``, or another data folder.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Stage:
     checks: list[Check] = field(default_factory=list)
     quarantine: dict[str, int] = field(default_factory=dict)
     offending_rows: list[OffendingRow] = field(default_factory=list)
+    archive: str = ""
+    fetched_as_of: dict[str, datetime] = field(default_factory=dict)
 
     MAX_OFFENDING_ROWS: ClassVar[int] = 200
     MAX_ROWS_PER_ASSET: ClassVar[int] = 20
@@ -65,6 +69,23 @@ class Stage:
     def is_by_hand(self) -> bool:
         """Whether an analyst runs the notebook, rather than the pipeline."""
         return self.run_id == BY_HAND
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether the payloads are those with refused rows, rather than what the sources give."""
+        return self.archive == REPLAY
+
+    @property
+    def archive_folder(self) -> Path:
+        """The data folder whose archive stands in for the sources."""
+        return self.data if self.is_replay else Path(self.archive)
+
+    def recorded_ingest(self) -> StageRecord:
+        """What the first stage said when this run was first made, where the archive is."""
+        record = RunHistory(self.archive_folder).read_stage(self.run_id, self.name)
+        if record is None:
+            raise StageError(f"run {self.run_id} left no record of {self.name} in {self.archive}")
+        return record
 
     @property
     def output(self) -> Path:
@@ -94,7 +115,7 @@ class Stage:
     @cached_property
     def engine(self) -> Engine:
         """Where the row work runs."""
-        return Engine(self.threads)
+        return Engine(self.threads, spill=self.output / "spill")
 
     @cached_property
     def suite(self) -> Suite:

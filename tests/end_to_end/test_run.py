@@ -88,7 +88,33 @@ def test_status_and_history_tell_of_the_run(folder, finished):
 
     assert status.returncode == 0
     assert "BTC-USD" in status.stdout
-    assert [one["run_id"] for one in json.loads(history.stdout)["runs"]] == [run_id]
+    assert json.loads(history.stdout)["runs"][-1]["run_id"] == run_id
+
+
+def test_the_archive_gives_what_was_published_and_a_rollback_to_it_changes_nothing(
+    folder, finished
+):
+    run_id = json.loads(finished.stdout)["run_id"]
+
+    verified = run_pipeline(folder, "verify")
+    restored = run_pipeline(folder, "rollback", run_id)
+    differing = run_pipeline(folder, "diff", run_id[:15], run_id)
+    tidied = run_pipeline(folder, "vacuum", "--keep", "30d", "--json")
+
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "what is published is what the archive gives" in verified.stdout
+    assert restored.returncode == 0, restored.stderr
+    assert differing.stdout == "no difference\n"
+    assert json.loads(tidied.stdout) == {"files": {}, "strays": 0}
+
+
+def test_a_dry_replay_shows_what_would_change_and_changes_nothing(folder, finished):
+    runs = json.loads(run_pipeline(folder, "history", "--json").stdout)
+
+    shown = run_pipeline(folder, "replay", "--dry-run")
+
+    assert (shown.returncode, shown.stdout) == (0, "no difference\n"), shown.stderr
+    assert json.loads(run_pipeline(folder, "history", "--json").stdout) == runs
 
 
 def test_an_as_of_before_the_published_one_is_refused_with_a_way_to_look_back(folder, finished):

@@ -41,6 +41,15 @@ class Project:
         self._write("pipeline.yaml", {**pipeline, "logs": str(folder / "logs")})
         self._runs = 0
 
+    def copied_to(self, folder):
+        """The same project in another folder."""
+        copy = object.__new__(Project)
+        copy._runs = self._runs
+        for name in ("config", "data", "inbox"):
+            setattr(copy, name, folder / name)
+            shutil.copytree(getattr(self, name), folder / name)
+        return copy
+
     def assets(self, assets, start="2024-01-01", **defaults):
         """Make ``assets`` the configured ones."""
         content = {"start": start, "defaults": defaults, "assets": assets}
@@ -97,9 +106,21 @@ def run_cells(path, parameters, edits=()):
             namespace |= {name: value for name, value in parameters.items() if name in namespace}
 
 
+@pytest.fixture(scope="session")
+def make_project(tmp_path_factory):
+    """A fresh project, for fixtures that several tests share."""
+    return lambda: Project(tmp_path_factory.mktemp("project"))
+
+
 @pytest.fixture
 def project(tmp_path):
-    yield Project(tmp_path)
+    return Project(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_log():
+    """What a stage binds to the log does not outlive its test."""
+    yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 

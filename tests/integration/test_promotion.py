@@ -130,7 +130,7 @@ def test_a_removed_asset_leaves_the_figures_and_keeps_its_history(project):
             GateBlocked,
         ),
         (
-            "outcome = stage.engine.materialise(held_back(resolved, verdicts))",
+            "outcome = held_back(resolved, verdicts)",
             "outcome = stage.engine.materialise(held_back(resolved, verdicts).limit(7))",
             StageError,
         ),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import run_pipeline
+from sentinel_lib.command_line.parser import parse
 from sentinel_lib.errors import UsageError
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage.run_history import RunHistory
@@ -93,7 +94,7 @@ def test_help_status_and_history_import_nothing_heavy(
 
 
 def test_run_is_what_happens_if_no_command_is_named() -> None:
-    options = run_pipeline.parse(["--as-of", "2024-01-03", "--assets", "AAPL, MSFT,AAPL"])
+    options = parse(["--as-of", "2024-01-03", "--assets", "AAPL, MSFT,AAPL"])
 
     assert options.command == "run"
     assert options.as_of == AS_OF
@@ -110,7 +111,7 @@ def test_run_is_what_happens_if_no_command_is_named() -> None:
     ],
 )
 def test_common_options_may_stand_before_or_after_the_command(arguments: list[str]) -> None:
-    options = run_pipeline.parse(arguments)
+    options = parse(arguments)
 
     assert (options.command, options.json, options.data) == ("status", True, Path.cwd() / "d")
 
@@ -127,7 +128,7 @@ def test_common_options_may_stand_before_or_after_the_command(arguments: list[st
 def test_as_of_is_a_date_or_a_time_and_utc_unless_it_says_otherwise(
     text: str, expected: datetime
 ) -> None:
-    assert run_pipeline.parse(["run", "--as-of", text]).as_of == expected
+    assert parse(["run", "--as-of", text]).as_of == expected
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_command_line_that_cannot_be_is_refused_with_what_is_accepted(
     arguments: list[str], words: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        run_pipeline.parse(arguments)
+        parse(arguments)
 
     assert words in str(refused.value)
 

@@ -15,7 +15,7 @@ from sentinel_lib.settings.environment import Environment
 from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.settings.sources import OPTIONS
-from sentinel_lib.settings.suites import Suite, load_suite
+from sentinel_lib.settings.suites import SchemaDrift, Suite, load_suite
 
 PAGE = (PROJECT_ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 ROOTS: tuple[type[BaseModel], ...] = (AssetsFile, AssetTerms, PipelineFile, Suite)
@@ -63,17 +63,19 @@ def test_walk_reaches_the_options_of_every_source() -> None:
 
 
 def test_examples_of_the_page_are_valid(tmp_path: Path) -> None:
-    assets, sources, pipeline, silver = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assets, sources, pipeline, bronze, silver = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "expectations").mkdir()
     (tmp_path / "assets.yaml").write_text(assets + sources)
     (tmp_path / "pipeline.yaml").write_text(pipeline)
     (tmp_path / "expectations" / "silver.yaml").write_text(silver)
+    (tmp_path / "expectations" / "bronze.yaml").write_text(bronze)
 
     found = load_assets(tmp_path)
 
     assert list(found) == list(yaml.safe_load(assets)["assets"])
     assert load_pipeline(tmp_path).stages[0].name == "ingest"
     assert load_suite(tmp_path, "silver").limits.max_quarantined_fraction == 0.05
+    assert load_suite(tmp_path, "bronze").schema_drift == SchemaDrift()
 
 
 def words_of(model: type[BaseModel], key: str) -> tuple[str, ...]:

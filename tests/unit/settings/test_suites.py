@@ -167,6 +167,38 @@ def test_limit_that_is_wrong_is_an_error_at_its_line(
     assert said in str(caught.value)
 
 
+def test_drift_of_what_is_not_said_has_the_default(config_with: Write) -> None:
+    text = suite_of(f"{NOT_NULL}, column: close, on_fail: warn", "schema_drift: {new: block}\n")
+
+    suite = load_suite(config_with("expectations/bronze.yaml", text), "bronze")
+
+    assert suite.schema_drift.model_dump() == {
+        "new": "block",
+        "missing": "block",
+        "retyped": "block",
+    }
+
+
+@pytest.mark.parametrize(
+    ("layer", "more", "said"),
+    [
+        ("bronze", "schema_drift: {news: warn}\n", "unknown key 'news'; did you mean 'new'?"),
+        ("bronze", "schema_drift: {missing: blok}\n", "did you mean 'block'?"),
+        ("bronze", "schema_drift: {missing: quarantine}\n", "one of allow, warn, block"),
+        ("silver", "schema_drift: {new: warn}\n", "has no effect in silver.yaml"),
+    ],
+)
+def test_drift_that_is_wrong_is_an_error_at_its_line(
+    config_with: Write, layer: str, more: str, said: str
+) -> None:
+    text = suite_of(f"{NOT_NULL}, column: close, on_fail: warn", more)
+
+    with pytest.raises(ConfigError, match=rf"{layer}\.yaml:4: ") as caught:
+        load_suite(config_with(f"expectations/{layer}.yaml", text), layer)
+
+    assert said in str(caught.value)
+
+
 def test_error_in_a_rule_of_several_lines_is_at_the_line_of_its_key(config_with: Write) -> None:
     text = (
         "table: gold.aggregates\nrules:\n  - expect: expect_column_values_to_be_between\n"

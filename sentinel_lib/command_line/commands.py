@@ -1,0 +1,195 @@
+"""One function per command: does it, says what came of it, and gives the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from sentinel_lib.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from sentinel_lib.records.stage import RunRecord
+
+
+def run(options: argparse.Namespace, command: str) -> int:
+    """Run the pipeline and say how it ended."""
+    from sentinel_lib.pipeline import summary
+
+    asked = {
+        "source": _source(options),
+        "input_path": options.input,
+        "threads": options.threads,
+        "fail_on": options.fail_on,
+        "force": options.force,
+    }
+    record = _run_pipeline(options, command, **asked)
+    say(summary.run_object(record) if options.json else summary.run_text(record))
+    return record.exit_code
+
+
+def replay(options: argparse.Namespace, command: str) -> int:
+    """Judge refused rows again and promote what passes now, or only show what would change."""
+    from sentinel_lib import operations
+    from sentinel_lib.operations import commands, wording
+    from sentinel_lib.pipeline import summary
+
+    if not options.dry_run:
+        record = _run_pipeline(options, command, kind="replay", fail_on="never")
+        say(summary.run_object(record) if options.json else summary.run_text(record))
+        return record.exit_code
+    data = commands.data_folder(options.config, options.data)
+    with operations.scratch_copy(data) as copy:
+        options.data, options.reports = copy, copy.parent / "reports"
+        record = _run_pipeline(options, command, kind="replay", fail_on="never")
+        found = operations.difference(data, None, None, other=copy)
+    say(wording.difference_object(found) if options.json else wording.difference_text(found))
+    return record.exit_code
+
+
+def verify(options: argparse.Namespace, _: str) -> int:
+    """Build a run again from the archive, and compare it with what was published."""
+    from sentinel_lib import operations
+    from sentinel_lib.operations import commands, versions, wording
+
+    data = commands.data_folder(options.config, options.data)
+    with contextlib.redirect_stdout(sys.stderr):  # the cells of the notebooks may print
+        found = operations.verify(data, versions.known_run(data, options.run))
+    is_json = options.json
+    say(wording.verification_object(found) if is_json else wording.verification_text(found))
+    return ExitCode.GATE_BLOCKED if found.problems else ExitCode.OK
+
+
+def diff(options: argparse.Namespace, _: str) -> int:
+    """What changed between two runs."""
+    from sentinel_lib import operations
+    from sentinel_lib.operations import commands, versions, wording
+
+    data = commands.data_folder(options.config, options.data)
+    runs = [versions.known_run(data, one) for one in (options.run_a, options.run_b)]
+    found = operations.difference(data, *runs)
+    say(wording.difference_object(found) if options.json else wording.difference_text(found))
+    return ExitCode.OK
+
+
+def rollback(options: argparse.Namespace, command: str) -> int:
+    """Restore what a run had published."""
+    from sentinel_lib import operations
+    from sentinel_lib.operations import commands, versions
+    from sentinel_lib.pipeline import clock, plan, summary
+
+    data = commands.data_folder(options.config, options.data)
+    target = versions.known_run(data, options.run)
+    with _writing(data, options, command):
+        record = operations.rollback(
+            options.config,
+            data,
+            target,
+            run_id=plan.new_run_id(clock.now()),
+            now=clock.now(),
+            command=command,
+        )
+    restored = f"Silver and Gold are as run {target} had published them"
+    say(summary.run_object(record) if options.json else restored)
+    return ExitCode.OK
+
+
+def vacuum(options: argparse.Namespace, command: str) -> int:
+    """Remove what no kept run needs."""
+    from sentinel_lib import operations
+    from sentinel_lib.operations import commands, wording
+
+    data = commands.data_folder(options.config, options.data)
+    with _writing(data, options, command):
+        found = operations.vacuum(data, commands.duration(options.keep))
+    removed = {"files": found.files, "strays": found.strays}
+    say(removed if options.json else wording.tidied_text(found))
+    return ExitCode.OK
+
+
+def _run_pipeline(options: argparse.Namespace, command: str, **asked: Any) -> RunRecord:
+    from sentinel_lib import pipeline
+    from sentinel_lib.pipeline import terminal
+
+    def terminate(_: int, __: FrameType | None) -> None:
+        raise pipeline.Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    of_the_run = pipeline.RunOptions(
+        config=options.config,
+        data=options.data,
+        reports=options.reports,
+        as_of=options.as_of,
+        assets=options.assets,
+        wait_seconds=options.wait,
+        verbose=options.verbose and not options.quiet,
+        command=command,
+        **asked,
+    )
+    with terminal.watching(sys.stderr, quiet=options.quiet, verbose=options.verbose) as progress:
+        return pipeline.run(of_the_run, progress)
+
+
+def _writing(
+    data: Path, options: argparse.Namespace, command: str
+) -> contextlib.AbstractContextManager[None]:
+    from sentinel_lib.pipeline import clock
+    from sentinel_lib.storage.lock import RunLock
+
+    return RunLock(data, clock.now).hold(command, wait_seconds=options.wait)
+
+
+def status(options: argparse.Namespace, _: str) -> int:
+    """The last run, with its exit code."""
+    from sentinel_lib.pipeline import summary
+
+    last = next(iter(_runs(options)), None)
+    if last is None:
+        words = "no runs yet: python run_pipeline.py run"
+        say({"run_id": None, "status": "none", "exit_code": 0} if options.json else words)
+        return ExitCode.OK
+    say(summary.run_object(last) if options.json else summary.run_text(last))
+    return last.exit_code
+
+
+def history(options: argparse.Namespace, _: str) -> int:
+    """The newest runs."""
+    from sentinel_lib.pipeline import summary
+
+    runs = _runs(options)[: options.limit]
+    if options.json:
+        say({"runs": [summary.run_object(one) for one in runs]})
+    else:
+        say(summary.history_text(runs) if runs else "no runs yet: python run_pipeline.py run")
+    return ExitCode.OK
+
+
+def _runs(options: argparse.Namespace) -> list[RunRecord]:
+    from sentinel_lib import settings
+    from sentinel_lib.settings.project import in_project
+    from sentinel_lib.storage.run_history import RunHistory
+
+    data = options.data or in_project(settings.load_pipeline(options.config).data)
+    return RunHistory(data).runs()
+
+
+def _source(options: argparse.Namespace) -> Any:
+    if options.input is None:
+        return options.source
+    if options.source not in (None, "files"):
+        raise UsageError(
+            f"--input reads files, and --source says {options.source}",
+            next_step="leave one of them out",
+        )
+    return "files"
+
+
+def say(shown: Mapping[str, Any] | str) -> None:
+    """Print an answer: words, or one JSON object."""
+    print(shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False))

@@ -1,0 +1,178 @@
+"""What can be asked. Nothing heavy is imported here: ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sentinel_lib.errors import UsageError, nearest
+from sentinel_lib.settings.project import PROJECT_ROOT
+
+COMMANDS = {
+    "run": "run the pipeline (what happens if no command is named)",
+    "status": "the last run and its assets; exits with its exit code",
+    "history": "the runs there were, the newest first",
+    "replay": "judge refused rows again, by the rules and configuration of today",
+    "verify": "build a run again from the archive, and compare; exit code 4 if anything differs",
+    "diff": "what changed from one run to another: rows, and each asset's figures",
+    "rollback": "restore Silver and Gold as a run had published them; nothing is deleted",
+    "vacuum": "remove table files that no run of the last days needs",
+}
+SOURCES = ("simulated", "files", "kraken")
+FAIL_ON = ("error", "warn", "never")
+EXIT_CODES = """\
+exit codes:
+  0 ok   1 unexpected   2 usage   3 configuration   4 gate blocked   5 freshness (see --fail-on)
+  6 source unavailable   7 locked   8 degraded: some assets held back, the rest promoted
+"""
+AS_OF_FORMS = "2013-03-02, 2013-03-02T00:00:00Z or 2013-03-02T01:00:00+01:00; without an offset UTC"
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises what is wrong instead of exiting, so that ``--json`` holds for that as well."""
+
+    def error(self, message: str) -> NoReturn:
+        """Turn argparse's complaint into ours."""
+        raise UsageError(message, next_step="python run_pipeline.py --help")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options; those common to all commands may stand before or after the command."""
+    common, rest = _common_options().parse_known_args(arguments)
+    if not rest or (rest[0] not in (*COMMANDS, "-h", "--help")):
+        is_word = bool(rest) and not rest[0].startswith("-")
+        if is_word:
+            raise UsageError(
+                f"'{rest[0]}' is not a command{nearest(rest[0], COMMANDS)}",
+                expected=f"one of {', '.join(COMMANDS)}",
+            )
+        rest = ["run", *rest]
+    parser, accepted = _parser()
+    options, unknown = parser.parse_known_args(rest)
+    if unknown:
+        words = accepted[rest[0]]
+        raise UsageError(
+            f"unknown argument '{unknown[0]}'{nearest(unknown[0].split('=')[0], words)}",
+            expected=f"options of {rest[0]}: {', '.join(words)}",
+        )
+    return argparse.Namespace(**{**vars(options), **vars(common)})
+
+
+def _parser() -> tuple[Parser, dict[str, list[str]]]:
+    """The parser, and the options that each command accepts."""
+    parser = Parser(
+        prog="run_pipeline.py",
+        description="Ingest, validate, promote, aggregate and watch market data.",
+        epilog=f"options of a command: run_pipeline.py run --help\n\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_common_options()],
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    added = {}
+    for name, words in COMMANDS.items():
+        added[name] = commands.add_parser(
+            name, help=words, description=words, parents=[_common_options()], allow_abbrev=False,
+            epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+    _add_run_options(added["run"])
+    add_limit = added["history"].add_argument
+    add_limit("--limit", type=_count, default=20, metavar="N", help="how many (20)")
+    _add_operation_options(added)
+    accepted = {
+        name: [flag for action in one._actions for flag in action.option_strings]
+        for name, one in added.items()
+    }
+    return parser, accepted
+
+
+def _common_options() -> Parser:
+    common = Parser(prog="run_pipeline.py", add_help=False, allow_abbrev=False)
+    group = common.add_argument_group("common")
+    path: dict[str, Any] = {"type": _path, "metavar": "DIR"}
+    config = PROJECT_ROOT / "config"
+    group.add_argument("--config", default=config, help="configuration (config)", **path)
+    group.add_argument("--data", help="tables and records (as pipeline.yaml says)", **path)
+    group.add_argument("--reports", help="reports (as pipeline.yaml says)", **path)
+    group.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    group.add_argument("--quiet", action="store_true", help="show no progress")
+    group.add_argument("-v", "--verbose", action="store_true", help="show cells and the log")
+    return common
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--as-of", type=_as_of, metavar="T", help=f"the run's clock (now): {AS_OF_FORMS}")
+    add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
+    add("--source", choices=SOURCES, help="take every asset from this source")
+    add(
+        "--input", type=_path, metavar="PATH", help="a file, folder or glob; implies --source files"
+    )
+    add("--threads", type=_count, metavar="N", help="threads of the engine (all cores)")
+    add("--force", action="store_true", help="run every stage even if nothing changed")
+    _add_wait(parser)
+    levels = "freshness that fails the run: stale (error), also late (warn), none (never)"
+    add("--fail-on", choices=FAIL_ON, default="error", help=levels)
+
+
+def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None:
+    a_run = "a run, or the beginning of its name"
+    add = added["replay"].add_argument
+    add(
+        "--as-of", type=_as_of, metavar="T", help=f"its clock (that of the last run): {AS_OF_FORMS}"
+    )
+    add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
+    add("--dry-run", action="store_true", help="change nothing, show what would change")
+    added["verify"].add_argument("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
+    for which in ("run_a", "run_b"):
+        added["diff"].add_argument(which, metavar=which.upper(), help=a_run)
+    added["rollback"].add_argument("run", metavar="RUN", help=a_run)
+    keep = "what is younger stays: 30d, 12h, 4w (30d)"
+    added["vacuum"].add_argument("--keep", default="30d", metavar="TIME", help=keep)
+    for name in ("replay", "rollback", "vacuum"):
+        _add_wait(added[name])
+
+
+def _add_wait(parser: argparse.ArgumentParser) -> None:
+    """For every command that writes: what to do while another one does."""
+    parser.add_argument(
+        "--wait", type=_count, nargs="?", const=math.inf, default=0, metavar="SECONDS",
+        help="wait for another run to end (as long as it takes), instead of exit code 7",
+    )  # fmt: skip
+
+
+def _as_of(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        found = aware.astimezone(UTC)
+    except (ValueError, OverflowError):
+        found = None
+    if found is None or not 1900 <= found.year <= 2200:
+        raise UsageError(f"--as-of '{text}' is not a time", expected=AS_OF_FORMS)
+    return found
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    symbols = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not symbols:
+        raise UsageError("--assets names no asset", expected="symbols such as AAPL,BTC-USD")
+    return symbols
+
+
+def _path(text: str) -> Path:
+    if "://" in text:
+        raise UsageError(f"'{text}' is an address", expected="a path on this machine")
+    if not text:
+        raise UsageError("a path is empty", expected="a path on this machine")
+    return Path(text).expanduser().absolute()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise UsageError(f"'{text}' is not a count", expected="a whole number from 1 on")
+    return int(text)

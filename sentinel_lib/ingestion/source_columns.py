@@ -1,0 +1,127 @@
+"""The columns that a payload came with, and what kind of values stand in them.
+
+A text format says nothing of types, so there a column's kind is what most of its values look like.
+Of a column that is read into bars up to ``SAMPLED_ROWS`` evenly spaced rows are looked at, of any
+other the first ``delimited.SHOWN_ROWS``: always the same ones of the same bytes. Parquet declares
+its types, and those count, whatever the values look like. Sources with a fixed schema state it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentinel_lib.records.bar import MISSING_WORDS, NUMBER_PATTERN, WHITESPACE
+
+NUMBER, DATE, TEXT, EMPTY = "number", "date", "text", "empty"
+SAMPLED_ROWS = 50_000
+
+_DATE_PATTERN = r"^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?$"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """One column of a payload.
+
+    ``kind`` is ``number``, ``date``, ``text``, ``empty`` (no value at all) or the name of another
+    Parquet type. ``fields`` are those of a bar that are read from it.
+    """
+
+    name: str
+    kind: str
+    fields: tuple[str, ...] = ()
+
+
+def text_columns(
+    names: Sequence[str],
+    positions: Mapping[str, int],
+    bars: pa.Table,
+    others: Mapping[int, pa.Array],
+) -> tuple[SourceColumn, ...]:
+    """The columns of a text file: the raw bars read from it tell the kinds of those that
+    ``positions`` names, ``others`` holds values of the rest by position.
+
+    A symbol is text, even where it is made of digits.
+    """
+    step = max(1, -(-bars.num_rows // SAMPLED_ROWS))
+    sampled = bars.take(pa.array(range(0, bars.num_rows, step))) if step > 1 else bars
+    found = []
+    for at, (name, fields) in enumerate(_named(names, positions)):
+        if "symbol" in fields:
+            kind = TEXT
+        else:
+            kind = kind_of(sampled.column(fields[0]) if fields else others[at])
+        found.append(SourceColumn(name, kind, fields))
+    return tuple(found)
+
+
+def declared_columns(schema: pa.Schema, positions: Mapping[str, int]) -> tuple[SourceColumn, ...]:
+    """The columns of a Parquet file, by the types it declares."""
+    return tuple(
+        SourceColumn(name, _declared_kind(kind), fields)
+        for (name, fields), kind in zip(_named(schema.names, positions), schema.types, strict=True)
+    )
+
+
+def fixed_columns(names: Sequence[str], positions: Mapping[str, int]) -> tuple[SourceColumn, ...]:
+    """The columns of a source whose schema is its own word: a time, and numbers."""
+    return tuple(
+        SourceColumn(name, DATE if "timestamp" in fields else NUMBER, fields)
+        for name, fields in _named(names, positions)
+    )
+
+
+def kind_of(values: pa.Array | pa.ChunkedArray) -> str:
+    """What most of the values look like; of equally many a number before a date before a text."""
+    written = pc.utf8_trim(values.drop_null(), characters=WHITESPACE)
+    missing = pa.array(MISSING_WORDS, pa.string())
+    written = written.filter(pc.invert(pc.is_in(pc.utf8_lower(written), missing)))
+    if not len(written):
+        return EMPTY
+    counts = {
+        kind: int(pc.sum(pc.match_substring_regex(written, pattern)).as_py())
+        for kind, pattern in ((NUMBER, NUMBER_PATTERN), (DATE, _DATE_PATTERN))
+    }
+    counts[TEXT] = len(written) - sum(counts.values())
+    return max(counts, key=lambda kind: counts[kind])
+
+
+def columns_as_json(columns: Sequence[SourceColumn]) -> str:
+    """The columns as one line of text, the same for the same columns in any order."""
+    content = {one.name: {"fields": list(one.fields), "kind": one.kind} for one in columns}
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def columns_of_json(text: str) -> tuple[SourceColumn, ...]:
+    """What ``columns_as_json`` wrote, sorted by name."""
+    return tuple(
+        SourceColumn(name, one["kind"], tuple(one["fields"]))
+        for name, one in json.loads(text).items()
+    )
+
+
+def _named(names: Sequence[str], positions: Mapping[str, int]) -> list[tuple[str, tuple[str, ...]]]:
+    """Each column's name, a repeated one with its number, and the fields read from it."""
+    found, seen = [], dict.fromkeys(names, 0)
+    for at, name in enumerate(names):
+        seen[name] += 1
+        fields = tuple(sorted(field for field, place in positions.items() if place == at))
+        found.append((name if seen[name] == 1 else f"{name} ({seen[name]})", fields))
+    return found
+
+
+def _declared_kind(kind: pa.DataType) -> str:
+    types = pa.types
+    if types.is_dictionary(kind):
+        return _declared_kind(kind.value_type)
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return NUMBER
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return DATE
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return TEXT
+    return EMPTY if types.is_null(kind) else str(kind)

@@ -1,0 +1,18 @@
+"""What is done to published data besides running the pipeline: compare, restore, rebuild, tidy."""
+
+from sentinel_lib.operations.difference import Difference, difference
+from sentinel_lib.operations.rebuild import Verification, verify
+from sentinel_lib.operations.retention import Tidied, vacuum
+from sentinel_lib.operations.rollback import rollback
+from sentinel_lib.operations.scratch import scratch_copy
+
+__all__ = [
+    "Difference",
+    "Tidied",
+    "Verification",
+    "difference",
+    "rollback",
+    "scratch_copy",
+    "vacuum",
+    "verify",
+]

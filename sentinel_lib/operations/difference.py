@@ -1,0 +1,132 @@
+"""What differs between two runs: rows of every table, and each asset's figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from sentinel_lib.operations.versions import version_after
+from sentinel_lib.storage.engine import Engine
+from sentinel_lib.storage.tables import Lake
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "silver.bars": ("symbol", "interval", "timestamp"),
+    "gold.daily": ("symbol", "session"),
+    "gold.aggregates": ("symbol",),
+    "quarantine.bars": ("payload", "layout", "line"),
+}
+ABOUT_THE_RUN = ("source", "fetched_as_of", "judged_as_of", "run_id", "reason")
+"""Columns that say when and by whom, not what: they make no difference."""
+
+SAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TableDifference:
+    """How many rows of a table were added, removed and changed, and the keys of a few of them."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the table is the same."""
+        return not (self.added or self.removed or self.changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """From one state to another: tables by name, and figures as (symbol, metric, before, after)."""
+
+    tables: dict[str, TableDifference]
+    metrics: list[tuple[str, str, Any, Any]]
+
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing differs."""
+        return all(one.is_none for one in self.tables.values())
+
+
+def difference(
+    data: Path, run_a: str | None, run_b: str | None, *, other: Path | None = None
+) -> Difference:
+    """What changed from ``run_a`` to ``run_b``; None means as things stand now.
+
+    ``other`` is the data folder of ``run_b``, where it is not the same.
+    """
+    engine = Engine()
+    before, after = Lake(data), Lake(other or data)
+    tables = {}
+    for name in KEYS:
+        rows = [_rows(lake, name, run) for lake, run in ((before, run_a), (after, run_b))]
+        tables[name] = _compared(engine, name, *rows)
+    figures = [
+        _rows(lake, "gold.aggregates", run) for lake, run in ((before, run_a), (after, run_b))
+    ]
+    return Difference(tables, _metric_deltas(*figures))
+
+
+def _rows(lake: Lake, name: str, run_id: str | None) -> pa.Table | None:
+    if not lake.exists(name):
+        return None
+    if run_id is None:
+        return lake.read(name)
+    version = version_after(lake, name, run_id)
+    return None if version is None else lake.read(name, version=version)
+
+
+def _compared(
+    engine: Engine, name: str, before: pa.Table | None, after: pa.Table | None
+) -> TableDifference:
+    there = [one for one in (before, after) if one is not None]
+    if not there:
+        return TableDifference()
+    rows = [there[0].schema.empty_table() if one is None else one for one in (before, after)]
+    left, right = (engine.load(one) for one in rows)
+    key = list(KEYS[name])
+    shared = [column for column in left.columns if column in right.columns]
+    values = [column for column in shared if column not in (*key, *ABOUT_THE_RUN)]
+    parts = {
+        "added": right.anti_join(left, key),
+        "removed": left.anti_join(right, key),
+        "changed": _changed(left, right, key, values),
+    }
+    counts = {part: int(table.count().to_pyarrow().as_py()) for part, table in parts.items()}
+    samples = {
+        part: table.select(key).order_by(key).limit(SAMPLE_ROWS).to_pyarrow().to_pylist()
+        for part, table in parts.items()
+        if counts[part]
+    }
+    return TableDifference(**counts, samples=samples)
+
+
+def _changed(left: Table, right: Table, key: list[str], values: list[str]) -> Table:
+    renamed = right.select(**{f"new_{name}": name for name in (*key, *values)})
+    both = left.join(renamed, [left[name] == renamed[f"new_{name}"] for name in key])
+    differs = (~both[name].identical_to(both[f"new_{name}"]) for name in values)
+    return both.filter(reduce(or_, differs, ibis.literal(False)))
+
+
+def _metric_deltas(
+    before: pa.Table | None, after: pa.Table | None
+) -> list[tuple[str, str, Any, Any]]:
+    states = [
+        {row["symbol"]: row for row in table.to_pylist()} if table is not None else {}
+        for table in (before, after)
+    ]
+    deltas = []
+    for symbol in sorted(states[0].keys() | states[1].keys()):
+        old, new = (state.get(symbol, {}) for state in states)
+        for metric in {**old, **new}:
+            if old.get(metric) != new.get(metric):
+                deltas.append((symbol, metric, old.get(metric), new.get(metric)))
+    return deltas

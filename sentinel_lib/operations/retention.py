@@ -1,0 +1,45 @@
+"""What may go: files of tables that no kept run needs, and what killed runs left behind."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sentinel_lib.storage.artifacts import HALF_WRITTEN
+from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.tables import Lake
+
+_OPS_TABLES = ("ops.stage_runs", "ops.checks", "ops.freshness", "ops.quarantine")
+_TABLES = (*SCHEMAS, "gold.aggregates", *_OPS_TABLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What was removed: table files by table, and stray temporary files and folders."""
+
+    files: dict[str, int]
+    strays: int
+
+
+def vacuum(data: Path, keep: timedelta) -> Tidied:
+    """Remove files that no version of the last ``keep`` needs, so that each run in it stays whole.
+
+    Payloads, run records, logs and reports are not touched.
+    """
+    lake = Lake(data)
+    files = {name: len(lake.vacuum(name, keep)) for name in _TABLES if lake.exists(name)}
+    return Tidied({name: count for name, count in files.items() if count}, _strays(data, keep))
+
+
+def _strays(data: Path, keep: timedelta) -> int:
+    """Half-written files of killed runs begin with a point; so do scratch copies."""
+    oldest = time.time() - keep.total_seconds()
+    found = [path for path in data.rglob(f".*{HALF_WRITTEN}") if path.is_file()]
+    found += list(data.parent.glob(".scratch-*"))
+    gone = [path for path in found if path.stat().st_mtime < oldest]
+    for path in gone:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    return len(gone)

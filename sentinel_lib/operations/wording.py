@@ -1,0 +1,93 @@
+"""What operations found, in words and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sentinel_lib.operations.difference import Difference
+from sentinel_lib.operations.rebuild import Verification
+from sentinel_lib.operations.retention import Tidied
+
+MAX_METRICS = 40
+
+
+def difference_text(found: Difference) -> str:
+    """A line per table that differs, the keys of a few rows, and the figures that changed."""
+    if found.is_none:
+        return "no difference"
+    lines = []
+    for name, table in found.tables.items():
+        if table.is_none:
+            continue
+        lines.append(
+            f"{name}: {table.added} added, {table.removed} removed, {table.changed} changed"
+        )
+        for part, rows in table.samples.items():
+            lines += [f"  {part}: {', '.join(map(str, row.values()))}" for row in rows]
+            more = getattr(table, part) - len(rows)
+            lines += [f"  {part}: and {more} more"] if more > 0 else []
+    for symbol, metric, before, after in found.metrics[:MAX_METRICS]:
+        lines.append(f"{symbol} {metric}: {_shown(before)} -> {_shown(after)}")
+    more = len(found.metrics) - MAX_METRICS
+    return "\n".join([*lines, f"and {more} more figures"] if more > 0 else lines)
+
+
+def difference_object(found: Difference) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "tables": {
+            name: {
+                "added": table.added,
+                "removed": table.removed,
+                "changed": table.changed,
+                "samples": {
+                    part: [{key: str(value) for key, value in row.items()} for row in rows]
+                    for part, rows in table.samples.items()
+                },
+            }
+            for name, table in found.tables.items()
+        },
+        "metrics": [
+            {"symbol": symbol, "metric": metric, "before": _plain(before), "after": _plain(after)}
+            for symbol, metric, before, after in found.metrics
+        ],
+    }
+
+
+def verification_text(found: Verification) -> str:
+    """What was compared, and what differs."""
+    lines = [f"run {found.run_id}: {found.rebuilt_runs} run(s) built again from the archive"]
+    lines += [f"  compared {name} ({digest[:12]})" for name, digest in found.compared.items()]
+    lines += [f"  note: {note}" for note in found.notes]
+    if not found.problems:
+        return "\n".join([*lines, "what is published is what the archive gives"])
+    lines += [f"  DIFFERS: {problem}" for problem in found.problems]
+    return "\n".join([*lines, "next: python run_pipeline.py diff RUN RUN, or rollback RUN"])
+
+
+def verification_object(found: Verification) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "run_id": found.run_id,
+        "rebuilt_runs": found.rebuilt_runs,
+        "compared": found.compared,
+        "problems": found.problems,
+        "notes": found.notes,
+    }
+
+
+def tidied_text(found: Tidied) -> str:
+    """What was removed."""
+    lines = [f"{name}: {count} file(s) removed" for name, count in found.files.items()]
+    lines += [f"{found.strays} stray file(s) removed"] if found.strays else []
+    return "\n".join(lines) or "nothing to remove"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return "none" if value is None else str(value)
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, int | float | str) else str(value)

@@ -1,0 +1,103 @@
+"""The archive in the place of the sources: payloads read again, as if fetched when they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow.dataset as ds
+
+from sentinel_lib import ingestion
+from sentinel_lib.cleaning.row_rules import WAITING
+from sentinel_lib.errors import SourceError, StorageError
+from sentinel_lib.ingestion import Fetched
+from sentinel_lib.ingestion.source import Source
+from sentinel_lib.records.payload import FetchFailure, Payload, Window
+from sentinel_lib.settings import Asset
+from sentinel_lib.storage.payloads import PayloadArchive
+from sentinel_lib.storage.tables import Lake, is_one_of
+from sentinel_lib.workbench.stage import Stage
+
+
+def deliver(stage: Stage, windows: Sequence[Window]) -> Fetched:
+    """What the sources have for ``windows``; or, where the stage has an archive, what that has.
+
+    The archive is either the payloads that have refused rows (a replay: read by the configuration
+    of today, but still as old as their last fetch), or those of this very run in another data
+    folder (a rebuild).
+    """
+    if not stage.archive:
+        return ingestion.fetch(stage.chosen, windows)
+    fetches = _refused_fetches(stage) if stage.is_replay else _fetches_of_run(stage)
+    archive = PayloadArchive(stage.archive_folder)
+    fetched = Fetched(failures=[] if stage.is_replay else _failures_of_run(stage))
+    for row in fetches:
+        payload = Payload(
+            row["source"], row["locator"], archive.load(row["payload"]), row["symbol"]
+        )
+        for source in _readers(stage, payload, row):
+            fetched.payloads.append((payload, source))
+            stage.fetched_as_of[row["payload"]] = row["as_of"]
+    return fetched
+
+
+def _fetches_of_run(stage: Stage) -> list[dict[str, Any]]:
+    lake = Lake(stage.archive_folder)
+    rows = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.run_id)
+    rows = rows.sort_by([("locator", "ascending"), ("payload", "ascending")])
+    return list(rows.to_pylist())
+
+
+def _refused_fetches(stage: Stage) -> list[dict[str, Any]]:
+    """The newest fetch of every payload that has rows in quarantine which do not merely wait."""
+    lake = stage.published
+    where = ~is_one_of("rule", WAITING) & is_one_of("asset", stage.selected)
+    refused = lake.read_or_empty("quarantine.bars", columns=["payload", "asset"], where=where)
+    assets: dict[str, set[str]] = {}
+    for row in refused.group_by(["payload", "asset"]).aggregate([]).to_pylist():
+        assets.setdefault(row["payload"], set()).add(row["asset"])
+    fetches = lake.read_or_empty("bronze.fetches", where=is_one_of("payload", assets))
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in fetches.sort_by([("as_of", "ascending"), ("run_id", "ascending")]).to_pylist():
+        newest[row["payload"], row["locator"]] = {**row, "assets": assets[row["payload"]]}
+    return [newest[key] for key in sorted(newest)]
+
+
+def _readers(stage: Stage, payload: Payload, row: dict[str, Any]) -> list[Source]:
+    """The sources that read a payload: those of its assets, or the one that read it then."""
+    groups: dict[str, dict[str, Asset]] = {}
+    for symbol, asset in stage.assets.items():
+        if asset.source == payload.source and payload.symbol in (None, symbol):
+            groups.setdefault(asset.options.model_dump_json(), {})[symbol] = asset
+    found = []
+    for group in groups.values():
+        source = ingestion.source_of(next(iter(group.values())).options, group)
+        if stage.is_replay:
+            is_it = bool(row["assets"] & group.keys())
+        else:
+            is_it = _layout(source, payload) == row["layout"]
+        found += [source] if is_it else []
+    if not found and not stage.is_replay:
+        raise StorageError(
+            f"payload {row['payload'][:12]} ({payload.locator}) cannot be read as it was read "
+            f"in run {stage.run_id}",
+            observed="no source of the recorded configuration reads it in that way",
+            next_step="look at what changed in sentinel_lib/ingestion since that run",
+        )
+    return found
+
+
+def _layout(source: Source, payload: Payload) -> str:
+    try:
+        return source.read(payload).layout
+    except SourceError:
+        return ""
+
+
+def _failures_of_run(stage: Stage) -> list[FetchFailure]:
+    record = stage.recorded_ingest()
+    return [
+        FetchFailure(symbol, one.reason)
+        for symbol, one in record.assets.items()
+        if one.status == "unreachable"
+    ]

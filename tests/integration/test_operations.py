@@ -1,0 +1,234 @@
+"""Looking back, going back, judging again, building again: over a few runs of the stages."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import yaml
+
+from sentinel_lib import read_table
+from sentinel_lib.errors import UsageError
+from sentinel_lib.operations import difference, rollback, scratch_copy, vacuum, verify
+from sentinel_lib.operations.versions import known_run
+from sentinel_lib.storage.tables import Commit, Lake
+
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
+BARS = """Date,Open,High,Low,Close,Volume
+2024-01-02,10,12,9,11,100
+2024-01-03,11,13,10,12,100
+2024-01-04,12,14,11,13,100
+"""
+
+
+@pytest.fixture(scope="module")
+def made_once(make_project):
+    """A first load, one more session, and a correction with a bad row beside it."""
+    project = make_project()
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    more = "2024-01-05,13,15,12,14,100\n"
+    corrected = BARS.replace("9,11,100", "9,11.5,100") + more + "2024-01-06,1,,1,1,1\n"
+    for day, text in enumerate([BARS, BARS + more, corrected]):
+        path.write_text(text)
+        outcome = project.run(f"2024-01-{8 + day:02}T00:00:00Z", input_path=str(path))
+        assert outcome.errors == {}
+    return project
+
+
+@pytest.fixture
+def three_runs(made_once, tmp_path):
+    """A copy of it, to do anything to."""
+    return made_once.copied_to(tmp_path)
+
+
+def closes(project):
+    return read_table("silver.bars", data=project.data).sort_values("timestamp")["close"].tolist()
+
+
+def test_verify_builds_every_run_again_and_finds_nothing(three_runs):
+    found = verify(three_runs.data, "run-003")
+
+    assert found.problems == []
+    assert found.rebuilt_runs == 3
+    assert set(found.compared) == {
+        "silver.bars",
+        "gold.daily",
+        "gold.aggregates",
+        "gold/aggregates.csv",
+        "gold/freshness.json",
+    }
+
+
+def test_verify_of_an_earlier_run_compares_what_it_had_published(three_runs):
+    found = verify(three_runs.data, "run-001")
+
+    assert (found.problems, found.rebuilt_runs) == ([], 1)
+
+
+def test_verify_finds_a_row_that_somebody_put_into_a_table(three_runs):
+    lake = Lake(three_runs.data)
+    rows = lake.read("silver.bars").slice(0, 1)
+    lake.append("silver.bars", rows, Commit("run-003", NOW))
+
+    found = verify(three_runs.data, "run-003")
+
+    assert len(found.problems) == 1
+    assert found.problems[0].startswith("silver.bars differs: 5 rows published")
+
+
+def test_verify_finds_a_figure_that_somebody_edited(three_runs):
+    path = three_runs.data / "gold" / "aggregates.csv"
+    path.write_text(path.read_text().replace("14.0", "15.0"))
+
+    assert verify(three_runs.data, "run-003").problems == [
+        "gold/aggregates.csv differs from what the archive gives"
+    ]
+
+
+def test_difference_counts_the_rows_and_gives_the_figures_that_changed(three_runs):
+    found = difference(three_runs.data, "run-001", "run-003")
+
+    silver = found.tables["silver.bars"]
+    assert (silver.added, silver.removed, silver.changed) == (1, 0, 1)
+    assert found.tables["quarantine.bars"].added == 1
+    assert ("AAPL", "sessions", 3, 4) in found.metrics
+    assert difference(three_runs.data, "run-003", None).is_none
+
+
+def test_rollback_restores_silver_and_gold_and_deletes_nothing(three_runs):
+    before = closes(three_runs)
+    history = len(Lake(three_runs.data).commits("silver.bars"))
+
+    record = rollback(
+        three_runs.config, three_runs.data, "run-001", run_id="run-004", now=NOW, command="rollback"
+    )
+
+    assert (record.kind, record.restored) == ("rollback", "run-001")
+    assert closes(three_runs) == [11.0, 12.0, 13.0]
+    assert difference(three_runs.data, "run-001", None).tables["gold.daily"].is_none
+    assert (
+        "AAPL,3,2024-01-02,2024-01-04,13.000000"
+        in (three_runs.data / "gold" / "aggregates.csv").read_text()
+    )
+    assert len(Lake(three_runs.data).commits("silver.bars")) == history + 1
+    again = difference(three_runs.data, "run-003", None).tables["silver.bars"]
+    assert (again.removed, again.changed) == (1, 1)
+    assert before != closes(three_runs)
+
+
+def test_verify_does_a_rollback_again(three_runs):
+    rollback(
+        three_runs.config, three_runs.data, "run-002", run_id="run-004", now=NOW, command="rollback"
+    )
+
+    found = verify(three_runs.data, "run-004")
+
+    assert (found.problems, found.rebuilt_runs) == ([], 4)
+
+
+def test_rollback_to_a_run_that_published_nothing_is_refused(project):
+    project.assets({"BAD": {"faults": {"nulls": 0.5}}})
+    project.run("2024-02-01T00:00:00Z")
+
+    with pytest.raises(UsageError, match="nothing that could be restored"):
+        rollback(project.config, project.data, "run-001", run_id="r2", now=NOW, command="rollback")
+
+
+def test_replay_promotes_what_a_mended_rule_lets_pass_and_again_changes_nothing(project):
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    path.write_text(BARS + "2024-01-05,0,15,0,14,100\n")
+    project.run("2024-01-08T00:00:00Z", input_path=str(path))
+    assert closes(project) == [11.0, 12.0, 13.0]
+    path.unlink()
+    rules = [rule for rule in silver_rules(project) if rule.get("min_value") != 0]
+    project.rules("silver", rules=rules)
+
+    first = project.run("2024-01-09T00:00:00Z", archive="quarantine")
+    second = project.run("2024-01-10T00:00:00Z", archive="quarantine")
+
+    assert first.errors == second.errors == {}
+    assert (first.ledger("AAPL").promoted, first.ledger("AAPL").deduplicated) == (1, 3)
+    assert closes(project) == [11.0, 12.0, 13.0, 14.0]
+    assert len(read_table("quarantine.bars", data=project.data)) == 0
+    assert second.records["validate"].assets["AAPL"].rows_in == 0
+    assert verify(project.data, "run-003").problems == []
+
+
+def test_replay_reads_payloads_again_as_the_configuration_now_says(project):
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    path.write_text(BARS.replace("2024-01-04", "01/04/2024"))
+    project.run("2024-01-08T00:00:00Z", input_path=str(path))
+    rest = path.read_text()
+    assert (
+        "timestamp.unreadable" in read_table("quarantine.bars", data=project.data)["rule"].tolist()
+    )
+    project.assets(
+        {"AAPL": {"date_format": "%m/%d/%Y", "path": str(path)}}, source="files", start="2024-01-01"
+    )
+
+    outcome = project.run("2024-01-09T00:00:00Z", archive="quarantine")
+
+    assert "01/04/2024" in rest
+    assert outcome.ledger("AAPL").promoted == 1
+    assert closes(project) == [11.0, 12.0, 13.0]
+
+
+def test_a_replay_does_not_undo_a_later_correction(project):
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    path.write_text(BARS + "2024-01-05,0,15,0,14,100\n")
+    project.run("2024-01-08T00:00:00Z", input_path=str(path))
+    path.write_text(BARS.replace("9,11,100", "9,11.5,100"))
+    project.run("2024-01-09T00:00:00Z", input_path=str(path))
+    project.rules("silver", rules=[r for r in silver_rules(project) if r.get("min_value") != 0])
+
+    project.run("2024-01-10T00:00:00Z", archive="quarantine")
+
+    assert closes(project) == [11.5, 12.0, 13.0, 14.0]
+
+
+def test_a_scratch_copy_can_be_changed_without_touching_the_original(three_runs):
+    before = closes(three_runs)
+
+    with scratch_copy(three_runs.data) as copy:
+        Lake(copy).delete("silver.bars", "close > 0", Commit("x", NOW))
+        assert len(Lake(copy).read("silver.bars")) == 0
+        folder = copy.parent
+
+    assert closes(three_runs) == before
+    assert not folder.exists()
+
+
+def test_vacuum_keeps_what_runs_within_the_time_need_and_removes_what_killed_ones_left(three_runs):
+    lake = Lake(three_runs.data)
+    folder = lake.path("silver.bars")
+    live = next(folder.glob("*.parquet"))
+    shutil.copy(live, folder / "part-00000-left-by-a-killed-writer.parquet")
+    stray = three_runs.data / "gold" / ".aggregates.csv.half"
+    stray.write_text("half")
+
+    kept = vacuum(three_runs.data, timedelta(days=30))
+    assert difference(three_runs.data, "run-001", "run-001").is_none
+    assert stray.exists()
+    vacuum(three_runs.data, timedelta(0))
+
+    assert kept.strays == 0
+    assert not stray.exists()
+    assert closes(three_runs) == [11.5, 12.0, 13.0, 14.0]
+    assert len(list(folder.glob("*.parquet"))) < 4
+
+
+def test_a_run_is_known_by_the_beginning_of_its_name(three_runs):
+    assert known_run(three_runs.data, None) == "run-003"
+    assert known_run(three_runs.data, "run-002") == "run-002"
+    with pytest.raises(UsageError, match="names more than one run"):
+        known_run(three_runs.data, "run")
+    with pytest.raises(UsageError, match="did you mean"):
+        known_run(three_runs.data, "rum-001")
+
+
+def silver_rules(project):
+    path = project.config / "expectations" / "silver.yaml"
+    return yaml.safe_load(path.read_text())["rules"]
