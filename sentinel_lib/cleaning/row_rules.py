@@ -24,6 +24,8 @@ HELD_BACK = "held_back"
 
 AWAITING_PROMOTION = "awaiting_promotion"
 
+_ONLY_FOR_JUDGING = ("is_daily", "is_provisional", "is_malformed", "final_at", "unreadable")
+
 WAITING = (NOT_FINAL, AWAITING_PROMOTION)
 """Quarantined until a later run judges them again, or until their promotion is done."""
 OUTSIDE_THE_LIMIT = (NOT_FINAL, NO_BAR, HELD_BACK)
@@ -31,7 +33,8 @@ OUTSIDE_THE_LIMIT = (NOT_FINAL, NO_BAR, HELD_BACK)
 
 
 def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: datetime) -> Table:
-    """``typed`` with ``rule``: the first rule a row breaks by itself, or NULL.
+    """``typed`` with ``rule``: the first rule a row breaks by itself, or NULL. What serves to find
+    it alone is left out.
 
     ``sessions`` has one row per calendar and session: ``calendar``, ``session_date``,
     ``close_utc``. ``as_of`` decides which bars are final.
@@ -54,7 +57,7 @@ def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: 
         *_bar_rules(bars),
     ]
     return bars.mutate(rule=ibis.cases(*broken)).drop(
-        "session_calendar", "session_date", "close_utc"
+        "session_calendar", "session_date", "close_utc", *_ONLY_FOR_JUDGING
     )
 
 
@@ -113,5 +116,5 @@ def _bar_rules(bars: Table) -> list[tuple[BooleanValue, str]]:
 
 def applicable(rule: RowRule, fields: str) -> bool:
     """Whether ``rule`` applies to assets that declare ``fields``."""
-    declared = DECLARED_COLUMNS[fields]
+    declared = (*DECLARED_COLUMNS[fields], *OPTIONAL_COLUMNS)
     return all(name in declared for name in rule.columns if name in VALUE_COLUMNS)

@@ -181,7 +181,7 @@ def _written(bars: Table, date_format: str) -> TimestampValue:
 
 
 def _zone(iso: StringValue) -> StringValue:
-    """``Z`` or ``+05:30`` at the end of a time, or an empty text; a date alone has 10 characters."""
+    """``Z`` or ``+05:30`` at the end of a time, else an empty text. A date has 10 characters."""
     return ibis.cases(
         (iso.endswith("Z"), "Z"),
         ((iso.length() > 10) & iso.right(6).left(1).isin(["+", "-"]), iso.right(6)),

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from sentinel_lib.errors import nearest
-from sentinel_lib.records.bar import Bar
+from sentinel_lib.records.bar import VALUE_COLUMNS, Bar
 from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.model import ConfigModel
 
@@ -21,6 +21,8 @@ OnDrift = Literal["allow", "warn", "block"]
 LAYERS = ("bronze", "silver", "gold")
 BARS_TABLE = "silver.bars"
 DRIFT_LAYER = "bronze"
+
+_KINDS = f"numbers for {', '.join(VALUE_COLUMNS)}; texts for symbol and interval"
 
 
 class _Rule(ConfigModel):
@@ -217,3 +219,19 @@ def _check_columns(suite: Suite, document: Document) -> None:
                     f"unknown column '{column}'{nearest(column, Bar.model_fields)}",
                     expected=f"one of {', '.join(Bar.model_fields)}",
                 )
+        misfit = _misfit(rule)
+        if misfit:
+            raise document.error(("rules", index), misfit, expected=_KINDS)
+
+
+def _misfit(rule: Rule) -> str:
+    """What is wrong with a rule that compares a column with values of another kind."""
+    numbers = [column in VALUE_COLUMNS for column in rule.columns]
+    if isinstance(rule, Between | PairGreater) and not all(numbers):
+        return f"{rule.name} compares numbers, and {rule.columns[numbers.index(False)]} has none"
+    if not isinstance(rule, InSet):
+        return ""
+    if rule.column == "timestamp":
+        return f"{rule.name}: a set holds numbers or texts, and timestamp has neither"
+    misfits = [one for one in rule.value_set if isinstance(one, str) == numbers[0]]
+    return f"{rule.name}: {misfits[0]!r} is no value that {rule.column} can have" if misfits else ""

@@ -13,11 +13,14 @@ what a kill leaves behind is overwritten by the next run.
 """
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Make ``content`` the file at ``path``: written beside it, synced, renamed into place."""
+def replace(path: Path, content: bytes, beside: Path | None = None) -> None:
+    """Make ``content`` the file at ``path``: written beside it, synced, renamed into place.
+
+    ``beside`` is where it is written, if the file's own name with ``HALF_WRITTEN`` will not do.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}{HALF_WRITTEN}")
+        beside = beside or path.with_name(f".{path.name}{HALF_WRITTEN}")
         try:
             with beside.open("wb") as file:
                 file.write(content)

@@ -13,21 +13,19 @@ def frame_of(rows: pa.Table | pa.RecordBatchReader) -> pd.DataFrame:
     categories: each value is kept once.
     """
     if isinstance(rows, pa.RecordBatchReader):
-        schema = _plain(rows.schema, pa.dictionary(pa.int32(), pa.string()))
-        table = pa.Table.from_batches((one.cast(schema) for one in rows), schema)
-        frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)
-        return frame
-    frame = rows.cast(_plain(rows.schema)).to_pandas()
+        schema = _plain(rows.schema, text=pa.dictionary(pa.int32(), pa.string()))
+        rows = pa.Table.from_batches((one.cast(schema) for one in rows), schema)
+    else:
+        rows = rows.cast(_plain(rows.schema))
+    frame: pd.DataFrame = rows.to_pandas()
     return frame
 
 
 def _plain(schema: pa.Schema, text: pa.DataType | None = None) -> pa.Schema:
-    kinds = {}
-    for field in schema:
-        is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-        kinds[field.name] = (
-            pa.float64()
-            if pa.types.is_decimal(field.type)
-            else (text if is_text and text is not None else field.type)
-        )
+    kinds = {field.name: field.type for field in schema}
+    for name, kind in kinds.items():
+        if pa.types.is_decimal(kind):
+            kinds[name] = pa.float64()
+        elif text is not None and pa.types.is_string(kind):
+            kinds[name] = text
     return pa.schema(kinds)

@@ -20,7 +20,8 @@ class PayloadArchive:
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         if not path.exists():
-            artifacts.replace(path, content)
+            # one name for all, for a killed run's payload may never come again
+            artifacts.replace(path, content, self.folder / f".payload{artifacts.HALF_WRITTEN}")
         return digest
 
     def load(self, digest: str) -> bytes:

@@ -114,11 +114,6 @@ class Lake:
                 next_step=f"restore {self.path(name)} from a backup, or move it away and run again",
             ) from failed
 
-    def batches(self, name: str, columns: Sequence[str]) -> pa.RecordBatchReader:
-        """Columns of a table piece by piece, so that never all of its rows are held."""
-        dataset = self._dataset(name, None, None)
-        return dataset.scanner(columns=list(columns), batch_readahead=2).to_reader()
-
     def read_or_empty(
         self,
         name: str,
@@ -196,37 +191,13 @@ class Lake:
                 retention_hours=hours, enforce_retention_duration=False, dry_run=False
             )
 
-    def remove_orphans(self, name: str) -> int:
-        """Remove data files that no commit names: what writers left that were killed.
-
-        Only for the one writer, before it writes: a file being written is not named yet either.
-        """
-        if not self.exists(name):
-            return 0
-        folder = self.path(name)
-        named = {Path(uri).name for uri in self._open(name).file_uris()}
-        for log in folder.glob("_delta_log/*.json"):
-            for line in log.read_text(encoding="utf-8").splitlines():
-                for action in json.loads(line).values():
-                    named.add(Path(str(action.get("path", ""))).name)
-        orphans = [path for path in folder.glob("*.parquet") if path.name not in named]
-        orphans += folder.glob("_delta_log/*.tmp")
-        for path in orphans:
-            path.unlink(missing_ok=True)
-        return len(orphans)
-
     def _dataset(self, name: str, as_of: datetime | None, version: int | None) -> ds.Dataset:
         table = self._open(name)
         if as_of is not None:
             version = _published_version(table, name, as_of)
         if version is not None:
             table.load_as_version(version)
-        found = table.to_pyarrow_dataset()
-        files = sorted(found.get_fragments(), key=lambda file: file.path)
-        if not files:
-            return found
-        # The files of one commit are numbered: in this order its rows are as they were written.
-        return ds.FileSystemDataset(files, found.schema, found.format, found.filesystem)
+        return table.to_pyarrow_dataset()
 
     def _open(self, name: str) -> DeltaTable:
         try:

@@ -21,6 +21,7 @@ from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
 from sentinel_lib.records.payload import Window
 from sentinel_lib.records.stage import AssetLedger, AssetStatus, Check
 from sentinel_lib.settings import Asset
+from sentinel_lib.storage.orphans import remove_orphans
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
 from sentinel_lib.storage.tables import is_one_of
@@ -122,8 +123,7 @@ def store_batch(
     In this order, so that whatever the log names is there, wherever a run is killed. Before that,
     what killed runs left half done is removed.
     """
-    for table in SCHEMAS:
-        stage.lake.remove_orphans(table)
+    remove_orphans(stage.lake)
     archive = PayloadArchive(stage.output)
     for payload, _ in fetched.payloads:
         archive.store(payload.content)
@@ -155,7 +155,7 @@ def read_batch(stage: Stage) -> Table:
     """
     lake, load = stage.published, stage.engine.load
     fetches = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.input_run_id)
-    bars = stage.engine.scan(lake.files("bronze.bars"), SCHEMAS["bronze.bars"])
+    bars = _scanned(stage, "bronze.bars")
     waiting = _waiting(stage, fetches)
     fresh = bars.join(load(_readings(fetches)), list(_READING))
     columns = [*_RAW, "defect", "is_provisional", *_FETCH]
@@ -217,7 +217,7 @@ def published_bars(stage: Stage, typed: Table) -> Table:
     """What Silver holds of a batch's assets between its first bar and its last."""
     span = typed.agg(first=typed.timestamp.min(), last=typed.timestamp.max()).to_pyarrow()
     first, last = span["first"][0].as_py(), span["last"][0].as_py()
-    bars = stage.engine.scan(stage.published.files("silver.bars"), SCHEMAS["silver.bars"])
+    bars = _scanned(stage, "silver.bars")
     chosen = bars.filter(bars.symbol.isin(stage.selected or [""]))
     return chosen.filter(chosen.timestamp.between(first, last)) if first else chosen
 
@@ -273,6 +273,10 @@ def due_by_asset(stage: Stage) -> dict[str, int]:
         symbol: due_sessions(asset, stage.start, last.get(symbol), stage.as_of)
         for symbol, asset in stage.chosen.items()
     }
+
+
+def _scanned(stage: Stage, table: str) -> Table:
+    return stage.engine.scan(stage.published.files(table), SCHEMAS[table])
 
 
 def _delivery(

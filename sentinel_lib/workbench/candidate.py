@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import ibis
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
-from sentinel_lib.cleaning.reasons import reasons
-from sentinel_lib.cleaning.row_keys import CORRECTION, DEDUPLICATED, KEY, PROMOTED, refused_rows
-from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION, applicable
+from sentinel_lib.cleaning.row_keys import CORRECTION, DEDUPLICATED, INSERT, KEY, PROMOTED
+from sentinel_lib.cleaning.row_rules import applicable
+from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.cleaning.verdicts import AssetCounts, Verdict, counted, held_rows, verdict
 from sentinel_lib.errors import GateBlocked, StorageError
-from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check
 from sentinel_lib.settings import load_pipeline
@@ -27,17 +26,13 @@ from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.digest import content_digest, ordered_digest
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.schemas import SCHEMAS
-from sentinel_lib.storage.tables import Commit, is_one_of
+from sentinel_lib.storage.tables import Commit
 from sentinel_lib.validation import audit, suite_digest
 from sentinel_lib.workbench.code import code_digest
 from sentinel_lib.workbench.stage import Stage
 
 CANDIDATE = "silver.candidate"
 SILVER = "silver.bars"
-QUARANTINE = "quarantine.bars"
-
-_PROVENANCE = ["payload", "layout", "line"]
-_EXPLAINED_AT_A_TIME = 10_000
 
 
 def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, Verdict]:
@@ -79,39 +74,7 @@ def write_candidate(stage: Stage, resolved: Table) -> Table:
     rows = stage.engine.batches(promoted.order_by(list(KEY)))
     stage.lake.overwrite(CANDIDATE, rows, stage.commit)
     stage.lake.forget_history(CANDIDATE)
-    return stage.engine.scan(stage.lake.files(CANDIDATE), SCHEMAS[CANDIDATE])
-
-
-def write_quarantine(
-    stage: Stage,
-    resolved: Table,
-    batch: Table,
-    rules: list[RowRule],
-    verdicts: Mapping[str, Verdict],
-) -> pa.Table:
-    """Write the refused rows, each with its rule, its reason in words, and where it stands.
-
-    Their text is that of ``batch``.
-
-    They replace what was quarantined of the same payloads before: the same bad row again adds
-    nothing. Rows that waited and now pass stay until their promotion is done.
-    """
-    refused = refused_rows(resolved, batch)
-    rows = refused.order_by(["asset", *_PROVENANCE]).to_pyarrow()
-    why = {symbol: one.reason for symbol, one in verdicts.items()}
-    pieces = rows.to_batches(max_chunksize=_EXPLAINED_AT_A_TIME)
-    one_by_one = (row for piece in pieces for row in piece.to_pylist())
-    words = reasons(one_by_one, rules, stage.as_of, why)
-    quarantined = _quarantine_rows(stage, rows, words)
-    payloads = resolved.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
-    before = stage.published.read_or_empty(QUARANTINE, where=is_one_of("payload", payloads))
-    waited = _still_waiting(stage, resolved, before)
-    kept = _kept(stage, resolved, before)
-    content = pa.concat_tables([kept, quarantined, waited])
-    if payloads:
-        listed = ", ".join(f"'{payload}'" for payload in payloads)
-        stage.lake.overwrite(QUARANTINE, content, stage.commit, only=f"payload IN ({listed})")
-    return quarantined
+    return _written(stage)
 
 
 def accounted(
@@ -146,7 +109,7 @@ def audit_candidate(stage: Stage) -> list[Check]:
     empty candidate has nothing to audit: there is nothing to promote.
     """
     named = {"symbol", *(column for rule in stage.suite.rules for column in rule.columns)}
-    frame = frame_of(stage.lake.batches(CANDIDATE, sorted(named)))
+    frame = frame_of(stage.engine.batches(_written(stage).select(sorted(named))))
     checks: list[Check] = []
     kinds = sorted({asset.fields for asset in stage.chosen.values()})
     for fields in kinds:
@@ -155,7 +118,8 @@ def audit_candidate(stage: Stage) -> list[Check]:
         rules = [
             rule
             for rule in stage.suite.rules
-            if not isinstance(rule, RowRule) or applicable(rule, fields)
+            if not isinstance(rule, RowRule)
+            or (applicable(rule, fields) and _has_any(part, rule.columns))
         ]
         if len(part):
             checks += audit(stage.suite, part, rules)
@@ -163,9 +127,14 @@ def audit_candidate(stage: Stage) -> list[Check]:
 
 
 def certify(stage: Stage) -> Certificate:
-    """The gate's word about the candidate as it stands. Call it after ``stage.gate``."""
-    written = stage.lake.batches(CANDIDATE, SCHEMAS[CANDIDATE].names)
-    digest = ordered_digest(written, KEY) or content_digest(stage.lake.read(CANDIDATE), KEY)
+    """The gate's word about the candidate as it stands. Call it after ``stage.gate``.
+
+    ``GateBlocked`` if it has rows of an asset that did not pass, or that Silver holds already.
+    """
+    _require_passing_assets(stage)
+    _require_changes(stage)
+    ordered = stage.engine.batches(_written(stage).order_by(list(KEY)))
+    digest = ordered_digest(ordered, KEY) or content_digest(stage.lake.read(CANDIDATE), KEY)
     fetches = stage.published.read_or_empty(
         "bronze.fetches", where=ds.field("run_id") == stage.input_run_id
     )
@@ -257,57 +226,46 @@ def changes_of(candidate: pa.Table) -> dict[str, int]:
     return _count(candidate, "change")
 
 
-def release_waiting(stage: Stage) -> None:
-    """Take the rows out of quarantine that waited for this promotion."""
-    if stage.lake.exists(QUARANTINE):
-        stage.lake.delete(QUARANTINE, f"rule = '{AWAITING_PROMOTION}'", stage.commit)
+def _require_passing_assets(stage: Stage) -> None:
+    counts = _number_of_rows(_written(stage).symbol.value_counts().to_pyarrow())
+    strangers = sorted(counts.keys() - set(stage.passing))
+    if strangers:
+        raise GateBlocked(
+            f"the candidate has rows of {', '.join(strangers[:5])}, which no verdict lets pass",
+            observed=f"{sum(counts[symbol] for symbol in strangers)} rows",
+            expected=f"rows of {', '.join(stage.passing[:10]) or 'no asset'}",
+            next_step="look at what a cell of the notebook puts into the candidate",
+        )
 
 
-def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table:
-    raw = {name: rows[f"{name}_text"] for name in ("symbol", "timestamp", *VALUE_COLUMNS)}
-    same = ("asset", "rule", "file", *_PROVENANCE, "is_provisional", "fetched_as_of")
-    columns = {
-        **{name: rows[name] for name in same},
-        **raw,
-        "reason": pa.array(words, pa.string()),
-        "judged_as_of": pa.array([stage.as_of] * len(rows), pa.timestamp("us", "UTC")),
-        "run_id": pa.array([stage.run_id] * len(rows), pa.string()),
-    }
-    schema = SCHEMAS[QUARANTINE]
-    return pa.table({name: columns[name] for name in schema.names}).cast(schema)
+def _require_changes(stage: Stage) -> None:
+    """Every row is new to Silver, or corrects what is there."""
+    rows = _written(stage)
+    files = stage.published.files(SILVER) if stage.published.exists(SILVER) else []
+    published = stage.engine.scan(files, SCHEMAS[SILVER])
+    known = rows.filter(rows.change == INSERT).semi_join(published, list(KEY))
+    doubled = int(known.count().to_pyarrow().as_py())
+    unexplained = int(rows.change.isnull().sum().fill_null(0).to_pyarrow().as_py())
+    if doubled or unexplained:
+        raise GateBlocked(
+            "the candidate has rows that would not change Silver as they say",
+            observed=f"{doubled} inserts whose key Silver holds, {unexplained} of no known change",
+            expected="none",
+            next_step="look at what a cell of the notebook puts into the candidate",
+        )
 
 
-def _still_waiting(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
-    """Rows quarantined before that this batch found good: they stay until their promotion is done.
-
-    A row is known by its payload and line: it may be read in another way than it was then.
-    """
-    row = ["payload", "line"]
-    good = resolved.filter(resolved.outcome == PROMOTED).select(row)
-    waiting = stage.engine.load(before).semi_join(good, row)
-    return _quarantine_typed(waiting.mutate(rule=ibis.literal(AWAITING_PROMOTION)))
-
-
-def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
-    """What stays quarantined of the batch's payloads: rows of assets that this run is not about,
-    and of payloads of which only the waiting rows were judged.
-    """
-    fetched = stage.published.read_or_empty(
-        "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.input_run_id
-    )
-    of_others = pc.invert(pc.is_in(before["asset"], pa.array(stage.selected, pa.string())))
-    of_older = pc.invert(pc.is_in(before["payload"], fetched["payload"].combine_chunks()))
-    kept = stage.engine.load(before.filter(pc.or_(of_others, of_older)))
-    return _quarantine_typed(kept.anti_join(resolved.select(_PROVENANCE), _PROVENANCE))
-
-
-def _quarantine_typed(rows: Table) -> pa.Table:
-    schema = SCHEMAS[QUARANTINE]
-    return rows.select(schema.names).to_pyarrow().cast(schema)
+def _written(stage: Stage) -> Table:
+    return stage.engine.scan(stage.lake.files(CANDIDATE), SCHEMAS[CANDIDATE])
 
 
 def _count(rows: pa.Table, column: str) -> dict[str, int]:
     return {one["values"]: one["counts"] for one in rows[column].value_counts().to_pylist()}
+
+
+def _has_any(part: pd.DataFrame, columns: tuple[str, ...]) -> bool:
+    """Whether optional columns have a value at all; the others must, and the suite says so."""
+    return all(name not in OPTIONAL_COLUMNS or part[name].notna().any() for name in columns)
 
 
 def _number_of_rows(counted: pa.Table) -> dict[str, int]:

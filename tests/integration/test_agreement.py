@@ -8,11 +8,13 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from sentinel_lib.cleaning.row_rules import row_passes
 from sentinel_lib.cleaning.typed_bars import typed_bars
+from sentinel_lib.errors import ConfigError
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.settings.suites import NotNull, Suite, UniqueTogether, load_suite
@@ -22,25 +24,20 @@ from sentinel_lib.storage.schemas import INSTANT, PRICE, VOLUME
 from sentinel_lib.validation import audit
 
 SHIPPED = load_suite(PROJECT_ROOT / "config", "silver")
+BETWEEN = "expect_column_values_to_be_between"
+IN_SET = "expect_column_values_to_be_in_set"
+PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
+UNIQUE = "expect_compound_columns_to_be_unique"
+NOT_SHIPPED = [
+    {"expect": IN_SET, "column": "symbol", "value_set": ["AAPL", "MSFT"]},
+    {"expect": IN_SET, "column": "close", "value_set": [10.5, 11]},
+    {"expect": BETWEEN, "column": "close", "min_value": 1, "max_value": 11, "strict_max": True},
+    {"expect": BETWEEN, "column": "adj_close", "max_value": 11},
+    {"expect": PAIR, "column_A": "close", "column_B": "open"},
+    {"expect": UNIQUE, "column_list": ["symbol", "close"]},
+]
 MORE = Suite.model_validate(
-    {
-        "table": "silver.bars",
-        "rules": [
-            {**rule, "on_fail": "warn"}
-            for rule in (
-                {"expect": "expect_column_values_to_be_in_set", "column": "symbol"}
-                | {"value_set": ["AAPL", "MSFT"]},
-                {"expect": "expect_column_values_to_be_between", "column": "close"}
-                | {"min_value": 1, "max_value": 11, "strict_max": True},
-                {"expect": "expect_column_values_to_be_between", "column": "adj_close"}
-                | {"max_value": 11},
-                {"expect": "expect_column_pair_values_a_to_be_greater_than_b"}
-                | {"column_A": "close", "column_B": "open"},
-                {"expect": "expect_compound_columns_to_be_unique"}
-                | {"column_list": ["symbol", "close"]},
-            )
-        ],
-    }
+    {"table": "silver.bars", "rules": [{**rule, "on_fail": "warn"} for rule in NOT_SHIPPED]}
 )
 SUITE = SHIPPED.model_copy(update={"rules": [*SHIPPED.rules, *MORE.rules]})
 
@@ -149,6 +146,38 @@ def test_beyond_fifteen_digits_the_row_rules_are_exact_and_the_gate_is_coarser(e
 
     assert row_passes(bars, rule).to_pyarrow().to_pylist() == [False]
     assert check.passed
+
+
+def test_rows_without_any_of_the_key_are_equal_to_each_other_for_both(engine):
+    [rule] = [one for one in MORE.rules if isinstance(one, UniqueTogether)]
+    rows = pa.table({"symbol": [None, None, "AAPL"], "close": pa.array([None] * 3, PRICE)})
+
+    [check] = audit(SUITE, frame_of(rows), [rule])
+
+    assert check.observed == "2 of 3 rows break it"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"expect": BETWEEN, "column": "symbol", "min_value": 1}, "symbol has none"),
+        ({"expect": BETWEEN, "column": "timestamp", "max_value": 1}, "timestamp has none"),
+        ({"expect": PAIR, "column_A": "close", "column_B": "interval"}, "interval has none"),
+        ({"expect": IN_SET, "column": "close", "value_set": [1, "1"]}, "'1' is no value"),
+        ({"expect": IN_SET, "column": "symbol", "value_set": [1]}, "1.0 is no value"),
+        ({"expect": IN_SET, "column": "timestamp", "value_set": ["x"]}, "has neither"),
+    ],
+)
+def test_a_rule_of_another_kind_than_its_column_is_an_error_for_both(tmp_path, rule, words):
+    path = tmp_path / "expectations" / "silver.yaml"
+    path.parent.mkdir()
+    written = {"table": "silver.bars", "rules": [{**rule, "on_fail": "quarantine"}]}
+    path.write_text(yaml.safe_dump(written))
+
+    with pytest.raises(ConfigError, match=words) as error:
+        load_suite(tmp_path, "silver")
+
+    assert "silver.yaml:2" in str(error.value)
 
 
 VALUES = st.none() | st.decimals(-2, 13, places=2) | st.sampled_from([Decimal(9), Decimal(11)])

@@ -217,3 +217,45 @@ def test_a_stage_by_hand_before_any_run_says_what_to_do_first(project):
 def test_a_table_that_is_not_there_says_what_to_do_first(project):
     with pytest.raises(StorageError, match="make run"):
         read_table("gold.daily", data=project.data)
+
+
+def test_a_cell_that_promotes_a_held_asset_is_refused(project):
+    project.assets({"GOOD": {}, "BAD": NULLS})
+    held = "outcome = held_back(resolved, verdicts)"
+
+    outcome = project.run(AS_OF, edits=[(held, "outcome = resolved")])
+
+    assert "BAD, which no verdict lets pass" in str(outcome.errors["validate"])
+    assert not Lake(project.data).exists("silver.bars")
+
+
+def test_a_cell_that_promotes_what_silver_holds_is_refused(project):
+    project.assets({"AAPL": {}}, source="files")
+    path = project.inbox / "AAPL.csv"
+    path.write_text("Date,Open,High,Low,Close,Volume\n2024-01-02,10,12,9,11,100\n")
+    project.run("2024-01-06T00:00:00Z", input_path=str(path))
+    held = "outcome = held_back(resolved, verdicts)"
+    again = (
+        'outcome = resolved.mutate(outcome=ibis.literal("promoted"), change=ibis.literal("insert"))'
+    )
+
+    outcome = project.run(AS_OF, edits=[(held, f"import ibis\n{again}")], input_path=str(path))
+
+    assert "1 inserts whose key Silver holds" in str(outcome.errors["validate"])
+    assert len(Lake(project.data).read("silver.bars")) == 1
+
+
+def test_a_first_run_with_nothing_final_is_not_due_and_ends_well(project):
+    project.assets({"AAPL": {}}, source="files")
+    path = project.inbox / "AAPL.csv"
+    path.write_text("Date,Open,High,Low,Close,Volume\n2024-03-01,10,12,9,11,100\n")
+    project.assets({"AAPL": {"path": str(path)}}, source="files", start="2024-03-01")
+
+    outcome = project.run("2024-03-01T12:00:00Z")
+
+    assert outcome.errors == {}
+    assert outcome.ledger("AAPL").status == "not_due"
+    assert outcome.records["validate"].quarantine == {"not_final": 1}
+    figures = (project.data / "gold" / "aggregates.csv").read_text()
+    assert figures.startswith("symbol,sessions,")
+    assert figures.count("\n") == 1

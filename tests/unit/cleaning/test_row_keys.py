@@ -50,6 +50,16 @@ def test_a_repeated_key_with_other_values_of_one_fetch_is_quarantined_whole(reso
     assert found == [("quarantined", "conflicting_key")] * 3
 
 
+def test_a_row_that_is_refused_for_itself_does_not_contradict_the_others(resolve):
+    found = outcomes(resolve({}, {"close": "none"}, {"close": ""}))
+
+    assert found == [
+        ("promoted", "insert"),
+        ("quarantined", "bar.close"),
+        ("quarantined", "bar.close"),
+    ]
+
+
 def test_the_latest_fetch_wins(resolve):
     found = outcomes(resolve({"fetched_as_of": EARLIER}, {"close": "10.5"}))
 

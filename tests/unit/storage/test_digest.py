@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel_lib.storage.digest import content_digest
+from sentinel_lib.storage.digest import content_digest, ordered_digest
 from sentinel_lib.storage.tables import Commit, Lake
 
 SCHEMA = pa.schema(
@@ -147,3 +147,46 @@ def test_digests_are_equal_exactly_where_the_rows_are(
 
     are_equal = sorted(one, key=repr) == sorted(other, key=repr)
     assert (content_digest(first, ["symbol"]) == content_digest(second, ["symbol"])) == are_equal
+
+
+def test_rows_in_order_of_their_key_are_told_piece_by_piece() -> None:
+    pieces = pa.concat_tables([BARS.slice(0, 1), BARS.slice(1)])
+
+    assert ordered_digest(pieces.to_reader(), KEY) == content_digest(BARS, KEY)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        BARS.take([1, 0, 2]),
+        pa.concat_tables([BARS.slice(0, 1), BARS]),
+        table((None, *bar("SPY", 20, "1")[1:]), bar("SPY", 20, "1")),
+    ],
+    ids=["out of order", "key repeats", "key is missing"],
+)
+def test_rows_that_are_not_in_order_of_their_key_have_no_ordered_digest(rows: pa.Table) -> None:
+    assert ordered_digest(rows.to_reader(), KEY) is None
+
+
+def test_order_is_looked_at_across_the_seams_of_blocks() -> None:
+    count = 1 << 17
+    numbers = [*range(count), count - 1]
+
+    assert ordered_digest(pa.table({"key": numbers}).to_reader(), ["key"]) is None
+
+
+KINDS = pa.schema(
+    [("key", pa.int64()), ("flag", pa.bool_()), ("day", pa.date32()), ("text", pa.large_string())]
+)
+
+
+def test_every_kind_of_column_counts() -> None:
+    row = {"key": 1, "flag": True, "day": datetime(2026, 11, 23).date(), "text": "a"}
+    changes = [{"key": 2}, {"flag": False}, {"flag": None}, {"day": None}, {"text": ""}]
+
+    digests = {
+        content_digest(pa.Table.from_pylist([row | change], schema=KINDS), ["key"])
+        for change in [{}, *changes]
+    }
+
+    assert len(digests) == 6

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from sentinel_lib.errors import StorageError
+from sentinel_lib.storage import engine as engine_module
 from sentinel_lib.storage.engine import Engine
 
 # Ibis 12 still calls what DuckDB 2.0 has renamed.
@@ -100,3 +107,102 @@ def test_number_of_threads_does_not_change_what_comes_out() -> None:
         return loaded.group_by("key").agg(total=loaded.price.sum()).order_by("key").to_pyarrow()
 
     assert sums(1).equals(sums(4))
+
+
+def test_files_are_read_as_one_table_with_the_columns_of_the_schema(tmp_path: Path) -> None:
+    for name, piece in (("it's.parquet", ROWS.slice(0, 1)), ("b.parquet", ROWS.slice(1))):
+        pq.write_table(piece, tmp_path / name)
+    schema = pa.schema([ROWS.schema.field("close")])
+
+    found = Engine().scan([str(path) for path in tmp_path.iterdir()], schema)
+
+    assert found.columns == ("close",)
+    assert sorted(map(str, found.close.to_pyarrow().to_pylist())) == [
+        "1.10000000",
+        "2.20000000",
+        "None",
+    ]
+
+
+def test_no_files_are_a_table_without_rows() -> None:
+    assert Engine().scan([], ROWS.schema).to_pyarrow().to_pylist() == []
+
+
+def test_repeated_text_is_still_compared_and_sorted_as_text() -> None:
+    engine = Engine()
+    rows = pa.table({"symbol": ["b", "a", None, "b", "10", "9"], "line": [1, 2, 3, 4, 5, 6]})
+
+    kept = engine.materialise(engine.load(rows), repeated=["symbol"])
+
+    assert kept.order_by("symbol", "line").to_pyarrow().to_pylist() == [
+        {"symbol": "10", "line": 5},
+        {"symbol": "9", "line": 6},
+        {"symbol": "a", "line": 2},
+        {"symbol": "b", "line": 1},
+        {"symbol": "b", "line": 4},
+        {"symbol": None, "line": 3},
+    ]
+    assert kept.filter(kept.symbol == "not there").to_pyarrow().to_pylist() == []
+    assert (
+        kept.join(engine.load(pa.table({"symbol": ["b"]})), "symbol").count().to_pyarrow().as_py()
+        == 2
+    )
+    assert kept.to_pyarrow().schema.field("symbol").type == pa.string()
+
+
+def test_pieces_come_in_order_and_with_plain_text() -> None:
+    engine = Engine()
+    count = (1 << 17) + 5
+    rows = pa.table({"line": pa.array(range(count, 0, -1)), "symbol": ["AAPL"] * count})
+    kept = engine.materialise(engine.load(rows), repeated=["symbol"])
+
+    pieces = list(engine.batches(kept.order_by("line")))
+
+    assert len(pieces) > 1
+    assert [line for piece in pieces for line in piece["line"].to_pylist()] == list(
+        range(1, count + 1)
+    )
+    assert {str(piece.schema.field("symbol").type) for piece in pieces} == {"string"}
+
+
+def test_tables_beyond_the_memory_limit_go_to_the_spill_folder_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "MEMORY_LIMIT", "64MiB")
+    engine = Engine(1, tmp_path / "spill")
+    small = engine.load(pa.table({"number": pa.array(range(4_000))}))
+
+    made = engine.materialise(small.cross_join(small.view()))
+    spilled = [path for path in (tmp_path / "spill").rglob("*") if path.is_file()]
+    total = made.count().to_pyarrow().as_py()
+    engine.connection.disconnect()
+
+    assert spilled != []
+    assert total == 16_000_000
+    assert list((tmp_path / "spill").iterdir()) == []
+
+
+def test_what_a_killed_process_spilled_is_removed_and_what_a_live_one_did_is_not(
+    tmp_path: Path,
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for pid in (ended.pid, os.getpid()):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "block.tmp").touch()
+
+    Engine(1, tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [str(os.getpid())]
+
+
+def test_too_little_room_to_spill_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "MEMORY_LIMIT", "64MiB")
+    engine = Engine(1, tmp_path)
+    engine.connection.raw_sql("SET max_temp_directory_size = '1MiB'")
+    small = engine.load(pa.table({"number": pa.array(range(4_000))}))
+
+    with pytest.raises(StorageError, match="could not be worked on"):
+        engine.materialise(small.cross_join(small.view()))

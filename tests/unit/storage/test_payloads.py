@@ -71,3 +71,13 @@ def test_archive_that_cannot_be_written_is_an_error_that_names_the_file(tmp_path
 
     with pytest.raises(StorageError, match="could not be written"):
         PayloadArchive(tmp_path).store(CONTENT)
+
+
+def test_what_is_half_written_has_one_name_whatever_the_payload(tmp_path: Path) -> None:
+    archive = PayloadArchive(tmp_path)
+    archive.folder.mkdir(parents=True)
+    (archive.folder / ".payload.half").write_bytes(b"of a killed run")
+
+    archive.store(b"another payload")
+
+    assert [path.read_bytes() for path in files(archive)] == [b"another payload"]

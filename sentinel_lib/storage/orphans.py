@@ -1,0 +1,34 @@
+"""What writers left in the tables that were killed, or that ran out of room."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sentinel_lib.storage.tables import Lake
+
+
+def remove_orphans(lake: Lake) -> int:
+    """Remove the files of all tables that no commit names; how many there were.
+
+    Only for the one writer, before it writes: a file being written is not named yet either.
+    """
+    orphans = [
+        path
+        for log in lake.root.glob("*/*/_delta_log")
+        for path in _orphans(lake, f"{log.parts[-3]}.{log.parts[-2]}")
+    ]
+    for path in orphans:
+        path.unlink(missing_ok=True)
+    return len(orphans)
+
+
+def _orphans(lake: Lake, name: str) -> list[Path]:
+    folder = lake.path(name)
+    named = {Path(file).name for file in (lake.files(name) if lake.exists(name) else ())}
+    for commit in folder.glob("_delta_log/*.json"):
+        for line in commit.read_text(encoding="utf-8").splitlines():
+            for action in json.loads(line).values():
+                named.add(Path(str(action.get("path", ""))).name)
+    found = [path for path in folder.glob("*.parquet*") if path.name not in named]
+    return [*found, *folder.glob("_delta_log/*.tmp")]

@@ -1,0 +1,123 @@
+"""Quarantine: the refused rows of a batch, each with its reason, until a later run judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from ibis.expr.types import Table
+
+from sentinel_lib.cleaning.reasons import reasons
+from sentinel_lib.cleaning.row_keys import PROMOTED, refused_rows
+from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION
+from sentinel_lib.cleaning.verdicts import Verdict
+from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.settings.suites import RowRule
+from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.tables import is_one_of
+from sentinel_lib.workbench.stage import Stage
+
+QUARANTINE = "quarantine.bars"
+
+_PROVENANCE = ["payload", "layout", "line"]
+_EXPLAINED_AT_A_TIME = 10_000
+
+
+def write_quarantine(
+    stage: Stage,
+    resolved: Table,
+    batch: Table,
+    rules: list[RowRule],
+    verdicts: Mapping[str, Verdict],
+) -> pa.Table:
+    """Write the refused rows, each with its rule, its reason in words, and where it stands.
+
+    Their text is that of ``batch``. They replace what was quarantined of the same payloads before:
+    the same bad row again adds nothing. Rows that waited and now pass stay until their promotion
+    is done.
+    """
+    refused = refused_rows(resolved, batch)
+    rows = refused.order_by(["asset", *_PROVENANCE]).to_pyarrow()
+    why = {symbol: one.reason for symbol, one in verdicts.items()}
+    pieces = rows.to_batches(max_chunksize=_EXPLAINED_AT_A_TIME)
+    one_by_one = (row for piece in pieces for row in piece.to_pylist())
+    words = reasons(one_by_one, rules, stage.as_of, why)
+    quarantined = _quarantine_rows(stage, rows, words)
+    payloads = resolved.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
+    before = stage.published.read_or_empty(QUARANTINE, where=is_one_of("payload", payloads))
+    waited = _still_waiting(stage, resolved, before)
+    kept = _kept(stage, resolved, before)
+    content = pa.concat_tables([kept, quarantined, waited])
+    if payloads:
+        listed = ", ".join(f"'{payload}'" for payload in payloads)
+        stage.lake.overwrite(QUARANTINE, content, stage.commit, only=f"payload IN ({listed})")
+        _drop_provisional(stage, resolved, listed)
+    return quarantined
+
+
+def _drop_provisional(stage: Stage, resolved: Table, payloads: str) -> None:
+    """Forget bars that were provisional in older payloads: the source has been asked again."""
+    assets = resolved.select("asset").distinct().to_pyarrow()["asset"].to_pylist()
+    older = ~ds.field("payload").isin(
+        resolved.select("payload").distinct().to_pyarrow()["payload"].combine_chunks()
+    )
+    where = ds.field("is_provisional") & is_one_of("asset", assets) & older
+    if len(stage.lake.read_or_empty(QUARANTINE, columns=["line"], where=where)):
+        named = ", ".join("'" + asset.replace("'", "''") + "'" for asset in assets)
+        stage.lake.delete(
+            QUARANTINE,
+            f"is_provisional AND asset IN ({named}) AND payload NOT IN ({payloads})",
+            stage.commit,
+        )
+
+
+def release_waiting(stage: Stage) -> None:
+    """Take the rows out of quarantine that waited for this promotion."""
+    if stage.lake.exists(QUARANTINE):
+        stage.lake.delete(QUARANTINE, f"rule = '{AWAITING_PROMOTION}'", stage.commit)
+
+
+def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table:
+    raw = {name: rows[f"{name}_text"] for name in ("symbol", "timestamp", *VALUE_COLUMNS)}
+    same = ("asset", "rule", "file", *_PROVENANCE, "is_provisional", "fetched_as_of")
+    columns = {
+        **{name: rows[name] for name in same},
+        **raw,
+        "reason": pa.array(words, pa.string()),
+        "judged_as_of": pa.array([stage.as_of] * len(rows), pa.timestamp("us", "UTC")),
+        "run_id": pa.array([stage.run_id] * len(rows), pa.string()),
+    }
+    schema = SCHEMAS[QUARANTINE]
+    return pa.table({name: columns[name] for name in schema.names}).cast(schema)
+
+
+def _still_waiting(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
+    """Rows quarantined before that this batch found good: they stay until their promotion is done.
+
+    A row is known by its payload and line: it may be read in another way than it was then.
+    """
+    row = ["payload", "line"]
+    good = resolved.filter(resolved.outcome == PROMOTED).select(row)
+    waiting = stage.engine.load(before).semi_join(good, row)
+    return _quarantine_typed(waiting.mutate(rule=ibis.literal(AWAITING_PROMOTION)))
+
+
+def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
+    """What stays quarantined of the batch's payloads: rows of assets that this run is not about,
+    and of payloads of which only the waiting rows were judged.
+    """
+    fetched = stage.published.read_or_empty(
+        "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.input_run_id
+    )
+    of_others = pc.invert(pc.is_in(before["asset"], pa.array(stage.selected, pa.string())))
+    of_older = pc.invert(pc.is_in(before["payload"], fetched["payload"].combine_chunks()))
+    kept = stage.engine.load(before.filter(pc.or_(of_others, of_older)))
+    return _quarantine_typed(kept.anti_join(resolved.select(_PROVENANCE), _PROVENANCE))
+
+
+def _quarantine_typed(rows: Table) -> pa.Table:
+    schema = SCHEMAS[QUARANTINE]
+    return rows.select(schema.names).to_pyarrow().cast(schema)
