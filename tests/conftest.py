@@ -7,9 +7,9 @@ import pytest
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--kills", type=int, default=int(os.environ.get("SENTINEL_KILLS", "10")), metavar="N",
+        "--kills", type=int, default=int(os.environ.get("SENTINEL_KILLS", "3")), metavar="N",
         help="runs that the crash tests kill while they publish, and a fifth as many whole ones "
-        "(10, or what SENTINEL_KILLS says)",
+        "(3, or what SENTINEL_KILLS says)",
     )  # fmt: skip
 
 

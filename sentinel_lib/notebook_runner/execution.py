@@ -76,7 +76,7 @@ def execute(
     started = time.monotonic()
     output.parent.mkdir(parents=True, exist_ok=True)
     output.unlink(missing_ok=True)
-    with _quiet(), kernel_process() as kernel:
+    with _quiet(), kernel_process(output.with_suffix(".kernel.json")) as kernel:
         watch = _Watch(notebook, timeout_seconds, on_cell)
         failure = _run(notebook, output, parameters, kernel, watch)
         if failure is None:

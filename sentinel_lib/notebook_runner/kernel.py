@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from subprocess import Popen
 from typing import IO, Any
 
@@ -24,14 +25,17 @@ class KernelProcess:
     """
 
     console: IO[bytes]
+    connection_file: Path
     processes: list[Popen[bytes]] = field(default_factory=list)
 
     def manager_class(self) -> type[AsyncKernelManager]:
         """A manager that starts its kernel as this process."""
         console, processes = self.console, self.processes
+        connection_file = str(self.connection_file)
 
         class Manager(AsyncKernelManager):  # type: ignore[misc]  # jupyter_client is untyped
             async def start_kernel(self, **options: Any) -> None:
+                self.connection_file = connection_file
                 await super().start_kernel(**options, stdout=console, stderr=console)
                 processes.append(self.provisioner.process)
 
@@ -65,11 +69,15 @@ class KernelProcess:
 
 
 @contextmanager
-def kernel_process() -> Iterator[KernelProcess]:
-    """A kernel that does not outlive the block, however that is left."""
+def kernel_process(connection_file: Path) -> Iterator[KernelProcess]:
+    """A kernel that does not outlive the block, however that is left.
+
+    ``connection_file`` is where Jupyter keeps how to reach it, with the key; it is removed.
+    """
     with tempfile.TemporaryFile() as console:
-        process = KernelProcess(console)
+        process = KernelProcess(console, connection_file)
         try:
             yield process
         finally:
             process.kill()
+            connection_file.unlink(missing_ok=True)

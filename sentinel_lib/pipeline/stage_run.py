@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sentinel_lib import notebook_runner
-from sentinel_lib.errors import ExitCode, SentinelError, StageError, exit_code_of
+from sentinel_lib.errors import ExitCode, SentinelError, StageError, StorageError, exit_code_of
 from sentinel_lib.logger import log
 from sentinel_lib.notebook_runner import Execution
 from sentinel_lib.pipeline.clock import iso
@@ -34,6 +34,15 @@ def execute(planned: StagePlan, plan: Plan, progress: Progress) -> StageOutcome:
     except SentinelError as failed:
         log().error("the stage could not be run", exc_info=True)
         return _failed(stage.name, type(failed).__name__, str(failed))
+    except OSError as failed:  # Papermill writes the executed notebook after every cell
+        log().error("the stage could not be run", exc_info=True)
+        unwritten = StorageError(
+            f"the executed notebook of stage '{stage.name}' could not be written to "
+            f"{plan.report_folder}: {failed.strerror or failed}",
+            next_step="make room or fix the permissions of the reports folder, "
+            "then run the same command again",
+        )
+        return _failed(stage.name, "StorageError", str(unwritten))
     except Exception as failed:  # the other stages and the record of the run must not be lost to it
         log().error("the stage could not be run", exc_info=True)
         words = f"{type(failed).__name__}: {failed}\n  next: see the traceback in {plan.log_file}"

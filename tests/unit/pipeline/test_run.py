@@ -150,13 +150,14 @@ def test_stopped_run_skips_the_rest_and_keeps_its_record(
     assert project.history.runs() == [record]
 
 
-def test_failure_of_the_runner_itself_is_in_the_record_of_the_run(project: Any) -> None:
+def test_reports_folder_that_cannot_be_written_is_in_the_record_of_the_run(project: Any) -> None:
     project.stages("ingest", "monitor")
     (project.folder / "reports").write_text("a file where the folder should be")
 
     record = run(project)
 
     assert statuses(record) == {"ingest": "failed", "monitor": "failed"}
-    assert record.stages[0].error_name == "NotADirectoryError"
-    assert "see the traceback in" in record.stages[0].error
+    assert record.stages[0].error_name == "StorageError"
+    assert "could not be written to" in record.stages[0].error
+    assert "fix the permissions of the reports folder" in record.stages[0].error
     assert record.exit_code == 1
