@@ -50,6 +50,11 @@ demo-break: $(VENV)/.runtime  ## plant faults in every asset of a scratch folder
 test: $(VENV)/.dev  ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: bench
+bench: $(VENV)/.runtime  ## measure validate and promote over five million rows, and over 500 assets
+	$(BIN)/python benchmarks/validate_promote.py
+	$(BIN)/python benchmarks/many_assets.py
+
 .PHONY: lint
 lint: $(VENV)/.dev  ## check style, types and the layers of the library
 	$(BIN)/ruff format --check sentinel_lib tests run_pipeline.py

@@ -14,7 +14,7 @@ from sentinel_lib.freshness import AssetFreshness, freshness
 from sentinel_lib.records.stage import AssetLedger, StageRecord
 from sentinel_lib.settings import load_pipeline
 from sentinel_lib.storage import artifacts
-from sentinel_lib.workbench.batch import last_bars
+from sentinel_lib.workbench.delivery import last_bars
 from sentinel_lib.workbench.stage import Stage
 
 FRESHNESS_FILE = "gold/freshness.json"
