@@ -19,6 +19,7 @@ from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.settings import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage.digest import content_digest
+from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit, Lake
@@ -137,9 +138,12 @@ def _note_code(data: Path, run_id: str, config: Path, found: Verification) -> No
         return
     certificate = Certificate.model_validate(record.details["certificate"])
     now = code_digest(in_project(load_pipeline(config).notebooks))
-    note = "the code has changed since some of these runs were made"
-    if certificate.code_digest != now and note not in found.notes:
-        found.notes.append(note)
+    changed = {
+        "the code has changed since some of these runs were made": certificate.code_digest != now,
+        f"some of these runs were made by {certificate.engine}": certificate.engine
+        != engine_name(),
+    }
+    found.notes += [note for note, is_so in changed.items() if is_so and note not in found.notes]
 
 
 def _compare_table(before: Lake, after: Lake, name: str, found: Verification) -> None:

@@ -12,8 +12,8 @@ class Certificate(BaseModel):
 
     ``candidate_digest`` names the rows that were audited, ``base_version`` the version of the
     published table they were made against (-1 where there was none), ``suite_digest`` the rules,
-    ``code_digest`` the library and the notebooks, ``inputs`` the payloads; ``verdicts`` is each
-    asset's status.
+    ``code_digest`` the library and the notebooks, ``engine`` what ran the row work, ``inputs`` the
+    payloads; ``verdicts`` is each asset's status.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,6 +25,7 @@ class Certificate(BaseModel):
     base_version: int
     suite_digest: str
     code_digest: str
+    engine: str
     inputs: tuple[str, ...]
     verdicts: dict[str, str]
     checks_passed: int

@@ -21,6 +21,11 @@ MEMORY_LIMIT = "1GiB"
 _ROWS_AT_A_TIME = 1 << 17
 
 
+def engine_name() -> str:
+    """The engine and its version, for the record."""
+    return f"duckdb {duckdb.__version__}, ibis {ibis.__version__}"
+
+
 class Engine:
     """One connection with its own memory. ``threads`` changes its speed, never what it gives.
 

@@ -24,6 +24,7 @@ from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import RowRule
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.digest import content_digest, ordered_digest
+from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit
@@ -147,6 +148,7 @@ def certify(stage: Stage) -> Certificate:
         base_version=-1 if version is None else version,
         suite_digest=suite_digest(stage.suite),
         code_digest=code_digest(in_project(load_pipeline(stage.config).notebooks)),
+        engine=engine_name(),
         inputs=tuple(sorted(set(fetches["payload"].to_pylist()))),
         verdicts={symbol: one.status for symbol, one in stage.ledgers.items()},
         checks_passed=sum(check.passed for check in stage.checks),
