@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import re
 from pathlib import Path
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import artifacts
+
+_GZIP = b"\x1f\x8b"
+_NOT_LINES = (b"PAR1", b"{", b"[")
+"""How Parquet and JSON begin: their rows are no lines."""
 
 
 class PayloadArchive:
@@ -36,6 +42,15 @@ class PayloadArchive:
                 next_step="restore it from a backup",
             )
         return content
+
+    def lines(self, digest: str) -> list[str]:
+        """The lines of a text payload, the first being line 1 of the file; none of another kind."""
+        content = self.load(digest)
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+        if content.startswith(_NOT_LINES):
+            return []
+        return re.split(r"\r\n|\r|\n", content.decode("utf-8-sig", errors="replace"))
 
     def _path(self, digest: str) -> Path:
         return self.folder / digest[:2] / digest

@@ -61,6 +61,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("file", TEXT),
             *_PROVENANCE,
             *_RAW,
+            ("text", TEXT),
             ("is_provisional", pa.bool_()),
             ("fetched_as_of", INSTANT),
             ("judged_as_of", INSTANT),

@@ -12,10 +12,11 @@ from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.reasons import reasons
 from sentinel_lib.cleaning.row_keys import PROMOTED, refused_rows
-from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION
+from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION, HELD_BACK
 from sentinel_lib.cleaning.verdicts import Verdict
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.settings.suites import RowRule
+from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.workbench.stage import Stage
@@ -87,11 +88,30 @@ def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table
         **{name: rows[name] for name in same},
         **raw,
         "reason": pa.array(words, pa.string()),
+        "text": _original_texts(stage, rows),
         "judged_as_of": pa.array([stage.as_of] * len(rows), pa.timestamp("us", "UTC")),
         "run_id": pa.array([stage.run_id] * len(rows), pa.string()),
     }
     schema = SCHEMAS[QUARANTINE]
     return pa.table({name: columns[name] for name in schema.names}).cast(schema)
+
+
+def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
+    """Each row as it stands in its payload, where that is lines of text.
+
+    Good rows that are held back with their asset are not looked up: there can be millions.
+    """
+    archive = PayloadArchive(stage.data)
+    lines: dict[str, list[str]] = {}
+    texts: list[str | None] = []
+    for payload, line, rule in zip(
+        *(rows[name].to_pylist() for name in ("payload", "line", "rule")), strict=True
+    ):
+        if rule != HELD_BACK and payload not in lines:
+            lines[payload] = archive.lines(payload)
+        found = lines.get(payload, []) if rule != HELD_BACK else []
+        texts.append(found[line - 1] if line <= len(found) else None)
+    return pa.array(texts, pa.string())
 
 
 def _still_waiting(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:

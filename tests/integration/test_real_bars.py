@@ -95,6 +95,7 @@ def test_planted_defects_are_quarantined_by_name_and_the_rest_is_promoted(real, 
     for row in quarantine.itertuples():
         assert f"planted.csv line {row.line}: " in row.reason
         assert row.reason.endswith(f"[{row.rule}]")
+        assert row.text == lines[row.line - 1]
     ledger = outcome.ledger("AAPL")
     assert (ledger.rows_in, ledger.quarantined, ledger.deduplicated) == (3273, 8, 1)
     assert ledger.promoted == ledger.rows_in - 9
