@@ -6,7 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, Queue
+from threading import Thread
 
 from sentinel_lib.settings.project import PROJECT_ROOT
 from tests.crash.stage_cells import STAGES
@@ -74,6 +77,9 @@ class Template:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1,
         )  # fmt: skip
         self._error = None
+        self._lines: Queue[str] = Queue()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
         assert self._hear() == {"ready": True}
 
     def run(self, parameters, stages=STAGES):
@@ -102,10 +108,12 @@ class Template:
         while cells <= moment.cell and "ended" not in (heard := self._hear()):
             cells += "cell" in heard
         if "ended" not in heard:
-            time.sleep(moment.seconds)
-            os.killpg(group, signal.SIGKILL)
-            while "ended" not in (heard := self._hear()):
-                pass
+            with suppress(Empty):  # the cell may end sooner than when it was measured
+                heard = self._hear(moment.seconds)
+            with suppress(ProcessLookupError):  # so may the run
+                os.killpg(group, signal.SIGKILL)
+            while "ended" not in heard:
+                heard = self._hear()
         assert self._error is None, self._error
         return heard["ended"] == -signal.SIGKILL
 
@@ -113,6 +121,7 @@ class Template:
         """End it."""
         self.process.stdin.close()
         self.process.wait(10)
+        self._reader.join()
         self.process.stdout.close()
 
     def _order(self, parameters, stages):
@@ -120,8 +129,13 @@ class Template:
         order = {"stages": list(stages), "parameters": parameters}
         print(json.dumps(order), file=self.process.stdin)
 
-    def _hear(self):
-        line = self.process.stdout.readline()
+    def _read(self):
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def _hear(self, seconds=None):
+        line = self._lines.get(timeout=seconds)
         assert line, "the template has ended"
         heard = json.loads(line)
         if "error" in heard:
