@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 from sentinel_lib.errors import StorageError
+
+Scrub = Callable[[Any], Any]
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 
@@ -51,14 +54,34 @@ class _Nowhere:
         raise structlog.DropEvent
 
 
-def configure(log_file: Path | None, *, level: str = "INFO", terminal: bool = True) -> None:
-    """Send events of ``level`` and above to ``log_file``, and to standard error if ``terminal``."""
+class _Scrubbed:
+    """Takes the secrets out of everything that an event says."""
+
+    def __init__(self, scrub: Scrub) -> None:
+        self._scrub = scrub
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        return {name: self._scrub(value) for name, value in event.items()}
+
+
+def configure(
+    log_file: Path | None,
+    *,
+    level: str = "INFO",
+    terminal: bool = True,
+    scrub: Scrub | None = None,
+) -> None:
+    """Send events of ``level`` and above to ``log_file``, and to standard error if ``terminal``.
+
+    ``scrub`` takes the secrets out of a value, whatever it holds: ``Scrubber.scrub_tree``.
+    """
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="logged_at_utc"),
         structlog.processors.format_exc_info,
     ]
+    processors += [_Scrubbed(scrub)] if scrub else []
     processors += [_FileTee(log_file)] if log_file else []
     processors += [_readable] if terminal else [_Nowhere()]
     structlog.configure(

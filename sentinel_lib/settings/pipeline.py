@@ -14,7 +14,13 @@ from sentinel_lib.settings.model import ConfigModel
 FILE_NAME = "pipeline.yaml"
 
 
+RESERVED = ("run", "request", "fingerprints")
+"""What lies beside the records of stages in a run's folder."""
+
+
 def _stage_name(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"must not be one of {', '.join(RESERVED)}")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ValueError("must be lower-case letters, digits and _, such as build_gold")
     return name
@@ -30,7 +36,8 @@ class Stage(ConfigModel):
     """One notebook of the pipeline.
 
     ``reads`` and ``writes`` name tables and artifacts: lineage follows from them. A stage with
-    ``when: always`` also runs after another has failed.
+    ``when: always`` also runs after another has failed. ``retries`` is how often the notebook is
+    run again if its source fails; the pause before that, ``retry_wait_seconds``, doubles each time.
     """
 
     name: Annotated[str, AfterValidator(_stage_name)]
@@ -39,17 +46,24 @@ class Stage(ConfigModel):
     writes: list[str] = Field(default_factory=list)
     suite: Literal["bronze", "silver", "gold"] | None = None
     timeout_minutes: Annotated[float, Field(gt=0)] = 30.0
+    retries: Annotated[int, Field(ge=0, le=10)] = 0
+    retry_wait_seconds: Annotated[float, Field(ge=0)] = 5.0
     when: Literal["previous_ok", "always"] = "previous_ok"
 
 
 class PipelineFile(ConfigModel):
-    """The file as written. Folders are relative to the project's root."""
+    """The file as written. Folders are relative to the project's root.
+
+    ``deadline_minutes`` is for all stages together, but for those that always run: they have
+    their own time limit after it.
+    """
 
     data: str = "data"
     reports: str = "reports"
     logs: str = "logs"
     notebooks: str = "notebooks"
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    deadline_minutes: Annotated[float, Field(gt=0)] | None = None
     stages: Annotated[list[Stage], Field(min_length=1)]
 
 

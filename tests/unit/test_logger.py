@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
 from sentinel_lib import logger
 from sentinel_lib.errors import StorageError
 from sentinel_lib.logger import log
+from sentinel_lib.settings.environment import Environment
+from sentinel_lib.settings.secrets import Scrubber
 
 
 @pytest.fixture(autouse=True)
@@ -132,3 +135,26 @@ def test_log_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Pat
         logger.configure(tmp_path / "logs" / "run.jsonl")
 
     assert caught.value.next_step == "make room or fix the folder's permissions"
+
+
+def test_secrets_are_in_neither_the_file_nor_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run.jsonl"
+    environment = Environment.model_construct(notify_urls=SecretStr("hunter2-hunter2"))
+    logger.configure(path, scrub=Scrubber(environment).scrub_tree)
+
+    logger.bind(stage="hunter2-hunter2")
+    try:
+        raise ValueError("no answer from hunter2-hunter2")
+    except ValueError:
+        log().exception(
+            "it was hunter2-hunter2", path=Path("hunter2-hunter2"), tried=["aHVudGVyMi1odW50ZXIy"]
+        )
+
+    [event] = events_of(path)
+    mark = "(secret:NOTIFY_URLS)"
+    assert (event["event"], event["stage"], event["path"]) == (f"it was {mark}", mark, mark)
+    assert event["tried"] == [mark]
+    assert event["exception"].endswith(f"ValueError: no answer from {mark}")
+    assert "hunter2-hunter2" not in path.read_text() + capsys.readouterr().err

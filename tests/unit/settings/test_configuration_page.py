@@ -11,7 +11,6 @@ import yaml
 from pydantic import BaseModel
 
 from sentinel_lib.settings.assets import AssetsFile, AssetTerms, load_assets
-from sentinel_lib.settings.environment import Environment
 from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.settings.sources import OPTIONS
@@ -35,12 +34,6 @@ KEYS = {key for model in MODELS for key in model.model_fields}
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_page_mentions_every_key_of_every_model(model: type[BaseModel]) -> None:
     missing = [key for key in model.model_fields if f"`{key}`" not in PAGE]
-
-    assert missing == []
-
-
-def test_page_mentions_every_variable_of_the_environment() -> None:
-    missing = [name for name in Environment.model_fields if f"`{name.upper()}`" not in PAGE]
 
     assert missing == []
 
