@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sentinel_lib import errors
+from sentinel_lib.notebook_runner.iri_grammar import import_jsonschema
+from sentinel_lib.notebook_runner.kernels import Kernels
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from sentinel_lib.notebook_runner.kernel import KernelProcess
+    from sentinel_lib.notebook_runner.executed import ExecutedNotebook
+    from sentinel_lib.notebook_runner.kernel import Kernel
 
-KERNEL = "python3"
 TRACEBACK_LINES = 15
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _NOISY_LOGGERS = ("papermill", "traitlets", "asyncio")
@@ -55,7 +57,7 @@ class Execution:
 class _Failure:
     error_name: str
     error: str
-    index: int | None
+    index: int | None = None
 
 
 def execute(
@@ -65,25 +67,43 @@ def execute(
     *,
     timeout_seconds: float,
     on_cell: Callable[[Cell], None],
+    kernels: Kernels | None = None,
+    scrub: Callable[[str], str] = str,
+    expects_next: bool = False,
 ) -> Execution:
     """Run ``notebook`` at the project's root and keep it, executed, at ``output``.
 
     ``timeout_seconds`` is for all cells together. Whatever went wrong inside the notebook is in
     the ``Execution`` and marked at its cell; nothing of that is raised.
+
+    The kernel is one of ``kernels``, where the next one is started meanwhile if this execution
+    ``expects_next``; without them it is an ordinary one. ``scrub`` takes the secrets out of a text:
+    nothing is written or returned that has not been through it.
     """
-    from sentinel_lib.notebook_runner.kernel import kernel_process
+    import_jsonschema()
+    from sentinel_lib.notebook_runner.executed import ExecutedNotebook
 
     started = time.monotonic()
     output.parent.mkdir(parents=True, exist_ok=True)
     output.unlink(missing_ok=True)
-    with _quiet(), kernel_process(output.with_suffix(".kernel.json")) as kernel:
-        watch = _Watch(notebook, timeout_seconds, on_cell)
-        failure = _run(notebook, output, parameters, kernel, watch)
-        if failure is None:
-            return Execution("ok", time.monotonic() - started)
-        place = _mark(output, failure)
+    executed = ExecutedNotebook(output, scrub)
+    watch = _Watch(notebook, timeout_seconds, on_cell)
+    ordinary = Kernels(fork=False, on_fallback=_ignore)
+    with (
+        _quiet(),
+        nullcontext(kernels) if kernels else ordinary as source,
+        source.kernel(expects_next=expects_next) as kernel,
+    ):
+        try:
+            failure = _run(notebook, executed, parameters, kernel, watch)
+            place = _mark(executed, failure) if failure else ""
+        finally:
+            executed.write()
     seconds = time.monotonic() - started
-    return Execution("failed", seconds, place, failure.error_name, failure.error)
+    if failure is None:
+        return Execution("ok", seconds)
+    words = (place, failure.error_name, failure.error)
+    return Execution("failed", seconds, *(executed.scrub(one) for one in words))
 
 
 class _Watch:
@@ -99,6 +119,7 @@ class _Watch:
         self.count = cells.execution_count(source)
         self.timeout_seconds = timeout_seconds
         self.on_cell = on_cell
+        self.context = copy_context()
         self.begun: list[int] = []
         self.deadline = 0.0
 
@@ -107,7 +128,9 @@ class _Watch:
         if not self.begun:
             self.deadline = time.monotonic() + self.timeout_seconds
         self.begun.append(cell_index)
-        self.on_cell(Cell(len(self.begun), self.count, self.headings[cell_index]))
+        cell_begun = Cell(len(self.begun), self.count, self.headings[cell_index])
+        # Not in the context of Papermill's event loop: the caller's log fields are in his own.
+        self.context.run(self.on_cell, cell_begun)
 
     def seconds_left(self, cell: NotebookNode) -> float:
         """For the cell that has begun; 0 would mean no limit."""
@@ -121,93 +144,70 @@ class _Watch:
 
 def _run(
     notebook: Path,
-    output: Path,
+    executed: ExecutedNotebook,
     parameters: Mapping[str, Any],
-    kernel: KernelProcess,
+    kernel: Kernel,
     watch: _Watch,
 ) -> _Failure | None:
     from nbclient.exceptions import CellTimeoutError
     from papermill.exceptions import PapermillExecutionError
 
-    from sentinel_lib.notebook_runner import cells
+    from sentinel_lib.notebook_runner import cells, engine
 
     try:
-        executed = _execute(notebook, output, parameters, kernel, watch)
+        done = engine.execute_notebook(
+            notebook,
+            executed,
+            parameters,
+            PROJECT_ROOT,
+            kernel=kernel,
+            timeout_func=watch.seconds_left,
+            on_cell_execute=watch.cell_begins,
+        )
     except PapermillExecutionError as raised:
-        words = _in_words(raised.ename, raised.evalue, raised.traceback)
-        return _Failure(raised.ename, words, None)
+        words = _in_words(raised.ename, raised.evalue, raised.traceback, executed.scrub)
+        return _Failure(raised.ename, words)
     except CellTimeoutError:
         limit = f"the notebook had not finished after {watch.timeout_seconds:g} s, its time limit"
         return _Failure("CellTimeoutError", limit, watch.running)
     except KeyboardInterrupt:
-        _mark(output, _Failure("KeyboardInterrupt", "the run was stopped here", watch.running))
+        _mark(executed, _Failure("KeyboardInterrupt", "the run was stopped here", watch.running))
         raise
     except RuntimeError as died:  # also what Jupyter raises when the kernel never answers
-        return _Failure("DeadKernelError", f"{died}: {kernel.obituary()}", watch.running)
-    index = cells.stopped_at(executed)
+        obituary = kernel.obituary(executed.scrub)
+        return _Failure("DeadKernelError", f"{died}: {obituary}", watch.running)
+    index = cells.stopped_at(done)
     if index is None:
         return None
-    if cells.has_error(executed, index):
+    if cells.has_error(done, index):
         why = "sys.exit was called, so the cells after it did not run"
         return _Failure("SystemExit", why, index)
     return _Failure("StageError", "the kernel never executed the cell", index)
 
 
-def _execute(
-    notebook: Path,
-    output: Path,
-    parameters: Mapping[str, Any],
-    kernel: KernelProcess,
-    watch: _Watch,
-) -> NotebookNode:
-    import papermill
-
-    return papermill.execute_notebook(
-        _literal(notebook),
-        _literal(output),
-        dict(parameters),
-        kernel_name=KERNEL,
-        language="python",
-        progress_bar=False,
-        log_output=False,
-        request_save_on_cell_execute=True,
-        cwd=PROJECT_ROOT,
-        shutdown_kernel="immediate",
-        execution_timeout=math.ceil(watch.timeout_seconds),
-        timeout_func=watch.seconds_left,
-        kernel_manager_class=kernel.manager_class(),
-        extra_arguments=["--log-level=ERROR"],
-        on_cell_execute=watch.cell_begins,
-    )
-
-
-def _mark(output: Path, failure: _Failure) -> str:
+def _mark(executed: ExecutedNotebook, failure: _Failure) -> str:
     """Mark the cell where it ended in the executed notebook; where that is, in words."""
     from sentinel_lib.notebook_runner import cells
 
-    if not output.exists():
+    if executed.content is None:
         return ""
-    executed = cells.read(output)
-    index = cells.stopped_at(executed) if failure.index is None else failure.index
+    index = cells.stopped_at(executed.content) if failure.index is None else failure.index
     if index is None:
         return ""
-    cells.mark_failed(executed, index, failure.error_name, failure.error)
-    cells.write(executed, output)
-    return cells.place(executed, index)
+    cells.mark_failed(executed.content, index, failure.error_name, failure.error)
+    return cells.place(executed.content, index)
 
 
-def _in_words(error_name: str, error: str, traceback: list[str]) -> str:
+def _in_words(
+    error_name: str, error: str, traceback: list[str], scrub: Callable[[str], str]
+) -> str:
     """The error's own text where it was raised on purpose, else with the end of the traceback."""
     raised = getattr(errors, error_name, None)
     if isinstance(raised, type) and issubclass(raised, errors.SentinelError):
         return error
-    lines = _ANSI.sub("", "\n".join(traceback)).splitlines()
+    # Scrubbed before it is cut: half a secret cannot be found any more.
+    lines = scrub(_ANSI.sub("", "\n".join(traceback))).splitlines()
     return "\n".join([f"{error_name}: {error}", *lines[-TRACEBACK_LINES:]])
-
-
-def _literal(path: Path) -> str:
-    """Papermill formats the paths it is given."""
-    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 @contextmanager
@@ -226,3 +226,7 @@ def _quiet() -> Iterator[None]:
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+
+
+def _ignore(_: str) -> None:
+    """Nobody asked for anything but ordinary kernels."""

@@ -1,83 +1,110 @@
-"""The kernel process of one execution: what it prints to the console, and its end."""
+"""One kernel: its process, its console, and the private folder it is reached by."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import secrets
+import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
-from typing import IO, Any
 
-from jupyter_client.manager import AsyncKernelManager
+from sentinel_lib.notebook_runner.console import TAIL, Console, ending
+from sentinel_lib.notebook_runner.forked import ForkedProcess, Template
+from sentinel_lib.settings.project import PROJECT_ROOT
 
-TAIL_BYTES = 2_000
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+LONGEST_SOCKET_PATH = 100
+"""Linux allows 107 bytes, other systems less."""
 
 
-@dataclass
-class KernelProcess:
-    """Knows the process behind a kernel, which Jupyter forgets as soon as it is gone.
+class Kernel:
+    """A kernel process that starts; it works at the project's root, in the environment of now.
 
-    What it prints outside the cells (a crash of the interpreter, a failure to start) goes to
-    ``console`` and not to the terminal, where ``--json`` promises one object.
+    ``folder`` is its own: how to reach it, with the key, and its sockets. With a ``template`` it is
+    forked from that (raises ``TemplateError``), else started like any other.
     """
 
-    console: IO[bytes]
-    connection_file: Path
-    processes: list[Popen[bytes]] = field(default_factory=list)
+    def __init__(self, folder: Path, template: Template | None, *, is_early: bool = False) -> None:
+        self.folder = folder
+        self.connection_file = folder / "kernel.json"
+        self.console = Console()
+        self.process: Popen[bytes] | ForkedProcess
+        folder.mkdir(mode=0o700)
+        try:
+            _write_connection(self.connection_file)
+            arguments = [
+                *("-f", str(self.connection_file)),
+                "--HistoryManager.hist_file=:memory:",
+                "--log-level=ERROR",
+            ]
+            if template is None:
+                self.process = _launch(arguments, self.console)
+            else:
+                self.process = template.fork(
+                    arguments, self.console.file, PROJECT_ROOT, is_early=is_early
+                )
+        except BaseException:  # also Ctrl-C: nobody else knows of the folder
+            self._clear()
+            raise
 
-    def manager_class(self) -> type[AsyncKernelManager]:
-        """A manager that starts its kernel as this process."""
-        console, processes = self.console, self.processes
-        connection_file = str(self.connection_file)
-
-        class Manager(AsyncKernelManager):  # type: ignore[misc]  # jupyter_client is untyped
-            async def start_kernel(self, **options: Any) -> None:
-                self.connection_file = connection_file
-                await super().start_kernel(**options, stdout=console, stderr=console)
-                processes.append(self.provisioner.process)
-
-        return Manager
-
-    def obituary(self) -> str:
+    def obituary(self, scrub: Callable[[str], str]) -> str:
         """How the process ended, and the last it printed."""
-        code = self.processes[-1].poll() if self.processes else None
-        if code is None:
-            ended = "the kernel ended"
-        elif code == -signal.SIGKILL:
-            ended = "the kernel was killed (SIGKILL; often the machine ran out of memory)"
-        elif code < 0:
-            ended = f"the kernel died of {signal.Signals(-code).name}"
+        code = self.process.poll()
+        if isinstance(self.process, ForkedProcess) and self.process.is_orphan:
+            words = f"the kernel was killed because {self.process.template.ending()}"
         else:
-            ended = f"the kernel exited with code {code}"
-        printed = self._printed()
-        return f"{ended}\n{printed}" if printed else ended
+            words = ending("the kernel", code)
+        return "\n".join(filter(None, [scrub(words), scrub(self.console.printed())[-TAIL:]]))
 
     def kill(self) -> None:
-        """End the process if it is still there."""
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        """End the process, with those it started, and leave nothing of it."""
+        if isinstance(self.process, ForkedProcess):
+            self.process.kill()
+        elif self.process.poll() is None:
+            if sys.platform == "win32":
+                self.process.kill()
+            else:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self._clear()
 
-    def _printed(self) -> str:
-        self.console.seek(0, 2)
-        self.console.seek(max(0, self.console.tell() - TAIL_BYTES))
-        return self.console.read().decode(errors="replace").strip()
+    def _clear(self) -> None:
+        self.console.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@contextmanager
-def kernel_process(connection_file: Path) -> Iterator[KernelProcess]:
-    """A kernel that does not outlive the block, however that is left.
+def _launch(arguments: list[str], console: Console) -> Popen[bytes]:
+    from jupyter_client.launcher import launch_kernel
 
-    ``connection_file`` is where Jupyter keeps how to reach it, with the key; it is removed.
-    """
-    with tempfile.TemporaryFile() as console:
-        process = KernelProcess(console, connection_file)
-        try:
-            yield process
-        finally:
-            process.kill()
-            connection_file.unlink(missing_ok=True)
+    process: Popen[bytes] = launch_kernel(
+        [sys.executable, "-m", "ipykernel_launcher", *arguments],
+        stdout=console.file,
+        stderr=console.file,
+        cwd=str(PROJECT_ROOT),
+    )
+    return process
+
+
+def _write_connection(path: Path) -> None:
+    """Sockets in the folder where the system has them, else ports on loopback."""
+    sockets = path.with_name("s")
+    if os.name == "posix" and len(os.fsencode(sockets)) <= LONGEST_SOCKET_PATH:
+        connection = {
+            "transport": "ipc",
+            "ip": str(sockets),
+            **{f"{channel}_port": number for number, channel in enumerate(CHANNELS, start=1)},
+            "key": secrets.token_hex(),
+            "signature_scheme": "hmac-sha256",
+            "kernel_name": "python3",
+        }
+        path.write_text(json.dumps(connection))
+        return
+    from jupyter_client.connect import write_connection_file
+
+    write_connection_file(str(path), ip="127.0.0.1", key=secrets.token_hex().encode())

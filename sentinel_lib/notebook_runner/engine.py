@@ -1,0 +1,132 @@
+"""Papermill, with an engine that executes a notebook in a kernel that is already there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import Context
+from pathlib import Path
+from typing import Any
+
+import papermill
+from jupyter_core.utils import ensure_event_loop, run_sync
+from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
+
+from sentinel_lib.notebook_runner.executed import ExecutedNotebook
+from sentinel_lib.notebook_runner.kernel import Kernel
+from sentinel_lib.notebook_runner.provisioner import KERNEL, manager_of
+
+NAME = "sentinel"
+START_SECONDS = 60
+
+
+class _Progress(NotebookExecutionManager):  # type: ignore[misc]  # papermill is untyped
+    """Papermill's notes on an execution, kept by an ``ExecutedNotebook``."""
+
+    def __init__(self, notebook: NotebookNode, executed: ExecutedNotebook) -> None:
+        super().__init__(notebook, progress_bar=False)
+        self.executed = executed
+        executed.content = notebook
+
+    def save(self, **_: Any) -> None:
+        self.executed.save(ensure_event_loop())
+
+    def autosave_cell(self, **_: Any) -> None:
+        """After every message of a kernel; nothing new was begun or ended."""
+
+
+class SentinelEngine(Engine):  # type: ignore[misc]  # papermill is untyped
+    """Executes in ``kernel``, and leaves that alone; ``executed`` is what there is to keep."""
+
+    @classmethod
+    def execute_notebook(
+        cls, nb: NotebookNode, kernel_name: str, *, executed: ExecutedNotebook, **options: Any
+    ) -> NotebookNode:
+        progress = _Progress(nb, executed)
+        nb.metadata.papermill["output_path"] = str(executed.path)
+        progress.notebook_start()
+        try:
+            cls.execute_managed_notebook(progress, kernel_name, **options)
+        finally:
+            progress.notebook_complete()
+        return progress.nb
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: _Progress,
+        kernel_name: str,
+        *,
+        kernel: Kernel,
+        timeout_func: Callable[[Any], float],
+        on_cell_execute: Callable[..., None],
+        **_: Any,
+    ) -> None:
+        manager = manager_of(kernel)
+        client = PapermillNotebookClient(
+            nb_man,
+            km=manager,
+            kernel_name=kernel_name,
+            startup_timeout=START_SECONDS,
+            timeout_func=timeout_func,
+            on_cell_execute=on_cell_execute,
+        )
+        try:
+            client.execute()
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+            run_sync(manager.cleanup_resources)()
+
+
+papermill_engines.register(NAME, SentinelEngine)
+
+
+def execute_notebook(
+    notebook: Path,
+    executed: ExecutedNotebook,
+    parameters: Mapping[str, Any],
+    folder: Path,
+    **options: Any,
+) -> NotebookNode:
+    """Papermill's ``execute_notebook`` in ``folder``; nothing is written but by ``executed``."""
+    with _event_loop() as context:
+        return context.run(
+            papermill.execute_notebook,
+            _literal(notebook),
+            None,
+            dict(parameters),
+            engine_name=NAME,
+            kernel_name=KERNEL,
+            language="python",
+            cwd=folder,
+            executed=executed,
+            **options,
+        )
+
+
+@contextmanager
+def _event_loop() -> Iterator[Context]:
+    """A context with an event loop of its own, closed behind it: Jupyter makes one for every
+    thread it is called from, and never closes it.
+    """
+    context = Context()
+    loop = context.run(ensure_event_loop)
+    try:
+        yield context
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _literal(path: Path) -> str:
+    """Papermill formats the paths it is given."""
+    return str(path).replace("{", "{{").replace("}", "}}")
