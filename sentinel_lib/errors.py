@@ -7,7 +7,8 @@ SentinelError                 1  something unexpected, said as clearly as it can
 |-- SourceError               6  a source could not be read or answered with an error
 |-- LockedError               7  another run is writing to the same data folder
 |-- StorageError              1  a table or an artifact could not be read or written
-`-- StageError                1  a stage broke its contract (no record, rows unaccounted for)
+|-- StageError                1  a stage broke its contract (no record, rows unaccounted for)
+`-- AlertError                1  a message could not be delivered
 """
 
 from __future__ import annotations
@@ -135,6 +136,10 @@ class StorageError(SentinelError):
 
 class StageError(SentinelError):
     """A stage broke its contract: no record, or rows that nothing accounts for."""
+
+
+class AlertError(SentinelError):
+    """A message about a run could not be delivered."""
 
 
 def exit_code_of(error_name: str) -> ExitCode:

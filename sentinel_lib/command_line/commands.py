@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from sentinel_lib.errors import ExitCode, UsageError
@@ -23,13 +22,29 @@ def run(options: argparse.Namespace, command: str) -> int:
     from sentinel_lib.pipeline import summary
 
     asked = {
+        "as_of": options.as_of,
+        "assets": options.assets,
         "source": _source(options),
         "input_path": options.input,
         "threads": options.threads,
         "fail_on": options.fail_on,
         "force": options.force,
+        "from_stage": options.from_stage,
+        "only_stage": options.only_stage,
     }
     record = _run_pipeline(options, command, **asked)
+    say(summary.run_object(record) if options.json else summary.run_text(record))
+    return record.exit_code
+
+
+def resume(options: argparse.Namespace, command: str) -> int:
+    """Go on with a run that failed, at the stage that did."""
+    from sentinel_lib.operations import commands, versions
+    from sentinel_lib.pipeline import resumption, summary
+
+    data = commands.data_folder(options.config, options.data)
+    found = resumption.find(options.config, data, versions.known_run(data, options.run))
+    record = _run_pipeline(options, command, **found.asked())
     say(summary.run_object(record) if options.json else summary.run_text(record))
     return record.exit_code
 
@@ -40,14 +55,15 @@ def replay(options: argparse.Namespace, command: str) -> int:
     from sentinel_lib.operations import commands, wording
     from sentinel_lib.pipeline import summary
 
+    asked = {"kind": "replay", "as_of": options.as_of, "assets": options.assets, "fail_on": "never"}
     if not options.dry_run:
-        record = _run_pipeline(options, command, kind="replay", fail_on="never")
+        record = _run_pipeline(options, command, **asked)
         say(summary.run_object(record) if options.json else summary.run_text(record))
         return record.exit_code
     data = commands.data_folder(options.config, options.data)
     with operations.scratch_copy(data) as copy:
         options.data, options.reports = copy, copy.parent / "reports"
-        record = _run_pipeline(options, command, kind="replay", fail_on="never")
+        record = _run_pipeline(options, command, **asked)
         found = operations.difference(data, None, None, other=copy)
     say(wording.difference_object(found) if options.json else wording.difference_text(found))
     return record.exit_code
@@ -117,17 +133,12 @@ def _run_pipeline(options: argparse.Namespace, command: str, **asked: Any) -> Ru
     from sentinel_lib import pipeline
     from sentinel_lib.pipeline import terminal
 
-    def terminate(_: int, __: FrameType | None) -> None:
-        raise pipeline.Terminated
-
-    signal.signal(signal.SIGTERM, terminate)
     of_the_run = pipeline.RunOptions(
         config=options.config,
         data=options.data,
         reports=options.reports,
-        as_of=options.as_of,
-        assets=options.assets,
         wait_seconds=options.wait,
+        fork=options.fork,
         verbose=options.verbose and not options.quiet,
         command=command,
         **asked,
@@ -146,10 +157,17 @@ def _writing(
 
 
 def status(options: argparse.Namespace, _: str) -> int:
-    """The last run, with its exit code."""
+    """The last run, with its exit code; or why a stage would run now."""
     from sentinel_lib.pipeline import summary
 
-    last = next(iter(_runs(options)), None)
+    if options.why:
+        return _why(options)
+    last = next(_runs(options), None)
+    if options.markdown:
+        from sentinel_lib.pipeline import notification
+
+        say(notification.markdown(last))
+        return last.exit_code if last else ExitCode.OK
     if last is None:
         words = "no runs yet: python run_pipeline.py run"
         say({"run_id": None, "status": "none", "exit_code": 0} if options.json else words)
@@ -158,11 +176,49 @@ def status(options: argparse.Namespace, _: str) -> int:
     return last.exit_code
 
 
+def notify(options: argparse.Namespace, _: str) -> int:
+    """Tell people, through the services of NOTIFY_URLS, how a run ended."""
+    from sentinel_lib import alerts
+    from sentinel_lib.pipeline import notification
+    from sentinel_lib.settings.environment import load_environment
+
+    to = load_environment().notify_addresses()
+    record, run_id = _run_to_tell_of(options)
+    message = notification.message(record, run_id=run_id, around=options.around, link=options.link)
+    taken = alerts.send(message, to)
+    said = {"run_id": run_id or None, "subject": message.subject, "sent_to": taken}
+    say(said if options.json else "\n".join([message.subject, *(f"sent: {one}" for one in taken)]))
+    return ExitCode.OK
+
+
+def _run_to_tell_of(options: argparse.Namespace) -> tuple[RunRecord | None, str]:
+    """The record of the run that is named, or of the last one, and its id; None and "" if none."""
+    from sentinel_lib.operations import commands, versions
+    from sentinel_lib.storage.run_history import RunHistory
+
+    data = commands.data_folder(options.config, options.data)
+    runs = RunHistory(data)
+    if options.run is None and not runs.run_ids():
+        return None, ""
+    run_id = versions.known_run(data, options.run)
+    return runs.run_of(run_id), run_id
+
+
+def _why(options: argparse.Namespace) -> int:
+    from sentinel_lib.pipeline import RunOptions, summary
+    from sentinel_lib.pipeline.selection import outlook
+
+    asked = RunOptions(config=options.config, data=options.data, only_stage=options.why)
+    found = outlook(asked)
+    say(summary.outlook_object(found) if options.json else summary.outlook_text(found))
+    return ExitCode.OK
+
+
 def history(options: argparse.Namespace, _: str) -> int:
     """The newest runs."""
     from sentinel_lib.pipeline import summary
 
-    runs = _runs(options)[: options.limit]
+    runs = list(islice(_runs(options), options.limit))
     if options.json:
         say({"runs": [summary.run_object(one) for one in runs]})
     else:
@@ -170,13 +226,13 @@ def history(options: argparse.Namespace, _: str) -> int:
     return ExitCode.OK
 
 
-def _runs(options: argparse.Namespace) -> list[RunRecord]:
+def _runs(options: argparse.Namespace) -> Iterator[RunRecord]:
     from sentinel_lib import settings
     from sentinel_lib.settings.project import in_project
     from sentinel_lib.storage.run_history import RunHistory
 
     data = options.data or in_project(settings.load_pipeline(options.config).data)
-    return RunHistory(data).runs()
+    return RunHistory(data).newest()
 
 
 def _source(options: argparse.Namespace) -> Any:

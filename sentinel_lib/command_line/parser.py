@@ -15,7 +15,9 @@ from sentinel_lib.settings.project import PROJECT_ROOT
 COMMANDS = {
     "run": "run the pipeline (what happens if no command is named)",
     "status": "the last run and its assets; exits with its exit code",
+    "resume": "go on with a run that failed, at the stage that did, with the same --as-of",
     "history": "the runs there were, the newest first",
+    "notify": "tell people how a run ended, through the services in NOTIFY_URLS",
     "replay": "judge refused rows again, by the rules and configuration of today",
     "verify": "build a run again from the archive, and compare; exit code 4 if anything differs",
     "diff": "what changed from one run to another: rows, and each asset's figures",
@@ -114,6 +116,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--threads", type=_count, metavar="N", help="threads of the engine (all cores)")
     add("--force", action="store_true", help="run every stage even if nothing changed")
+    add("--from", dest="from_stage", default="", metavar="STAGE", help="run it and all after it")
+    add("--only", dest="only_stage", default="", metavar="STAGE", help="run it and no other")
+    _add_no_fork(parser)
     _add_wait(parser)
     levels = "freshness that fails the run: stale (error), also late (warn), none (never)"
     add("--fail-on", choices=FAIL_ON, default="error", help=levels)
@@ -127,14 +132,31 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     )
     add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
     add("--dry-run", action="store_true", help="change nothing, show what would change")
+    _add_no_fork(added["replay"])
+    add = added["resume"].add_argument
+    add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
+    _add_no_fork(added["resume"])
+    add = added["status"].add_argument
+    add("--why", default="", metavar="STAGE", help="why the stage would run now, or not")
+    words = "the same as GitHub's Markdown, for the summary of a job"
+    add("--markdown", action="store_true", help=words)
+    add = added["notify"].add_argument
+    add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
+    add("--around", default="", metavar="TEXT", help="what went wrong outside the run")
+    add("--link", default="", metavar="URL", help="where to read on, beside the report")
     added["verify"].add_argument("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
     for which in ("run_a", "run_b"):
         added["diff"].add_argument(which, metavar=which.upper(), help=a_run)
     added["rollback"].add_argument("run", metavar="RUN", help=a_run)
     keep = "what is younger stays: 30d, 12h, 4w (30d)"
     added["vacuum"].add_argument("--keep", default="30d", metavar="TIME", help=keep)
-    for name in ("replay", "rollback", "vacuum"):
+    for name in ("resume", "replay", "rollback", "vacuum"):
         _add_wait(added[name])
+
+
+def _add_no_fork(parser: argparse.ArgumentParser) -> None:
+    words = "start every kernel anew instead of forking it from a warm process"
+    parser.add_argument("--no-fork", dest="fork", action="store_false", help=words)
 
 
 def _add_wait(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from sentinel_lib.ingestion.batch import (
     symbols_in,
 )
 from sentinel_lib.ingestion.raw_bars import RAW_BARS, STORED_RAW_BARS
-from sentinel_lib.ingestion.schedule import due_sessions, due_windows
+from sentinel_lib.ingestion.schedule import due_sessions, due_windows, next_due
 from sentinel_lib.ingestion.source import Rejected
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "due_sessions",
     "due_windows",
     "fetch",
+    "next_due",
     "parse",
     "read_files",
     "source_of",

@@ -101,7 +101,8 @@ def read_files(options: FilesOptions, assets: Mapping[str, Asset] | None = None)
 
     ``assets`` serve to translate a ``source_symbol``. Without a file it raises ``SourceError``.
     """
-    from sentinel_lib.ingestion.files import FilesSource, matching
+    from sentinel_lib.ingestion.files import FilesSource
+    from sentinel_lib.settings.input_files import matching
 
     matching(options.path)
     fetched = Fetched()

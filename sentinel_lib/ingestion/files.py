@@ -8,7 +8,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from glob import glob, has_magic
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,14 +24,13 @@ from sentinel_lib.ingestion.source_columns import (
 from sentinel_lib.records.bar import ISO_8601
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings import Asset, FilesOptions
-from sentinel_lib.settings.project import PROJECT_ROOT, in_project
+from sentinel_lib.settings.input_files import matching
+from sentinel_lib.settings.project import PROJECT_ROOT
 
 NAME = "files"
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
 LARGEST_UNPACKED_BYTES = 4 * 2**30
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_ACCEPTED = f"a file, a folder holding {', '.join(f'*{suffix}' for suffix in SUFFIXES)}, or a glob"
 
 
 class FilesSource:
@@ -130,36 +128,6 @@ class FilesSource:
     def _asset_named(self, locator: str) -> str | None:
         symbol = self._symbol_of(locator)
         return symbol if symbol in self._assets else None
-
-
-def matching(path: Path) -> list[Path]:
-    """The files that ``path`` stands for, sorted; a folder's own, not those in folders below it.
-
-    A relative path starts at the project's root. Hidden ones are left out. Raises ``SourceError``
-    where there are none.
-    """
-    path = in_project(path)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        found = [one for one in path.iterdir() if one.name.lower().endswith(SUFFIXES)]
-    elif has_magic(str(path)):
-        found = [Path(one) for one in glob(str(path), recursive=True)]  # noqa: PTH207 Path.glob takes no absolute pattern
-    else:
-        raise SourceError(
-            f"the input path {path} does not exist",
-            expected=_ACCEPTED,
-            next_step="put the files there, or set path in the options of the files source "
-            "(--input PATH for one run)",
-        )
-    files = sorted(one for one in found if one.is_file() and not one.name.startswith("."))
-    if not files:
-        raise SourceError(
-            f"the input path {path} holds no file to read",
-            expected=_ACCEPTED,
-            next_step="put files there, or name another path by --input PATH",
-        )
-    return files
 
 
 def locator_of(path: Path) -> str:

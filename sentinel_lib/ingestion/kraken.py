@@ -52,7 +52,7 @@ class KrakenSource:
                 try:
                     yield self._payload(client, window)
                 except SourceError as failed:
-                    yield FetchFailure(window.symbol, str(failed))
+                    yield FetchFailure(window.symbol, str(failed), failed.is_transient)
 
     def read(self, payload: Payload) -> Reading:
         """Open a response, stored or new."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
-from sentinel_lib.calendars import Session, sessions
+from sentinel_lib.calendars import Session, open_sessions, sessions
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings import Asset, FilesOptions
@@ -48,6 +48,28 @@ def due_sessions(asset: Asset, start: date, last_bar: datetime | None, as_of: da
     return sum(1 for _ in _due(asset, start, last_bar, as_of))
 
 
+def next_due(
+    assets: Mapping[str, Asset],
+    start: date,
+    last_bars: Mapping[str, datetime],
+    as_of: datetime,
+) -> datetime | None:
+    """When the next bar of any asset is due, or a paused one is to be asked again (UTC).
+
+    None if one is due already. Files owe nothing: what they hold is looked at at every run.
+    """
+    moments = [datetime.max.replace(tzinfo=UTC)]
+    for symbol, asset in assets.items():
+        if asset.is_paused(as_of):
+            moments.append(_midnight(asset.paused_until or as_of.date()))
+            continue
+        is_file = isinstance(asset.options, FilesOptions)
+        if not is_file and due_sessions(asset, start, last_bars.get(symbol), as_of):
+            return None
+        moments.append(_next_end(asset, as_of))
+    return min(moments)
+
+
 def final_starts(asset: Asset, window: Window) -> Iterator[tuple[Session, list[datetime]]]:
     """The sessions with bars that begin in ``window`` and are final by its end, and those bars."""
     for session in _sessions(asset.calendar, _date_before(window.start), window.end.date() + _DAY):
@@ -80,6 +102,18 @@ def _due(
         begins = _aligned(max(session.open_utc, earliest), asset)
         if begins + _interval(asset) <= min(session.close_utc, deadline):
             yield session
+
+
+def _next_end(asset: Asset, as_of: datetime) -> datetime:
+    """The first instant after ``as_of`` at which a bar is due."""
+    grace = timedelta(minutes=asset.options.grace_minutes)
+    asked = as_of - grace
+    [session] = open_sessions(asset.calendar, asked, 1)
+    if asset.interval == DAILY:
+        return session.close_utc + grace
+    begins = _aligned(max(session.open_utc, asked - _interval(asset)), asset)
+    ends = begins + _interval(asset)
+    return min(ends if ends > asked else ends + _interval(asset), session.close_utc) + grace
 
 
 def _window_start(

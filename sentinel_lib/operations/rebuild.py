@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,15 +16,16 @@ from sentinel_lib.operations.difference import KEYS
 from sentinel_lib.operations.rollback import restore
 from sentinel_lib.operations.versions import PUBLISHED_TABLES, version_after
 from sentinel_lib.records.certificate import Certificate
-from sentinel_lib.records.stage import RunRecord
-from sentinel_lib.settings import load_pipeline
+from sentinel_lib.records.stage import RunRecord, StageRecord
+from sentinel_lib.settings import Stage, load_pipeline
+from sentinel_lib.settings.notebook_source import code_cells
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit, Lake
-from sentinel_lib.workbench.code import code_cells, code_digest
+from sentinel_lib.workbench.code import code_digest
 
 ARTIFACTS = ("gold/aggregates.csv", "gold/freshness.json")
 
@@ -80,34 +82,48 @@ def _make_again(
         return  # it ended before its first stage had begun
     config = _config_with_logs_in(scratch.parent, config)
     stages = load_pipeline(config).stages
-    first = history.read_stage(run_id, stages[0].name)
-    if first is None:
+    said = {stage.name: history.read_stage(run_id, stage.name) for stage in stages}
+    own = [one for one in said.values() if one is not None and one.run_id == run_id]
+    if said[stages[0].name] is None or not own:
         return  # it ended before anything was stored
     published = {one.run_id for one in Lake(data).commits(PUBLISHED_TABLES[0])}
-    reached = [
-        stage
-        for stage in stages
-        if history.read_stage(run_id, stage.name) is not None
-        or (PUBLISHED_TABLES[0] in stage.writes and run_id in published)
-    ]
     parameters = {
         "run_id": run_id,
-        "as_of": first.as_of.isoformat(),
+        "as_of": own[0].as_of.isoformat(),
         "config_dir": str(config),
         "data_dir": str(scratch),
         "archive": str(data),
     }
-    for stage in reached:
-        notebook = in_project(load_pipeline(config).notebooks) / stage.notebook
-        try:
-            _run_cells(notebook, parameters)
-        except SentinelError as stopped:
-            recorded = history.read_stage(run_id, stage.name)
-            if recorded is None or recorded.status != "blocked":
-                found.problems.append(f"run {run_id}, stage {stage.name}: {stopped}")
+    for stage in stages:
+        recorded = said[stage.name]
+        is_unrecorded = PUBLISHED_TABLES[0] in stage.writes and run_id in published
+        if recorded is not None and recorded.run_id != run_id:
+            RunHistory(scratch).carry_over(stage.name, recorded.run_id, run_id)
+        elif (recorded is not None or is_unrecorded) and not _made_again(
+            stage, recorded, parameters, found
+        ):
             break
     found.rebuilt_runs += 1
     _note_code(data, run_id, config, found)
+
+
+def _made_again(
+    stage: Stage,
+    recorded: StageRecord | None,
+    parameters: Mapping[str, str],
+    found: Verification,
+) -> bool:
+    """Whether the stage came to its end; one that had not is expected not to."""
+    config = Path(parameters["config_dir"])
+    notebook = in_project(load_pipeline(config).notebooks) / stage.notebook
+    try:
+        _run_cells(notebook, parameters)
+    except SentinelError as stopped:
+        if recorded is None or recorded.status != "blocked":
+            run_id = parameters["run_id"]
+            found.problems.append(f"run {run_id}, stage {stage.name}: {stopped}")
+        return False
+    return True
 
 
 def _config_with_logs_in(folder: Path, recorded: Path) -> Path:
@@ -120,7 +136,7 @@ def _config_with_logs_in(folder: Path, recorded: Path) -> Path:
     return config
 
 
-def _run_cells(notebook: Path, parameters: dict[str, str]) -> None:
+def _run_cells(notebook: Path, parameters: Mapping[str, str]) -> None:
     """The code cells of a stage in this process, with ``parameters`` after their defaults."""
     namespace: dict[str, object] = {}
     for number, source in enumerate(code_cells(notebook)):

@@ -1,6 +1,12 @@
-"""Being told to stop."""
+"""Being told to stop: by Ctrl-C or by SIGTERM, at a moment that nobody chose."""
 
 from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from sentinel_lib.errors import ExitCode
 from sentinel_lib.records.stage import StageOutcome
@@ -10,8 +16,62 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, which Python has no exception for. A process manager sends it."""
 
 
-def exit_code(stop: KeyboardInterrupt) -> ExitCode:
-    """130 for a person's Ctrl-C, 143 for SIGTERM."""
+class Interruption:
+    """Raises where the run may be stopped, and keeps the word for later everywhere else.
+
+    So a record that is being written is written, and a kernel that is being ended ends.
+    """
+
+    def __init__(self) -> None:
+        self.heard: KeyboardInterrupt | None = None
+        self._may_raise = False
+
+    @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """A block that a signal may leave; one that came before it does not enter."""
+        if self.heard:
+            raise self.heard
+        self._may_raise = True
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            self.heard = stop
+            raise
+        finally:
+            self._may_raise = False
+
+    def hear(self, number: int, _: FrameType | None) -> None:
+        """The handler of both signals. Only the first raises: the run is already ending then."""
+        self.heard = self.heard or (
+            Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        )
+        if self._may_raise:
+            self._may_raise = False
+            raise self.heard
+
+
+@contextmanager
+def listening() -> Iterator[Interruption]:
+    """Both signals go to the ``Interruption`` within the block; other threads hear none."""
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    before = {
+        number: signal.signal(number, interruption.hear)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def exit_code(stop: KeyboardInterrupt | None) -> ExitCode:
+    """130 for a person's Ctrl-C, 143 for SIGTERM, 0 for neither."""
+    if stop is None:
+        return ExitCode.OK
     return ExitCode.TERMINATED if isinstance(stop, Terminated) else ExitCode.INTERRUPTED
 
 

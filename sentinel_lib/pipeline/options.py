@@ -21,6 +21,9 @@ class RunOptions:
     one. ``wait_seconds`` is how long to wait for another run to end: 0 not at all, infinity as
     long as it takes. ``command`` is kept with the run; it is what a reader types to have the same
     again. A replay, as ``kind``, takes the payloads with refused rows in place of the sources.
+
+    ``from_stage`` and ``only_stage`` name where to begin, or all that is to run, whether or not
+    anything changed; what stands before goes by what was last said of it, or in run ``resumed``.
     """
 
     config: Path = Path("config")
@@ -33,6 +36,10 @@ class RunOptions:
     threads: int | None = None
     fail_on: FailOn = "error"
     force: bool = False
+    from_stage: str = ""
+    only_stage: str = ""
+    resumed: str = ""
+    fork: bool = True
     wait_seconds: float = 0.0
     verbose: bool = False
     command: str = ""

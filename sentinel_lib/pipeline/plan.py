@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from sentinel_lib import notebook_runner, settings
-from sentinel_lib.errors import UsageError
+from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.pipeline import parameters
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.options import RunOptions
 from sentinel_lib.pipeline.parameters import Value
 from sentinel_lib.records.stage import RunRecord
-from sentinel_lib.settings.assets import select
+from sentinel_lib.settings.assets import read_assets, select
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import LAYERS
 from sentinel_lib.storage.run_history import RunHistory
@@ -49,14 +52,21 @@ class StagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run that nothing speaks against. ``symbols`` are the assets known beforehand."""
+    """A run that nothing speaks against. ``symbols`` are the assets known beforehand.
+
+    ``terms`` are digests of what the configuration says: of the assets, and of each suite.
+    """
 
     run_id: str
     started_at: datetime
     as_of: datetime
     folders: Folders
     stages: tuple[StagePlan, ...]
+    assets: Mapping[str, settings.Asset]
     symbols: tuple[str, ...]
+    terms: Mapping[str, str]
+    input_path: Path | None
+    deadline_seconds: float | None
 
     @property
     def log_file(self) -> Path:
@@ -76,14 +86,16 @@ def make(options: RunOptions, started_at: datetime) -> Plan:
     """
     config = in_project(options.config).resolve()
     pipeline = settings.load_pipeline(config)
-    symbols = _symbols(config, options)
-    for layer in LAYERS:
-        settings.load_suite(config, layer)
+    file, document = read_assets(config)
+    read_in_place = {"path": options.input_path} if options.input_path else None
+    assets = file.resolve(document, options.source, read_in_place)
+    terms = {"assets": _digest(file)}
+    terms |= {layer: _digest(settings.load_suite(config, layer)) for layer in LAYERS}
     folders = _folders(pipeline, options)
-    runs = RunHistory(folders.data).runs()
-    default_as_of = last_published(runs) if options.kind == "replay" else None
+    published = last_published(RunHistory(folders.data).newest())
+    default_as_of = published if options.kind == "replay" else None
     as_of = (options.as_of or default_as_of or started_at).astimezone(UTC).replace(microsecond=0)
-    _refuse_the_past(as_of, runs)
+    _refuse_the_past(as_of, published)
     run_id = new_run_id(started_at)
     offered: dict[str, Value] = {
         "run_id": run_id,
@@ -96,34 +108,58 @@ def make(options: RunOptions, started_at: datetime) -> Plan:
         "input_path": str(options.input_path.absolute()) if options.input_path else "",
         "archive": REPLAYED if options.kind == "replay" else "",
     }
-    stages = _stages(pipeline.stages, folders.notebooks, offered, options)
-    return Plan(run_id, started_at, as_of, folders, stages, symbols)
+    _require_stages(pipeline.stages, options)
+    return Plan(
+        run_id=run_id,
+        started_at=started_at,
+        as_of=as_of,
+        folders=folders,
+        stages=_stages(pipeline.stages, folders.notebooks, offered, options),
+        assets=assets,
+        symbols=_symbols(assets, options),
+        terms=terms,
+        input_path=options.input_path,
+        deadline_seconds=pipeline.deadline_minutes and pipeline.deadline_minutes * 60,
+    )
 
 
 def new_run_id(started_at: datetime) -> str:
-    """A name for a run. Names sort by when runs started."""
-    return f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    """A name for a run. Names sort by when runs started, to the millisecond."""
+    milliseconds = started_at.microsecond // 1000
+    return f"{started_at:%Y%m%dT%H%M%S}.{milliseconds:03}Z-{secrets.token_hex(2)}"
 
 
-def last_published(runs: Iterable[RunRecord]) -> datetime | None:
-    """The greatest ``as_of`` of the runs that changed what readers see."""
-    published = [
-        run.as_of
-        for run in runs
-        if any(
-            stage.name in PUBLISHING and stage.status in ("ok", "degraded") for stage in run.stages
-        )
-    ]
-    return max(published, default=None)
+def last_published(newest: Iterable[RunRecord]) -> datetime | None:
+    """The ``as_of`` of the last run that changed what readers see. None before it had a lesser one.
+
+    ``newest`` are the runs, the newest first.
+    """
+    for run in newest:
+        for stage in run.stages:
+            if stage.name in PUBLISHING and stage.status in ("ok", "degraded"):
+                return run.as_of
+    return None
 
 
-def _symbols(config: Path, options: RunOptions) -> tuple[str, ...]:
+def _symbols(assets: dict[str, settings.Asset], options: RunOptions) -> tuple[str, ...]:
     """The assets of the run; those that ``--input`` brings are known only once it is read."""
-    path = {"path": options.input_path} if options.input_path else None
-    assets = settings.load_assets(config, options.source, path)
     if options.input_path:
         return ()
     return tuple(select(assets, options.assets) if options.assets else assets)
+
+
+def _digest(said: BaseModel) -> str:
+    return hashlib.sha256(said.model_dump_json().encode()).hexdigest()
+
+
+def _require_stages(stages: Iterable[settings.Stage], options: RunOptions) -> None:
+    names = [stage.name for stage in stages]
+    for flag, name in (("--from", options.from_stage), ("--only", options.only_stage)):
+        if name and name not in names:
+            raise UsageError(
+                f"{flag} names '{name}', which is no stage{nearest(name, names)}",
+                expected=f"one of {', '.join(names)}",
+            )
 
 
 def _folders(pipeline: settings.PipelineFile, options: RunOptions) -> Folders:
@@ -161,8 +197,7 @@ def _stages(
     )
 
 
-def _refuse_the_past(as_of: datetime, runs: Iterable[RunRecord]) -> None:
-    published = last_published(runs)
+def _refuse_the_past(as_of: datetime, published: datetime | None) -> None:
     if published is None or as_of >= published:
         return
     day_after = f"{published + timedelta(days=1):%Y-%m-%d}"

@@ -3,133 +3,249 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
 
 from sentinel_lib import logger
 from sentinel_lib.errors import ExitCode, most_severe
 from sentinel_lib.logger import log
-from sentinel_lib.pipeline import clock, interruption, reports, stage_run, verdict
+from sentinel_lib.notebook_runner import Kernels
+from sentinel_lib.pipeline import clock, interruption, reports, verdict
 from sentinel_lib.pipeline import plan as planning
 from sentinel_lib.pipeline.clock import Clock, iso
-from sentinel_lib.pipeline.options import FailOn, RunOptions
+from sentinel_lib.pipeline.interruption import Interruption
+from sentinel_lib.pipeline.options import RunOptions
 from sentinel_lib.pipeline.plan import Plan, StagePlan
 from sentinel_lib.pipeline.progress import Progress
-from sentinel_lib.records.stage import RunRecord, StageOutcome
+from sentinel_lib.pipeline.selection import Decision, Selection
+from sentinel_lib.pipeline.stage_run import StageRunner
+from sentinel_lib.records.stage import RunRecord, RunRequest, StageOutcome
 from sentinel_lib.settings.environment import load_environment
+from sentinel_lib.settings.secrets import load_scrubber
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 
 REPORT_FILE = "index.html"
 
 
-def run(options: RunOptions, progress: Progress, now: Clock = clock.now) -> RunRecord:
+def run(
+    options: RunOptions,
+    progress: Progress,
+    now: Clock = clock.now,
+    kernels: Kernels | None = None,
+) -> RunRecord:
     """Run the pipeline once; the record says how it ended, and is kept whatever happened.
 
-    Raises ``ConfigError`` or ``UsageError`` before anything is created, ``LockedError`` if another
-    run is writing to the same data folder, and ``StorageError`` if the record cannot be kept.
+    ``kernels`` are those of a resident process; without, the run has its own. Raises
+    ``ConfigError`` or ``UsageError`` before anything is created, ``LockedError`` if another run is
+    writing to the same data folder, and ``StorageError`` if the record cannot be kept.
     """
     environment = load_environment()
-    data = planning.make(options, now()).folders.data
-    lock = RunLock(data, now)
-    with lock.hold(options.command, wait_seconds=options.wait_seconds, on_wait=progress.waiting):
-        plan = planning.make(options, now())  # anew: another run may have published until now
+    with interruption.listening() as stop, ExitStack() as held:
+        with stop.allowed():
+            data = planning.make(options, now()).folders.data
+            lock = RunLock(data, now)
+            held.enter_context(
+                lock.hold(
+                    options.command,
+                    wait_seconds=options.wait_seconds,
+                    on_wait=progress.waiting,
+                )
+            )
+            plan = planning.make(options, now())  # anew: another run may have published until now
+            selection = Selection(plan, options)
         lock.sign(plan.run_id)
         logger.configure(plan.log_file, level=environment.log_level, terminal=options.verbose)
-        return _run(plan, options, progress, now)
+        logger.bind(run_id=plan.run_id)
+        held.callback(logger.unbind, "run_id")
+        return _Run(plan, options, selection, progress, stop, now, kernels).made()
 
 
-def _run(plan: Plan, options: RunOptions, progress: Progress, now: Clock) -> RunRecord:
-    logger.bind(run_id=plan.run_id)
-    log().info(
-        "the run begins", as_of=iso(plan.as_of), command=options.command, force=options.force
-    )
-    try:
-        progress.run_started(plan.run_id, plan.as_of, [one.stage.name for one in plan.stages])
-        outcomes, stopped_by = _execute(plan, progress)
-        record = _record(plan, options, outcomes, stopped_by, now)
-        RunHistory(plan.folders.data).write_run(record)
-        progress.reports_started()
-        record = _with_reports(record, plan)
-        log().info("the run ends", status=record.status, exit_code=record.exit_code)
-        return record
-    finally:
-        logger.unbind("run_id")
+class _Run:
+    """One run on its way from the plan to the record."""
 
+    def __init__(
+        self,
+        plan: Plan,
+        options: RunOptions,
+        selection: Selection,
+        progress: Progress,
+        stop: Interruption,
+        now: Clock,
+        kernels: Kernels | None,
+    ) -> None:
+        self.plan = plan
+        self.options = options
+        self.selection = selection
+        self.progress = progress
+        self.stop = stop
+        self.now = now
+        self.given_kernels = kernels
+        self.history = RunHistory(plan.folders.data)
+        self.outcomes: list[StageOutcome] = []
+        self.crash: Exception | None = None
+        self.opened = ExitStack()
+        self.deadline = time.monotonic() + (plan.deadline_seconds or float("inf"))
 
-def _execute(plan: Plan, progress: Progress) -> tuple[list[StageOutcome], ExitCode]:
-    """What came of every stage, and 130 or 143 if somebody stopped the run (else 0)."""
-    outcomes: list[StageOutcome] = []
-    stopped_by = ExitCode.OK
-    for planned in plan.stages:
-        name = planned.stage.name
-        if stopped_by or not _is_to_run(planned, outcomes):
-            outcomes.append(StageOutcome(name=name, status="skipped"))
-            progress.stage_finished(outcomes[-1])
-            continue
-        logger.bind(stage=name)
-        progress.stage_started(name)
-        started = time.monotonic()
-        log().info("the stage begins")
+    def made(self) -> RunRecord:
+        """Run the stages, and keep what came of them."""
+        plan = self.plan
+        log().info("the run begins", as_of=iso(plan.as_of), command=self.options.command)
+        names = [one.stage.name for one in plan.stages]
+        self.progress.run_started(plan.run_id, plan.as_of, names)
         try:
-            outcomes.append(stage_run.execute(planned, plan, progress))
-        except KeyboardInterrupt as stop:
-            stopped_by = interruption.exit_code(stop)
-            seconds = round(time.monotonic() - started, 3)
-            outcomes.append(interruption.outcome(name, seconds, stop))
-        ended = outcomes[-1]
-        say = log().error if ended.status in ("failed", "blocked") else log().info
-        say("the stage ends", status=ended.status, seconds=ended.seconds, error=ended.error)
-        progress.stage_finished(ended)
-        logger.unbind("stage")
-    return outcomes, stopped_by
-
-
-def _is_to_run(planned: StagePlan, outcomes: list[StageOutcome]) -> bool:
-    all_well = all(outcome.status in ("ok", "degraded") for outcome in outcomes)
-    return all_well or planned.stage.when == "always"
-
-
-def _record(
-    plan: Plan,
-    options: RunOptions,
-    outcomes: list[StageOutcome],
-    stopped_by: ExitCode,
-    now: Clock,
-) -> RunRecord:
-    assets = verdict.asset_lines(outcomes, plan.symbols)
-    fail_on: FailOn = options.fail_on
-    found = [stopped_by] if stopped_by else verdict.conditions(outcomes, assets, fail_on)
-    code = most_severe(found)
-    return RunRecord(
-        run_id=plan.run_id,
-        kind=options.kind,
-        as_of=plan.as_of,
-        started_at_utc=plan.started_at,
-        finished_at_utc=now(),
-        status=verdict.run_status(code),
-        exit_code=code,
-        conditions=[condition.name.lower() for condition in found],
-        command=options.command,
-        stages=outcomes,
-        assets=assets,
-        report=str(plan.report_folder / REPORT_FILE),
-    )
-
-
-def _with_reports(record: RunRecord, plan: Plan) -> RunRecord:
-    """``record`` after its reports were written; failing at that is one more condition."""
-    try:
-        reports.write(record, plan)
+            with self.opened:
+                for planned in plan.stages:
+                    self.outcomes.append(self._turn_of(planned))
+                    self.progress.stage_finished(self.outcomes[-1])
+        except Exception as crash:  # a fault of ours must not cost the record of what came before
+            log().error("the run crashed", exc_info=True)
+            self.crash = crash
+        record = self._recorded()
+        if any(outcome.was_executed for outcome in self.outcomes):
+            self.history.write_fingerprints(plan.run_id, self.selection.fingerprints(self.outcomes))
+            record = self._with_reports(record)
+        log().info("the run ends", status=record.status, exit_code=record.exit_code)
+        if self.crash:
+            raise self.crash
         return record
-    except Exception:  # how the run ended must not be hidden by a page that could not be written
-        log().error("the reports could not be written", exc_info=True)
-    code = most_severe([ExitCode(record.exit_code), ExitCode.UNEXPECTED])
-    amended = record.model_copy(
-        update={
-            "exit_code": code,
-            "status": verdict.run_status(code),
-            "conditions": [*record.conditions, "report_not_written"],
-            "report": "",
-        }
-    )
-    RunHistory(plan.folders.data).write_run(amended)
-    return amended
+
+    def _turn_of(self, planned: StagePlan) -> StageOutcome:
+        name = planned.stage.name
+        is_well = all(one.verdict in ("ok", "degraded") for one in self.outcomes)
+        if self.stop.heard or not (is_well or planned.stage.when == "always"):
+            return StageOutcome(name=name, status="skipped")
+        ran = [one.name for one in self.outcomes if one.was_executed]
+        decision = self.selection.decide(planned, ran)
+        if decision.instead:
+            log().info("the stage is skipped", stage=name, by=decision.instead.produced_by)
+            return decision.instead
+        return self._executed(planned, decision)
+
+    def _executed(self, planned: StagePlan, decision: Decision) -> StageOutcome:
+        name = planned.stage.name
+        logger.bind(stage=name)
+        started = time.monotonic()
+        self.progress.stage_started(name)
+        log().info("the stage begins", because=list(decision.reasons[:10]))
+        try:
+            with self.stop.allowed():
+                self._hand_over()
+                outcome = self.stages.execute(planned)
+        except KeyboardInterrupt as stop:
+            outcome = interruption.outcome(name, round(time.monotonic() - started, 3), stop)
+        say = log().error if outcome.status in ("failed", "blocked") else log().info
+        say("the stage ends", status=outcome.status, seconds=outcome.seconds, error=outcome.error)
+        self.pages.add(name)
+        logger.unbind("stage")
+        return outcome
+
+    def _hand_over(self) -> None:
+        """Let the stage find what those said that are skipped, before the first one that is not."""
+        if any(one.was_executed for one in self.outcomes):
+            earlier: Sequence[StageOutcome] = self.outcomes[-1:]
+        else:
+            earlier = self.outcomes
+            self.history.write_request(self._request())
+        for outcome in earlier:
+            if outcome.produced_by:
+                self.history.carry_over(outcome.name, outcome.produced_by, self.plan.run_id)
+
+    @cached_property
+    def stages(self) -> StageRunner:
+        """Made for the first stage that runs: where none does, no kernel is needed."""
+        kernels = self.given_kernels or self.opened.enter_context(
+            Kernels(fork=self.options.fork, on_fallback=self._fallen_back)
+        )
+        kernels.warm()
+        scrub = load_scrubber().scrub
+        return StageRunner(self.plan, self.progress, kernels, scrub, self.deadline)
+
+    @cached_property
+    def pages(self) -> reports.NotebookPages:
+        """The HTML of executed notebooks, made meanwhile."""
+        return reports.NotebookPages(self.plan)
+
+    def _fallen_back(self, why: str) -> None:
+        log().warning("ordinary kernels are used, which start slower", because=why)
+
+    def _request(self) -> RunRequest:
+        options = self.options
+        return RunRequest(
+            run_id=self.plan.run_id,
+            kind=options.kind,
+            as_of=self.plan.as_of,
+            command=options.command,
+            assets=options.assets,
+            source=options.source or "",
+            input_path=str(options.input_path.absolute()) if options.input_path else "",
+            threads=options.threads,
+            fail_on=options.fail_on,
+        )
+
+    def _recorded(self) -> RunRecord:
+        plan = self.plan
+        assets = verdict.asset_lines(self.outcomes, plan.symbols)
+        stopped_by = interruption.exit_code(self.stop.heard)
+        is_cut_short = bool(self.crash or self.options.only_stage)
+        found = verdict.conditions(
+            self.outcomes, assets, self.options.fail_on, is_cut_short=is_cut_short
+        )
+        found = [stopped_by] if stopped_by else found
+        found += [ExitCode.UNEXPECTED] if self.crash else []
+        code = most_severe(found)
+        record = RunRecord(
+            run_id=plan.run_id,
+            kind=self.options.kind,
+            resumed=self.options.resumed,
+            as_of=plan.as_of,
+            started_at_utc=plan.started_at,
+            finished_at_utc=self.now(),
+            status=verdict.run_status(code),
+            exit_code=code,
+            conditions=[condition.name.lower() for condition in found],
+            command=self.options.command,
+            stages=self.outcomes,
+            assets=assets,
+            report=self._report(),
+        )
+        self.history.write_run(record)
+        return record
+
+    def _report(self) -> str:
+        """Where to read about the run; where nothing ran, the last run's report still holds."""
+        if any(one.was_executed for one in self.outcomes):
+            return str(self.plan.report_folder / REPORT_FILE)
+        return next((run.report for run in self.history.newest()), "")
+
+    def _with_reports(self, record: RunRecord) -> RunRecord:
+        """``record`` after its reports were written, or with why it is not as it was.
+
+        How the run ended must not be hidden by a page that could not be written, whatever the
+        reason; and who stops a run that writes its reports still stops it.
+        """
+        self.progress.reports_started()
+        try:
+            self.pages.finish()
+            reports.write(record, self.plan)
+        except Exception:
+            log().error("the reports could not be written", exc_info=True)
+            record = self._amended(record, ExitCode.UNEXPECTED, "report_not_written", report="")
+        stopped_by = interruption.exit_code(self.stop.heard)
+        if stopped_by and stopped_by != record.exit_code:
+            record = self._amended(record, stopped_by, stopped_by.name.lower())
+        return record
+
+    def _amended(self, record: RunRecord, code: ExitCode, why: str, **changed: str) -> RunRecord:
+        code = most_severe([ExitCode(record.exit_code), code])
+        amended = record.model_copy(
+            update={
+                "exit_code": code,
+                "status": verdict.run_status(code),
+                "conditions": [*record.conditions, why],
+                **changed,
+            }
+        )
+        self.history.write_run(amended)
+        return amended

@@ -2,51 +2,122 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from sentinel_lib import notebook_runner
-from sentinel_lib.errors import ExitCode, SentinelError, StageError, StorageError, exit_code_of
+from sentinel_lib.errors import (
+    ExitCode,
+    SentinelError,
+    SourceError,
+    StageError,
+    StorageError,
+    exit_code_of,
+)
 from sentinel_lib.logger import log
-from sentinel_lib.notebook_runner import Execution
+from sentinel_lib.notebook_runner import Execution, Kernels
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.plan import Plan, StagePlan
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import StageOutcome, StageRecord, StageStatus
+from sentinel_lib.settings import Stage
 from sentinel_lib.storage.run_history import RunHistory
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState, Retrying
+
+LONGEST_PAUSE_SECONDS = 600.0
 
 RECONCILING = "validate"
 """The stage whose ledger must account for every row."""
 
 
-def execute(planned: StagePlan, plan: Plan, progress: Progress) -> StageOutcome:
-    """Run the notebook; whatever goes wrong is in the outcome."""
-    stage = planned.stage
-    history = RunHistory(plan.folders.data)
-    try:
-        history.forget_stage(plan.run_id, stage.name)
-        execution = notebook_runner.execute(
-            planned.notebook,
-            plan.report_folder / f"{stage.name}.ipynb",
-            planned.parameters,
-            timeout_seconds=stage.timeout_minutes * 60,
-            on_cell=lambda cell: progress.cell_started(stage.name, cell),
+@dataclass(frozen=True)
+class StageRunner:
+    """Executes the notebooks of one run.
+
+    ``scrub`` takes secrets out of what is kept. ``deadline`` is when all stages must have ended
+    but those that always run, as ``time.monotonic`` counts.
+    """
+
+    plan: Plan
+    progress: Progress
+    kernels: Kernels
+    scrub: Callable[[str], str]
+    deadline: float = math.inf
+
+    def execute(self, planned: StagePlan) -> StageOutcome:
+        """Run the notebook, again if its source fails; whatever goes wrong is in the outcome."""
+        if not planned.stage.retries:
+            return self._attempt(planned)
+        retrying = self._retrying(planned.stage)
+        found: StageOutcome = retrying(self._attempt, planned)
+        return found.model_copy(update={"attempts": retrying.statistics["attempt_number"]})
+
+    def _retrying(self, stage: Stage) -> Retrying:
+        """The pause before another attempt doubles each time, with jitter: not in step with others.
+
+        The last attempt's outcome is the stage's.
+        """
+        import tenacity
+
+        def announce(state: RetryCallState) -> None:
+            pause = state.next_action.sleep if state.next_action else 0.0
+            log().warning("the source failed, and the stage runs again", seconds=round(pause, 1))
+            self.progress.waiting(f"{stage.name}: its source failed; again in {pause:.0f} s")
+
+        pause = stage.retry_wait_seconds
+        in_time = tenacity.stop_before_delay(self.deadline - time.monotonic())
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_result(_may_pass),
+            stop=tenacity.stop_after_attempt(stage.retries + 1) | in_time,
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=pause, max=LONGEST_PAUSE_SECONDS, jitter=pause
+            ),
+            before_sleep=announce,
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        record = history.read_stage(plan.run_id, stage.name)
-        return outcome(stage.name, plan, execution, record)
-    except SentinelError as failed:
-        log().error("the stage could not be run", exc_info=True)
-        return _failed(stage.name, type(failed).__name__, str(failed))
-    except OSError as failed:  # Papermill writes the executed notebook after every cell
-        log().error("the stage could not be run", exc_info=True)
-        unwritten = StorageError(
-            f"the executed notebook of stage '{stage.name}' could not be written to "
-            f"{plan.report_folder}: {failed.strerror or failed}",
-            next_step="make room or fix the permissions of the reports folder, "
-            "then run the same command again",
-        )
-        return _failed(stage.name, "StorageError", str(unwritten))
-    except Exception as failed:  # the other stages and the record of the run must not be lost to it
-        log().error("the stage could not be run", exc_info=True)
-        words = f"{type(failed).__name__}: {failed}\n  next: see the traceback in {plan.log_file}"
-        return _failed(stage.name, type(failed).__name__, words)
+
+    def _attempt(self, planned: StagePlan) -> StageOutcome:
+        stage, plan = planned.stage, self.plan
+        history = RunHistory(plan.folders.data)
+        left = self.deadline - time.monotonic() if stage.when != "always" else math.inf
+        if left <= 0:
+            return _failed(stage.name, "StageError", _too_late(stage.name))
+        try:
+            history.forget_stage(plan.run_id, stage.name)
+            execution = notebook_runner.execute(
+                planned.notebook,
+                plan.report_folder / f"{stage.name}.ipynb",
+                planned.parameters,
+                kernels=self.kernels,
+                timeout_seconds=min(stage.timeout_minutes * 60, left),
+                on_cell=lambda cell: self.progress.cell_started(stage.name, cell),
+                scrub=self.scrub,
+                expects_next=planned is not plan.stages[-1],
+            )
+            record = history.read_stage(plan.run_id, stage.name)
+            return outcome(stage.name, plan, execution, record)
+        except SentinelError as failed:
+            log().error("the stage could not be run", exc_info=True)
+            return _failed(stage.name, type(failed).__name__, str(failed))
+        except OSError as failed:  # Papermill writes the executed notebook after every cell
+            log().error("the stage could not be run", exc_info=True)
+            unwritten = StorageError(
+                f"the executed notebook of stage '{stage.name}' could not be written to "
+                f"{plan.report_folder}: {failed.strerror or failed}",
+                next_step="make room or fix the permissions of the reports folder, "
+                "then run the same command again",
+            )
+            return _failed(stage.name, "StorageError", str(unwritten))
+        except Exception as failed:  # the other stages and the run's record must not be lost to it
+            log().error("the stage could not be run", exc_info=True)
+            cause = f"{type(failed).__name__}: {failed}"
+            words = f"{cause}\n  next: see the traceback in {plan.log_file}"
+            return _failed(stage.name, type(failed).__name__, words)
 
 
 def outcome(
@@ -110,6 +181,22 @@ def _broken_contract(name: str, plan: Plan, record: StageRecord | None) -> Stage
             expected="rows in = promoted + quarantined + deduplicated, for every asset",
         )
     return None
+
+
+def _may_pass(found: StageOutcome) -> bool:
+    """Whether no source answered, and asking again may help; a gate's verdict never changes so."""
+    is_of_source = found.error_name == SourceError.__name__
+    return is_of_source and found.record is not None and found.record.is_transient
+
+
+def _too_late(name: str) -> str:
+    return str(
+        StageError(
+            f"stage '{name}' was not begun: the run's deadline had passed",
+            expected="all stages within deadline_minutes of pipeline.yaml",
+            next_step="python run_pipeline.py resume, or allow more time",
+        )
+    )
 
 
 def _failed(name: str, error_name: str, error: str) -> StageOutcome:

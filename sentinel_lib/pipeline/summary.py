@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sentinel_lib.pipeline.clock import iso
+from sentinel_lib.pipeline.selection import Outlook
 from sentinel_lib.records.stage import RunRecord, StageOutcome
-from sentinel_lib.reporting.wording import duration, meaning
+from sentinel_lib.reporting.wording import duration, meaning, resume_command
 
 SHOWN_ASSETS = 50
 ASSET_COLUMNS = ("status", "rows_in", "promoted", "quarantined", "deduplicated", "freshness")
@@ -25,7 +26,12 @@ def run_object(run: RunRecord) -> dict[str, Any]:
         "exit_code": run.exit_code,
         "conditions": run.conditions,
         "stages": [
-            {"name": stage.name, "status": stage.status, "seconds": stage.seconds}
+            {
+                "name": stage.name,
+                "status": stage.status,
+                "seconds": stage.seconds,
+                **({"produced_by": stage.produced_by} if stage.produced_by else {}),
+            }
             for stage in run.stages
         ],
         "assets": run.assets,
@@ -39,6 +45,7 @@ def run_text(run: RunRecord) -> str:
     parts = [
         f"{run.status}, exit code {run.exit_code}: {meaning(run.exit_code)}\n"
         f"run {run.run_id}, as of {iso(run.as_of)}, {duration(seconds)}",
+        _skipped_text(run),
         assets_text(run),
         *(_failure_text(stage) for stage in run.stages if stage.status in ("failed", "blocked")),
         _closing_text(run),
@@ -60,6 +67,26 @@ def assets_text(run: RunRecord) -> str:
     return aligned([["asset", *heads], *rows]) + (
         f"\n... and {hidden} more in the report" if hidden else ""
     )
+
+
+def outlook_object(found: Outlook) -> dict[str, Any]:
+    """What would be done with a stage, as ``--json`` prints it."""
+    return {
+        "stage": found.stage,
+        "as_of": iso(found.as_of),
+        "would_run": bool(found.reasons),
+        "because": found.reasons,
+        "last_executed_in": found.produced_by or None,
+    }
+
+
+def outlook_text(found: Outlook) -> str:
+    """The same for a person."""
+    if not found.reasons:
+        return f"{found.stage} would be skipped: nothing has changed since run {found.produced_by}"
+    since = f" since run {found.produced_by}" if found.produced_by else ""
+    lines = "\n".join(f"  {reason}" for reason in found.reasons)
+    return f"{found.stage} would run{since}, because\n{lines}"
 
 
 def history_text(runs: Sequence[RunRecord]) -> str:
@@ -94,6 +121,12 @@ def aligned(table: Table) -> str:
     )
 
 
+def _skipped_text(run: RunRecord) -> str:
+    skipped = {stage.name: stage.produced_by for stage in run.stages if stage.produced_by}
+    lines = [f"  {name} as in run {produced_by}" for name, produced_by in skipped.items()]
+    return "\n".join(["unchanged, and skipped:", *lines]) if lines else ""
+
+
 def _failure_text(stage: StageOutcome) -> str:
     where = f" at {stage.cell}" if stage.cell else ""
     error = "\n".join(f"  {line}" for line in stage.error.splitlines())
@@ -102,7 +135,6 @@ def _failure_text(stage: StageOutcome) -> str:
 
 def _closing_text(run: RunRecord) -> str:
     lines = [f"report: {run.report}" if run.report else "report: could not be written, see the log"]
-    if run.status == "failed":
-        again = run.command or "python run_pipeline.py run"
-        lines.append(f"next: see the report, mend the cause, then: {again}")
+    if run.status in ("failed", "interrupted"):
+        lines.append(f"next: see the report, mend the cause, then: {resume_command(run)}")
     return "\n".join(lines)

@@ -81,7 +81,8 @@ class LiveLines:
         self.line: TaskID | None = None
 
     def waiting(self, words: str) -> None:
-        """Opens a line, which goes when the run begins."""
+        """Opens a line, which goes when there is something else to say."""
+        self._close()
         self.line = self.bars.add_task(words, total=None)
 
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
@@ -118,7 +119,8 @@ class LiveLines:
 
 def _ending(outcome: StageOutcome) -> str:
     if outcome.status == "skipped":
-        return f"{outcome.name} skipped"
+        why = f": unchanged since run {outcome.produced_by}" if outcome.produced_by else ""
+        return f"{outcome.name} skipped{why}"
     ended = f"{outcome.name} {outcome.status}, {duration(outcome.seconds)}"
     return f"{ended}: {outcome.error.splitlines()[0]}" if outcome.error else ended
 

@@ -56,19 +56,28 @@ def asset_lines(outcomes: Sequence[StageOutcome], symbols: Iterable[str]) -> dic
 
 
 def conditions(
-    outcomes: Sequence[StageOutcome], lines: dict[str, AssetLine], fail_on: FailOn
+    outcomes: Sequence[StageOutcome],
+    lines: dict[str, AssetLine],
+    fail_on: FailOn,
+    *,
+    is_cut_short: bool = False,
 ) -> list[ExitCode]:
-    """Everything that is not as it should be, the most severe first; empty if all is well."""
+    """Everything that is not as it should be, the most severe first; empty if all is well.
+
+    ``is_cut_short``: not every stage was to run, so what none has said of an asset is no finding.
+    """
     failed = [outcome for outcome in outcomes if outcome.status in ("failed", "blocked")]
     found = {
         ExitCode.GATE_BLOCKED if outcome.status == "blocked" else exit_code_of(outcome.error_name)
         for outcome in failed
     }
-    if failed:  # what a later stage would have said of an asset is missing, and is no finding
+    if (
+        failed or is_cut_short
+    ):  # what a later stage would have said of an asset is missing, and is no finding
         found |= _held_back([_worst(said) for said in _said(outcomes).values()])
     else:
         found |= _held_back([line["status"] for line in lines.values()])
-    if any(outcome.status == "degraded" for outcome in outcomes):
+    if any(outcome.verdict == "degraded" for outcome in outcomes):
         found.add(ExitCode.DEGRADED)
     if any(line["freshness"] in FAILING_FRESHNESS[fail_on] for line in lines.values()):
         found.add(ExitCode.FRESHNESS)
@@ -79,6 +88,8 @@ def run_status(code: ExitCode) -> RunStatus:
     """The run in one word."""
     if code == ExitCode.OK:
         return "ok"
+    if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        return "interrupted"
     return "degraded" if code in (ExitCode.DEGRADED, ExitCode.FRESHNESS) else "failed"
 
 

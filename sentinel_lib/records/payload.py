@@ -31,7 +31,11 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class FetchFailure:
-    """An asset that a source could not deliver, and why, in words."""
+    """An asset that a source could not deliver, and why, in words.
+
+    ``is_transient`` says whether asking again may help.
+    """
 
     symbol: str
     reason: str
+    is_transient: bool = False

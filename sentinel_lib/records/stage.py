@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 StageStatus = Literal["ok", "degraded", "blocked", "failed", "skipped"]
 AssetStatus = Literal["passed", "blocked", "unreachable", "not_evaluated", "not_due", "paused"]
 RunKind = Literal["run", "replay", "rollback"]
-RunStatus = Literal["ok", "degraded", "failed"]
+RunStatus = Literal["ok", "degraded", "failed", "interrupted"]
 Freshness = Literal["fresh", "late", "stale", "unknown", "paused"]
 
 HELD_BACK: frozenset[AssetStatus] = frozenset({"blocked", "unreachable", "not_evaluated"})
@@ -63,13 +63,17 @@ class OffendingRow(_Record):
 
 
 class StageRecord(_Record):
-    """What one stage did, written by the last cell of its notebook."""
+    """What one stage did, written by the last cell of its notebook.
+
+    ``is_transient``: a source did not answer, and asking it again may help.
+    """
 
     run_id: str
     stage: str
     as_of: datetime
     status: StageStatus
     error: str = ""
+    is_transient: bool = False
     assets: dict[str, AssetLedger] = Field(default_factory=dict)
     checks: list[Check] = Field(default_factory=list)
     quarantine: dict[str, int] = Field(default_factory=dict)
@@ -79,26 +83,63 @@ class StageRecord(_Record):
 
 
 class StageOutcome(_Record):
-    """One stage as the pipeline saw it: its wall time in seconds, and the notebook's record."""
+    """One stage as the pipeline saw it: its wall time in seconds, and the notebook's record.
+
+    A skipped stage that run ``produced_by`` had executed shows what it said there; one without
+    was not reached. ``attempts`` counts how often the notebook ran before its source answered.
+    """
 
     name: str
     status: StageStatus
     seconds: float = 0.0
+    attempts: int = 1
+    produced_by: str = ""
     cell: str = ""
     error_name: str = ""
     error: str = ""
     record: StageRecord | None = None
 
+    @property
+    def was_executed(self) -> bool:
+        """Whether the notebook ran."""
+        return self.status != "skipped"
+
+    @property
+    def was_reached(self) -> bool:
+        """Whether it was this stage's turn: it ran, or what it once said still holds."""
+        return self.was_executed or bool(self.produced_by)
+
+    @property
+    def verdict(self) -> StageStatus:
+        """What the run goes by: of a stage that is unchanged, what it said when it ran."""
+        return self.record.status if self.produced_by and self.record else self.status
+
+
+class RunRequest(_Record):
+    """What was asked of a run, kept when it begins: what ``resume`` asks again."""
+
+    run_id: str
+    kind: RunKind = "run"
+    as_of: datetime
+    command: str = ""
+    assets: tuple[str, ...] = ()
+    source: str = ""
+    input_path: str = ""
+    threads: int | None = None
+    fail_on: Literal["error", "warn", "never"] = "error"
+
 
 class RunRecord(_Record):
     """One run, as ``history`` and the reports show it. Times are UTC.
 
-    A replay judges refused rows again; a rollback restores what run ``restored`` had published.
+    A replay judges refused rows again; a rollback restores what run ``restored`` had published;
+    a run that goes on where ``resumed`` had stopped names it.
     """
 
     run_id: str
     kind: RunKind = "run"
     restored: str = ""
+    resumed: str = ""
     as_of: datetime
     started_at_utc: datetime
     finished_at_utc: datetime

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sentinel_lib.records.stage import OffendingRow, RunRecord, StageOutcome
 from sentinel_lib.reporting.page import Excerpt, excerpt
+from sentinel_lib.reporting.wording import resume_command
 
 ROWS_ON_THE_CARD = 5
 DEFAULT_COMMAND = "python run_pipeline.py"
@@ -36,10 +37,10 @@ class Failure:
 
 
 def failure_of(run: RunRecord) -> Failure | None:
-    """The failure of a run that failed, or None."""
-    if run.status != "failed":
+    """The failure of a run that failed or was stopped, or None."""
+    if run.status not in ("failed", "interrupted"):
         return None
-    command = run.command or DEFAULT_COMMAND
+    command = resume_command(run) if run.stages else run.command or DEFAULT_COMMAND
     stopped = [stage for stage in run.stages if stage.status in ("failed", "blocked")]
     if not stopped:
         said = "; ".join(run.conditions) or "The run ended before any stage reported a failure."

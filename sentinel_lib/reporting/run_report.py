@@ -23,11 +23,16 @@ _ROW_COUNTS = ("rows_in", "promoted", "quarantined", "deduplicated")
 
 @dataclass(frozen=True, slots=True)
 class StageLine:
-    """A stage, with links to its executed notebook where there is one (else empty)."""
+    """A stage, with links to its executed notebook where there is one (else empty).
+
+    Those of a stage that was skipped are in the folder of the run that executed it, whose report
+    is ``produced_by``.
+    """
 
     outcome: StageOutcome
     html: str
     notebook: str
+    produced_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +104,12 @@ def write_run_report(
 
 
 def _stage_line(outcome: StageOutcome, folder: Path) -> StageLine:
+    origin = outcome.produced_by and f"../{outcome.produced_by}/"
     return StageLine(
         outcome,
-        html=_existing(folder, f"{outcome.name}.html"),
-        notebook=_existing(folder, f"{outcome.name}.ipynb"),
+        html=_existing(folder, f"{origin}{outcome.name}.html"),
+        notebook=_existing(folder, f"{origin}{outcome.name}.ipynb"),
+        produced_by=_existing(folder, f"{origin}{INDEX}") if origin else "",
     )
 
 

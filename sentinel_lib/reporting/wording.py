@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from sentinel_lib.errors import ExitCode
+from sentinel_lib.records.stage import RunRecord
 
 ABSENT = "–"  # noqa: RUF001 - an en dash is what a table shows where there is no value
 
@@ -22,6 +25,8 @@ MEANINGS = {
     ExitCode.TERMINATED: "the run was told to end by its surroundings",
 }
 
+_FOLDERS = ("--config", "--data", "--reports")
+
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -29,6 +34,22 @@ def meaning(exit_code: int) -> str:
     """What an exit code stands for, in words."""
     known = {int(code): words for code, words in MEANINGS.items()}
     return known.get(exit_code, "a code that this version does not know")
+
+
+def resume_command(run: RunRecord) -> str:
+    """What to type to go on with a run at the stage that stopped it, in the same folders."""
+    try:
+        words = shlex.split(run.command)
+    except ValueError:  # not a command line as this program writes it
+        words = []
+    folders = [
+        part
+        for flag, value in pairwise(words)
+        if flag in _FOLDERS
+        for part in (flag, value)
+    ]
+    folders += [word for word in words if word.split("=")[0] in _FOLDERS and "=" in word]
+    return shlex.join(["python", "run_pipeline.py", "resume", run.run_id, *folders])
 
 
 def duration(seconds: object) -> str:

@@ -1,19 +1,30 @@
-"""The records of runs: one folder a run, one JSON a stage, and one for the run as a whole."""
+"""The records of runs: one folder a run, one JSON a stage, and one for the run as a whole.
+
+Nothing that is kept here shows a secret of the environment.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from sentinel_lib.errors import StorageError
-from sentinel_lib.records.stage import RunRecord, StageRecord
+from sentinel_lib.records.stage import RunRecord, RunRequest, StageRecord
+from sentinel_lib.settings.secrets import load_scrubber
 from sentinel_lib.storage import artifacts
 
 RUN_FILE = "run.json"
+REQUEST_FILE = "request.json"
+FINGERPRINTS_FILE = "fingerprints.json"
 
-Record = TypeVar("Record", StageRecord, RunRecord)
+Fingerprint = dict[str, str]
+"""What a stage depends on: the name of each part, and its digest or value."""
+
+Record = TypeVar("Record", StageRecord, RunRecord, RunRequest)
 
 
 class RunHistory:
@@ -25,7 +36,7 @@ class RunHistory:
     def write_stage(self, record: StageRecord) -> Path:
         """Keep what a stage says of itself."""
         path = self._stage_path(record.run_id, record.stage)
-        artifacts.replace(path, record.model_dump_json(indent=2).encode())
+        artifacts.replace(path, _scrubbed(record.model_dump_json()))
         return path
 
     def read_stage(self, run_id: str, stage: str) -> StageRecord | None:
@@ -37,17 +48,53 @@ class RunHistory:
         """Drop a record, so that one found afterwards was written by the execution that follows."""
         self._stage_path(run_id, stage).unlink(missing_ok=True)
 
+    def carry_over(self, stage: str, from_run: str, to_run: str) -> None:
+        """Let a run that skips ``stage`` go by what another said; the record keeps its author."""
+        artifacts.replace(
+            self._stage_path(to_run, stage), self._stage_path(from_run, stage).read_bytes()
+        )
+
+    def write_request(self, request: RunRequest) -> None:
+        """Keep what is asked of a run, before it begins."""
+        path = self.folder / request.run_id / REQUEST_FILE
+        artifacts.replace(path, _scrubbed(request.model_dump_json()))
+
+    def request_of(self, run_id: str) -> RunRequest | None:
+        """What was asked of a run, or None where that was not kept."""
+        path = self.folder / run_id / REQUEST_FILE
+        return _read(path, RunRequest) if path.exists() else None
+
+    def write_fingerprints(self, run_id: str, stages: Mapping[str, Fingerprint]) -> None:
+        """Keep what each stage of a run went by, when the run has ended."""
+        path = self.folder / run_id / FINGERPRINTS_FILE
+        artifacts.replace(path, _scrubbed(json.dumps(stages, sort_keys=True)))
+
+    def fingerprints(self, run_id: str) -> dict[str, Fingerprint]:
+        """What the stages of a run went by; empty where that cannot be known."""
+        path = self.folder / run_id / FINGERPRINTS_FILE
+        try:
+            return dict(json.loads(path.read_bytes()))
+        except (OSError, ValueError):  # then nothing is known to be unchanged, and all stages run
+            return {}
+
+    def run_of(self, run_id: str) -> RunRecord | None:
+        """The record of a run, or None where it has not ended."""
+        path = self.folder / run_id / RUN_FILE
+        return _read(path, RunRecord) if path.exists() else None
+
     def write_run(self, record: RunRecord) -> Path:
         """Keep the record of a whole run."""
         path = self.folder / record.run_id / RUN_FILE
-        artifacts.replace(path, record.model_dump_json(indent=2).encode())
+        artifacts.replace(path, _scrubbed(record.model_dump_json()))
         return path
 
     def keep_config(self, run_id: str, config: Path) -> None:
         """Keep a copy of the configuration that a run goes by."""
+        scrub = load_scrubber().scrub
         for path in sorted(config.rglob("*.yaml")):
             kept = self.config_of(run_id) / path.relative_to(config)
-            artifacts.replace(kept, path.read_bytes())
+            text = path.read_bytes().decode(errors="surrogateescape")
+            artifacts.replace(kept, scrub(text).encode(errors="surrogateescape"))
 
     def config_of(self, run_id: str) -> Path:
         """The folder of the configuration that a run went by."""
@@ -55,8 +102,12 @@ class RunHistory:
 
     def runs(self) -> list[RunRecord]:
         """Every finished run, the newest first."""
-        paths = sorted(self.folder.glob(f"*/{RUN_FILE}"), reverse=True)
-        return [_read(path, RunRecord) for path in paths]
+        return list(self.newest())
+
+    def newest(self) -> Iterator[RunRecord]:
+        """Finished runs one after the other, the newest first, each read when it is asked for."""
+        for path in sorted(self.folder.glob(f"*/{RUN_FILE}"), reverse=True):
+            yield _read(path, RunRecord)
 
     def run_ids(self) -> list[str]:
         """The ids of all runs, finished or not, the newest first."""
@@ -66,6 +117,14 @@ class RunHistory:
 
     def _stage_path(self, run_id: str, stage: str) -> Path:
         return self.folder / run_id / f"{stage}.json"
+
+
+def _scrubbed(content: str) -> bytes:
+    """JSON without secrets, for people to read. Text by text, as scrubbing the whole of it could
+    take away the sign that ends a text.
+    """
+    tree = load_scrubber().scrub_tree(json.loads(content))
+    return json.dumps(tree, indent=2, ensure_ascii=False).encode()
 
 
 def _read(path: Path, model: type[Record]) -> Record:

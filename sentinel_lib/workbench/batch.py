@@ -31,7 +31,7 @@ def read_batch(stage: Stage) -> Table:
     to close. Each with its fetch and the terms of its asset.
     """
     lake, load = stage.published, stage.engine.load
-    fetches = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.input_run_id)
+    fetches = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.batch_run_id)
     bars = _scanned(stage, "bronze.bars")
     waiting = _waiting(stage, fetches)
     fresh = bars.join(load(_readings(fetches)), list(_READING))

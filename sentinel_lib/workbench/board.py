@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from sentinel_lib.freshness import AssetFreshness, freshness
+from sentinel_lib.ingestion import next_due
 from sentinel_lib.records.stage import AssetLedger, StageRecord
 from sentinel_lib.settings import load_pipeline
 from sentinel_lib.storage import artifacts
@@ -37,6 +38,15 @@ def freshness_board(stage: Stage) -> list[AssetFreshness]:
     ]
 
 
+def quiet_until(stage: Stage) -> str | None:
+    """Until when no source owes anything new, ISO 8601 in UTC; None if one does already.
+
+    A run before that has nothing to ask for.
+    """
+    moment = next_due(stage.chosen, stage.start, last_bars(stage), stage.as_of)
+    return moment.isoformat() if moment else None
+
+
 def board_shown(board: list[AssetFreshness]) -> pd.DataFrame:
     """The board as a table, a row per asset."""
     columns = ["symbol", "status", "max_loaded_at", "sessions_behind", "next_breach_at", "reason"]
@@ -48,8 +58,7 @@ def board_shown(board: list[AssetFreshness]) -> pd.DataFrame:
 def stage_records(stage: Stage) -> list[StageRecord]:
     """What the stages before this one said in the run."""
     names = [one.name for one in load_pipeline(stage.config).stages if one.name != stage.name]
-    found = (stage.history.read_stage(stage.input_run_id, name) for name in names)
-    return [record for record in found if record is not None]
+    return [record for record in map(stage.said_by, names) if record is not None]
 
 
 def quality_of(records: list[StageRecord]) -> dict[str, Any]:
@@ -100,11 +109,13 @@ def write_history(
 ) -> dict[str, int]:
     """Add this run to the ``ops`` tables: its stages, checks, freshness and quarantine.
 
-    A run that is monitored again replaces its own rows. Gives the rows written per table.
+    A run that is monitored again replaces its own rows; what a stage that was skipped said is in
+    those of the run that executed it. Gives the rows written per table.
     """
     verdicts = {
         symbol: ledger.status for record in records for symbol, ledger in record.assets.items()
     }
+    records = [record for record in records if record.run_id == stage.input_run_id]
     tables = {
         "ops.stage_runs": [_stage_run(record) for record in records],
         "ops.checks": [

@@ -30,7 +30,7 @@ from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit
 from sentinel_lib.validation import audit, suite_digest
 from sentinel_lib.workbench.code import code_digest
-from sentinel_lib.workbench.stage import Stage
+from sentinel_lib.workbench.stage import INGEST, Stage
 
 CANDIDATE = "silver.candidate"
 SILVER = "silver.bars"
@@ -39,7 +39,7 @@ SILVER = "silver.bars"
 def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, Verdict]:
     """What the gate says of each chosen asset. What the first stage found stays found."""
     counts = counted(resolved, sessions, stage.suite)
-    delivered = stage.history.read_stage(stage.input_run_id, "ingest")
+    delivered = stage.said_by(INGEST)
     due = delivered.details.get("due_sessions", {}) if delivered else {}
     found = {}
     for symbol, asset in stage.chosen.items():
@@ -137,7 +137,7 @@ def certify(stage: Stage) -> Certificate:
     ordered = stage.engine.batches(_written(stage).order_by(list(KEY)))
     digest = ordered_digest(ordered, KEY) or content_digest(stage.lake.read(CANDIDATE), KEY)
     fetches = stage.published.read_or_empty(
-        "bronze.fetches", where=ds.field("run_id") == stage.input_run_id
+        "bronze.fetches", where=ds.field("run_id") == stage.batch_run_id
     )
     version = stage.published.version(SILVER)
     certificate = Certificate(
@@ -171,9 +171,10 @@ def read_certificate(stage: Stage) -> Certificate:
 def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certificate) -> None:
     """Refuse to go on unless ``certificate`` names exactly this candidate, for exactly this run."""
     digest = content_digest(candidate, KEY)
+    validated = stage.said_by("validate")
     claims = [
         ("rows (sha256)", certificate.candidate_digest, digest),
-        ("run", certificate.run_id, stage.input_run_id),
+        ("run", certificate.run_id, validated.run_id if validated else stage.input_run_id),
     ]
     if not stage.is_by_hand:
         version = stage.published.version(SILVER)
@@ -210,7 +211,7 @@ def publish_silver(
     else:
         stage.lake.append(SILVER, rows, commit)
     counts = _count(candidate, "symbol")
-    validated = stage.history.read_stage(stage.input_run_id, "validate")
+    validated = stage.said_by("validate")
     before_it = validated.assets if validated else {}
     return {
         symbol: AssetLedger(

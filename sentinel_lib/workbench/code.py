@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
 
+from sentinel_lib.settings.notebook_source import code_cells
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 
@@ -21,9 +21,3 @@ def code_digest(notebooks: Path) -> str:
         for source in code_cells(path):
             digest.update(source.encode() + b"\n")
     return digest.hexdigest()
-
-
-def code_cells(notebook: Path) -> list[str]:
-    """The sources of a notebook's code cells, in order."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]

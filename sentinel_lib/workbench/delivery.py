@@ -96,6 +96,7 @@ def bronze_ledgers(
 
     Rows of a payload that Bronze holds already count as deduplicated.
     """
+    stage.is_transient = any(failure.is_transient for failure in fetched.failures)
     known = _known_readings(stage)
     counts = parsed.bars.group_by([*_READING, "symbol"]).aggregate([([], "count_all")]).to_pylist()
     due = due_by_asset(stage)

@@ -66,7 +66,7 @@ def open_stage(
     elif name != first:
         stage.assets = file.resolve(document)
         stage.selected = tuple(stage.assets)
-    if name == first and not stage.is_by_hand:
+    if run_id and not history.config_of(run_id).is_dir():
         history.keep_config(run_id, config)
     log_file = None if stage.is_by_hand else in_project(pipeline.logs) / f"{run_id}.jsonl"
     logger.configure(log_file, level=load_environment().log_level, terminal=False)

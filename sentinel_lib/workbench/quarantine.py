@@ -130,7 +130,7 @@ def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     and of payloads of which only the waiting rows were judged.
     """
     fetched = stage.published.read_or_empty(
-        "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.input_run_id
+        "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.batch_run_id
     )
     of_others = pc.invert(pc.is_in(before["asset"], pa.array(stage.selected, pa.string())))
     of_older = pc.invert(pc.is_in(before["payload"], fetched["payload"].combine_chunks()))

@@ -30,6 +30,7 @@ from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
 
 BY_HAND = "by-hand"
+INGEST = "ingest"
 REPLAY = "quarantine"
 SANDBOX = "sandbox"
 
@@ -41,7 +42,10 @@ class Stage:
     ``published`` is what the stage reads and ``lake`` what it writes: the same folder in a run; by
     hand the writes go to ``data/sandbox``. ``assets`` are all that the configuration lists (or
     that the input holds), ``selected`` those that this run is about. ``archive`` is what stands in
-    for the sources, if anything: ``quarantine``, or another data folder.
+    for the sources, if anything: ``quarantine``, or another data folder. The stages before this one
+    speak through their records in ``input_run_id``; of a stage that was skipped there is what it
+    said in the run that executed it. ``is_transient`` says whether asking the sources again may
+    help those that did not answer.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Stage:
     quarantine: dict[str, int] = field(default_factory=dict)
     offending_rows: list[OffendingRow] = field(default_factory=list)
     archive: str = ""
+    is_transient: bool = False
     fetched_as_of: dict[str, datetime] = field(default_factory=dict)
 
     MAX_OFFENDING_ROWS: ClassVar[int] = 200
@@ -86,6 +91,16 @@ class Stage:
         if record is None:
             raise StageError(f"run {self.run_id} left no record of {self.name} in {self.archive}")
         return record
+
+    def said_by(self, name: str) -> StageRecord | None:
+        """What the stage ``name``, which comes before this one, has said."""
+        return self.history.read_stage(self.input_run_id, name)
+
+    @cached_property
+    def batch_run_id(self) -> str:
+        """The run whose fetches are the batch: the one that executed the first stage."""
+        ingested = self.said_by(INGEST)
+        return ingested.run_id if ingested else self.input_run_id
 
     @property
     def output(self) -> Path:
@@ -222,6 +237,7 @@ class Stage:
             as_of=self.as_of,
             status=status,
             error=error,
+            is_transient=self.is_transient,
             assets=self.ledgers,
             checks=self.checks,
             quarantine=self.quarantine,

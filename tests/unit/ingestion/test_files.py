@@ -8,9 +8,9 @@ import pytest
 
 from sentinel_lib import ingestion
 from sentinel_lib.errors import SourceError
-from sentinel_lib.ingestion.files import matching
 from sentinel_lib.records.bar import Bar
 from sentinel_lib.settings import Asset, FilesOptions
+from sentinel_lib.settings.input_files import matching
 
 ROW = "date,close\n2024-01-02,10\n"
 UNREADABLE = Path("/proc/self/mem")

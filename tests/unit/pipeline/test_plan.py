@@ -29,8 +29,8 @@ def test_as_of_is_the_start_of_the_run_to_the_second_unless_given(project: Any) 
     made = plan.make(project.options(as_of=None), NOW)
 
     assert made.as_of == datetime(2024, 1, 3, 12, 30, 15, tzinfo=UTC)
-    assert made.run_id.startswith("20240103T123015Z-")
-    assert len(made.run_id) == len("20240103T123015Z-abcd")
+    assert made.run_id.startswith("20240103T123015.999Z-")
+    assert len(made.run_id) == len("20240103T123015.999Z-abcd")
 
 
 def test_as_of_with_an_offset_becomes_utc(project: Any) -> None:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import structlog
 
-from sentinel_lib import pipeline
 from sentinel_lib.notebook_runner import Cell
 from sentinel_lib.pipeline import Silent, Terminated
 from sentinel_lib.records.stage import RunRecord, StageOutcome
-
-NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
 
 
 class Heard(Silent):
@@ -49,10 +45,6 @@ def log_reset() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def run(project: Any, progress: Silent | None = None, **options: Any) -> RunRecord:
-    return pipeline.run(project.options(**options), progress or Silent(), lambda: NOW)
-
-
 def statuses(record: RunRecord) -> dict[str, str]:
     return {stage.name: stage.status for stage in record.stages}
 
@@ -71,7 +63,7 @@ def test_degraded_run_promotes_the_rest_and_keeps_its_record_log_and_reports(
     )
     heard = Heard()
 
-    record = run(project, heard, command="python run_pipeline.py")
+    record = project.run(heard, command="python run_pipeline.py")
 
     assert (record.exit_code, record.status) == (8, "degraded")
     assert record.conditions == ["degraded", "freshness"]
@@ -99,7 +91,7 @@ def test_blocked_gate_skips_the_later_stages_but_not_the_one_that_always_runs(
     refused = {"AAPL": {"status": "blocked"}, "MSFT": {"status": "blocked"}}
     project.says(validate={"status": "blocked", "assets": refused})
 
-    record = run(project)
+    record = project.run()
 
     assert statuses(record) == {
         "validate": "blocked",
@@ -114,7 +106,7 @@ def test_blocked_gate_skips_the_later_stages_but_not_the_one_that_always_runs(
 def test_stage_that_writes_no_record_fails_the_run(project: Any) -> None:
     project.stages("ingest", "validate", ingest="says_nothing")
 
-    record = run(project)
+    record = project.run()
 
     assert statuses(record) == {"ingest": "failed", "validate": "skipped"}
     assert record.exit_code == 1
@@ -126,7 +118,7 @@ def test_report_that_cannot_be_written_does_not_hide_how_the_run_ended(project: 
     project.says(validate={"assets": {"AAPL": {}, "MSFT": {}}})
     (project.folder / "reports" / "index.html").mkdir(parents=True)
 
-    record = run(project)
+    record = project.run()
 
     assert statuses(record) == {"validate": "ok"}
     assert (record.exit_code, record.conditions) == (1, ["report_not_written"])
@@ -138,7 +130,7 @@ def test_report_that_cannot_be_written_does_not_hide_how_the_run_ended(project: 
 def test_stopped_run_skips_the_rest_and_keeps_its_record(
     project: Any, stop: KeyboardInterrupt, code: int
 ) -> None:
-    record = run(project, Stopping(stop))
+    record = project.run(Stopping(stop))
 
     assert statuses(record) == {
         "ingest": "failed",
@@ -146,7 +138,7 @@ def test_stopped_run_skips_the_rest_and_keeps_its_record(
         "promote_silver": "skipped",
         "monitor": "skipped",
     }
-    assert (record.exit_code, record.status) == (code, "failed")
+    assert (record.exit_code, record.status) == (code, "interrupted")
     assert project.history.runs() == [record]
 
 
@@ -154,7 +146,7 @@ def test_reports_folder_that_cannot_be_written_is_in_the_record_of_the_run(proje
     project.stages("ingest", "monitor")
     (project.folder / "reports").write_text("a file where the folder should be")
 
-    record = run(project)
+    record = project.run()
 
     assert statuses(record) == {"ingest": "failed", "monitor": "failed"}
     assert record.stages[0].error_name == "StorageError"

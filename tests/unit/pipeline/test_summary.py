@@ -77,7 +77,8 @@ def test_text_of_a_failed_run_has_the_error_in_full_and_the_next_command() -> No
     assert "stage 'validate' blocked at In [4] under \"Check\"" in text
     assert "  AAPL: no row survived\n    observed: 0 rows" in text
     assert text.splitlines()[-1] == (
-        "next: see the report, mend the cause, then: python run_pipeline.py run"
+        "next: see the report, mend the cause, then: "
+        "python run_pipeline.py resume 20240103T120000Z-00ff"
     )
 
 

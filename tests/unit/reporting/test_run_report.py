@@ -172,7 +172,7 @@ def test_report_of_a_blocked_run_explains_and_says_what_to_do(
         "Expected at most 0.05 refused",
         "Last good run 20261125T220001Z",
         "What to do correct bars.csv from line 11 on",
-        "Then run python run_pipeline.py run --as-of",
+        "Then run python run_pipeline.py resume 20261126T000000Z",
         "SPY high_not_below_low high 1.0 is below low 2.11 bars.csv 11",
         "high 1.0 is below low 2.15 bars.csv 15",
         "and 2 more in",

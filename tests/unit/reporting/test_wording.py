@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from sentinel_lib.errors import ExitCode
+from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.reporting import wording
 
 
@@ -60,3 +61,22 @@ def test_a_code_from_elsewhere_is_said_to_be_unknown() -> None:
 
 def test_thousands_stand_apart() -> None:
     assert wording.thousands(1_234_567) == "1,234,567"
+
+
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [
+        ("python run_pipeline.py run --as-of 2024-01-03", "resume R"),
+        (
+            "python run_pipeline.py --data 'my data' run --reports=r",
+            "resume R --data 'my data' --reports=r",
+        ),
+        ("not 'a command", "resume R"),
+    ],
+)
+def test_resume_command_names_the_run_and_its_folders(
+    ok_run: RunRecord, command: str, again: str
+) -> None:
+    run = ok_run.model_copy(update={"run_id": "R", "command": command})
+
+    assert wording.resume_command(run) == f"python run_pipeline.py {again}"

@@ -1,0 +1,69 @@
+"""What the stages did before: the last attempt at each, and what it went by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from sentinel_lib.records.stage import RunRecord, StageOutcome, StageRecord
+from sentinel_lib.storage.run_history import Fingerprint, RunHistory
+
+LOOK_BACK = 50
+"""How many runs are looked at for the last attempt at a stage; one of longer ago is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The last time a stage ran, or was found to be unchanged. ``produced_by`` had executed it."""
+
+    produced_by: str
+    outcome: StageOutcome
+    fingerprint: Fingerprint
+
+    @property
+    def record(self) -> StageRecord | None:
+        """What the stage said, if it came to an end that others can go by."""
+        return self.outcome.record if self.outcome.verdict in ("ok", "degraded") else None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every source answered. One that did not is asked again."""
+        ledgers = self.record.assets.values() if self.record else ()
+        return self.record is not None and all(one.status != "unreachable" for one in ledgers)
+
+
+def attempts(history: RunHistory, stages: Collection[str]) -> dict[str, Attempt]:
+    """The last attempt at each of ``stages``; replays and rollbacks are about something else."""
+    found: dict[str, Attempt] = {}
+    for run in islice(_telling(history), LOOK_BACK):
+        fingerprints: dict[str, Fingerprint] | None = None
+        for outcome in run.stages:
+            if outcome.name in found or outcome.name not in stages or not outcome.was_reached:
+                continue
+            fingerprints = (
+                history.fingerprints(run.run_id) if fingerprints is None else fingerprints
+            )
+            produced_by = outcome.produced_by or run.run_id
+            known = fingerprints.get(outcome.name, {})
+            found[outcome.name] = Attempt(produced_by, outcome, known)
+        if len(found) == len(stages):
+            break
+    return found
+
+
+def quiet_until(attempts: Collection[Attempt]) -> datetime | None:
+    """Until when no source owes anything new, as the last stage that knew has said."""
+    for attempt in attempts:
+        said = attempt.record.details.get("quiet_until") if attempt.record else None
+        if isinstance(said, str):
+            return datetime.fromisoformat(said)
+    return None
+
+
+def _telling(history: RunHistory) -> Iterator[RunRecord]:
+    """The runs in which something was executed; the others only repeat what those said."""
+    for run in history.newest():
+        if run.kind == "run" and any(stage.was_executed for stage in run.stages):
+            yield run

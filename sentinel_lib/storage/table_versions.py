@@ -1,0 +1,16 @@
+"""The versions of tables by the names of their log's files, without opening any table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_COMMIT = re.compile(r"(\d{20})\.(?:json|checkpoint.*)")
+
+
+def table_version(data: Path, name: str) -> int | None:
+    """The number of the newest commit of ``layer.table`` under ``data``; None if it is no table."""
+    layer, _, table = name.partition(".")
+    log = data / layer / table / "_delta_log"
+    found = (_COMMIT.fullmatch(path.name) for path in log.glob("*"))
+    return max((int(match[1]) for match in found if match), default=None)
