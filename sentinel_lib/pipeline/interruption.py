@@ -19,11 +19,14 @@ class Terminated(KeyboardInterrupt):
 class Interruption:
     """Raises where the run may be stopped, and keeps the word for later everywhere else.
 
-    So a record that is being written is written, and a kernel that is being ended ends.
+    So a record that is being written is written, and a kernel that is being ended ends. With
+    ``grace_seconds`` SIGTERM lets a run go on for so long before it is stopped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grace_seconds: float = 0.0) -> None:
         self.heard: KeyboardInterrupt | None = None
+        self.is_to_end = False
+        self._grace_seconds = grace_seconds
         self._may_raise = False
 
     @contextmanager
@@ -41,29 +44,33 @@ class Interruption:
             self._may_raise = False
 
     def hear(self, number: int, _: FrameType | None) -> None:
-        """The handler of both signals. Only the first raises: the run is already ending then."""
-        self.heard = self.heard or (
-            Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
-        )
+        """The handler of all signals. Only the first raises: the run is already ending then."""
+        is_first, self.is_to_end = not self.is_to_end, True
+        if number == signal.SIGTERM and is_first and self._grace_seconds:
+            signal.setitimer(signal.ITIMER_REAL, self._grace_seconds)
+            return
+        stop = KeyboardInterrupt() if number == signal.SIGINT else Terminated()
+        self.heard = self.heard or stop
         if self._may_raise:
             self._may_raise = False
             raise self.heard
 
 
 @contextmanager
-def listening() -> Iterator[Interruption]:
-    """Both signals go to the ``Interruption`` within the block; other threads hear none."""
-    interruption = Interruption()
+def listening(grace_seconds: float = 0.0) -> Iterator[Interruption]:
+    """The signals go to the ``Interruption`` within the block; in other threads none is heard."""
+    interruption = Interruption(grace_seconds)
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    before = {
-        number: signal.signal(number, interruption.hear)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers += [signal.SIGALRM] if grace_seconds else []
+    before = {number: signal.signal(number, interruption.hear) for number in numbers}
     try:
         yield interruption
     finally:
+        if grace_seconds:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 

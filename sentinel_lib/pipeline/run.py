@@ -34,15 +34,17 @@ def run(
     progress: Progress,
     now: Clock = clock.now,
     kernels: Kernels | None = None,
+    stop: Interruption | None = None,
 ) -> RunRecord:
     """Run the pipeline once; the record says how it ended, and is kept whatever happened.
 
-    ``kernels`` are those of a resident process; without, the run has its own. Raises
+    ``kernels`` and ``stop`` are those of a resident process; without, the run has its own. Raises
     ``ConfigError`` or ``UsageError`` before anything is created, ``LockedError`` if another run is
     writing to the same data folder, and ``StorageError`` if the record cannot be kept.
     """
     environment = load_environment()
-    with interruption.listening() as stop, ExitStack() as held:
+    with ExitStack() as held:
+        stop = stop or held.enter_context(interruption.listening())
         with stop.allowed():
             data = planning.make(options, now()).folders.data
             lock = RunLock(data, now)
@@ -131,7 +133,7 @@ class _Run:
         log().info("the stage begins", because=list(decision.reasons[:10]))
         try:
             with self.stop.allowed():
-                self._hand_over()
+                self._hand_over(planned)
                 outcome = self.stages.execute(planned)
         except KeyboardInterrupt as stop:
             outcome = interruption.outcome(name, round(time.monotonic() - started, 3), stop)
@@ -141,12 +143,13 @@ class _Run:
         logger.unbind("stage")
         return outcome
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, planned: StagePlan) -> None:
         """Let the stage find what those said that are skipped, before the first one that is not."""
         if any(one.was_executed for one in self.outcomes):
             earlier: Sequence[StageOutcome] = self.outcomes[-1:]
         else:
             earlier = self.outcomes
+            self.stages.kernels.warm(first_has_gate=planned.stage.suite is not None)
             self.history.write_request(self._request())
         for outcome in earlier:
             if outcome.produced_by:
@@ -158,7 +161,6 @@ class _Run:
         kernels = self.given_kernels or self.opened.enter_context(
             Kernels(fork=self.options.fork, on_fallback=self._fallen_back)
         )
-        kernels.warm()
         scrub = load_scrubber().scrub
         return StageRunner(self.plan, self.progress, kernels, scrub, self.deadline)
 

@@ -1,0 +1,53 @@
+"""A process that keeps its kernels' template, as ``serve`` does: a run for each line it reads.
+
+A line is a JSON list: config, data, reports, as_of. What the run cost is answered as JSON. CPU
+seconds are those of this process and all its descendants, ended ones included.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+from tree_cost import Memory
+
+from sentinel_lib import pipeline
+from sentinel_lib.notebook_runner import Kernels
+
+
+def main() -> None:
+    """Answer until there are no more lines."""
+    with Kernels(fork=True, on_fallback=sys.exit) as kernels:
+        kernels.warm()
+        for line in sys.stdin:
+            config, data, reports, as_of = json.loads(line)
+            options = pipeline.RunOptions(
+                config=Path(config), data=Path(data), reports=Path(reports),
+                as_of=datetime.fromisoformat(as_of),
+            )  # fmt: skip
+            memory = Memory(descends_from=psutil.Process())
+            memory.start()
+            begun, cpu = time.perf_counter(), _cpu_seconds()
+            record = pipeline.run(options, pipeline.Silent(), kernels=kernels)
+            wall = time.perf_counter() - begun
+            kernels.rest()
+            spent = _cpu_seconds() - cpu
+            memory.is_over.set()
+            memory.join()
+            peak = memory.peak + psutil.Process().memory_full_info().pss
+            cost = {"code": record.exit_code, "wall": wall, "cpu": spent, "peak_mib": peak / 2**20}
+            print(json.dumps(cost), flush=True)
+
+
+def _cpu_seconds() -> float:
+    this = psutil.Process()
+    alive = [this, *this.children(recursive=True)]
+    return sum(sum(process.cpu_times()[:4]) for process in alive)
+
+
+if __name__ == "__main__":
+    main()
