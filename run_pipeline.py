@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sentinel_lib.command_line import commands
 from sentinel_lib.command_line.parser import parse
+from sentinel_lib.command_line.scrubbed_stream import ScrubbedStream
 from sentinel_lib.errors import ExitCode, SentinelError
+
+if TYPE_CHECKING:
+    from sentinel_lib.settings.secrets import Scrubber
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,9 +25,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is_json = "--json" in given
     try:
         options = parse(given)
-        command = shlex.join(["python", "run_pipeline.py", *given])
-        do = getattr(commands, options.command)
-        return int(do(options, command))
+        from sentinel_lib.settings.secrets import load_scrubber  # --help has ended before this
+
+        scrubber = load_scrubber()
+    except SentinelError as failed:
+        return _fail(failed.exit_code, str(failed), is_json)
+    command = shlex.join(["python", "run_pipeline.py", *map(scrubber.scrub, given)])
+    with (
+        contextlib.redirect_stdout(ScrubbedStream(sys.stdout, scrubber.scrub)),
+        contextlib.redirect_stderr(ScrubbedStream(sys.stderr, scrubber.scrub)),
+    ):
+        return _do(options, command, is_json, scrubber)
+
+
+def _do(options: argparse.Namespace, command: str, is_json: bool, scrubber: Scrubber) -> int:
+    try:
+        return int(getattr(commands, options.command)(options, command))
     except SentinelError as failed:
         return _fail(failed.exit_code, str(failed), is_json)
     except KeyboardInterrupt as stop:
@@ -32,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except Exception as failed:  # the last line of defence: one line here, the traceback in the log
-        return _fail(ExitCode.UNEXPECTED, _logged(failed), is_json)
+        return _fail(ExitCode.UNEXPECTED, _logged(failed, scrubber), is_json)
 
 
 def _fail(code: ExitCode, error: str, is_json: bool) -> int:
@@ -42,14 +61,14 @@ def _fail(code: ExitCode, error: str, is_json: bool) -> int:
     return code
 
 
-def _logged(failed: Exception) -> str:
+def _logged(failed: Exception, scrubber: Scrubber) -> str:
     from sentinel_lib import logger
     from sentinel_lib.settings.project import in_project
 
     log_file = in_project("logs") / "unexpected.jsonl"
     words = f"{type(failed).__name__}: {failed}"
     with contextlib.suppress(SentinelError):  # a full disk must not hide the first error
-        logger.configure(log_file, terminal=False)
+        logger.configure(log_file, terminal=False, scrub=scrubber.scrub_tree)
         logger.log().error("the command failed", exc_info=failed)
         return f"unexpected: {words}; details in {log_file}"
     return f"unexpected: {words}; {log_file} could not be written"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from sentinel_lib import logger
+from sentinel_lib import logger, monitoring
 from sentinel_lib.errors import ExitCode, most_severe
 from sentinel_lib.logger import log
+from sentinel_lib.monitoring import Monitor
 from sentinel_lib.notebook_runner import Kernels
 from sentinel_lib.pipeline import clock, interruption, reports, verdict
 from sentinel_lib.pipeline import plan as planning
@@ -22,7 +25,7 @@ from sentinel_lib.pipeline.selection import Decision, Selection
 from sentinel_lib.pipeline.stage_run import StageRunner
 from sentinel_lib.records.stage import RunRecord, RunRequest, StageOutcome
 from sentinel_lib.settings.environment import load_environment
-from sentinel_lib.settings.secrets import load_scrubber
+from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 
@@ -43,8 +46,10 @@ def run(
     writing to the same data folder, and ``StorageError`` if the record cannot be kept.
     """
     environment = load_environment()
+    scrubber = Scrubber(environment)
     with ExitStack() as held:
         stop = stop or held.enter_context(interruption.listening())
+        monitor = held.enter_context(monitoring.watching(environment))
         with stop.allowed():
             data = planning.make(options, now()).folders.data
             lock = RunLock(data, now)
@@ -58,37 +63,39 @@ def run(
             plan = planning.make(options, now())  # anew: another run may have published until now
             selection = Selection(plan, options)
         lock.sign(plan.run_id)
-        logger.configure(plan.log_file, level=environment.log_level, terminal=options.verbose)
+        logger.configure(
+            plan.log_file,
+            level=environment.log_level,
+            terminal=options.verbose,
+            scrub=scrubber.scrub_tree,
+        )
+        monitor.run_began(plan.run_id, plan.as_of, plan.symbols)
         logger.bind(run_id=plan.run_id)
         held.callback(logger.unbind, "run_id")
-        return _Run(plan, options, selection, progress, stop, now, kernels).made()
+        of_this = (plan, options, selection, progress, stop, now, monitor, scrubber.scrub, kernels)
+        return _Run(*of_this).made()
 
 
+@dataclass
 class _Run:
     """One run on its way from the plan to the record."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        options: RunOptions,
-        selection: Selection,
-        progress: Progress,
-        stop: Interruption,
-        now: Clock,
-        kernels: Kernels | None,
-    ) -> None:
-        self.plan = plan
-        self.options = options
-        self.selection = selection
-        self.progress = progress
-        self.stop = stop
-        self.now = now
-        self.given_kernels = kernels
-        self.history = RunHistory(plan.folders.data)
-        self.outcomes: list[StageOutcome] = []
-        self.crash: Exception | None = None
-        self.opened = ExitStack()
-        self.deadline = time.monotonic() + (plan.deadline_seconds or float("inf"))
+    plan: Plan
+    options: RunOptions
+    selection: Selection
+    progress: Progress
+    stop: Interruption
+    now: Clock
+    monitor: Monitor
+    scrub: Callable[[str], str]
+    given_kernels: Kernels | None
+    outcomes: list[StageOutcome] = field(default_factory=list)
+    opened: ExitStack = field(default_factory=ExitStack)
+    crash: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.history = RunHistory(self.plan.folders.data)
+        self.deadline = time.monotonic() + (self.plan.deadline_seconds or math.inf)
 
     def made(self) -> RunRecord:
         """Run the stages, and keep what came of them."""
@@ -104,10 +111,12 @@ class _Run:
         except Exception as crash:  # a fault of ours must not cost the record of what came before
             log().error("the run crashed", exc_info=True)
             self.crash = crash
+            self.monitor.crashed(crash)
         record = self._recorded()
         if any(outcome.was_executed for outcome in self.outcomes):
             self.history.write_fingerprints(plan.run_id, self.selection.fingerprints(self.outcomes))
             record = self._with_reports(record)
+        self.monitor.run_ended(record)
         log().info("the run ends", status=record.status, exit_code=record.exit_code)
         if self.crash:
             raise self.crash
@@ -137,6 +146,8 @@ class _Run:
                 outcome = self.stages.execute(planned)
         except KeyboardInterrupt as stop:
             outcome = interruption.outcome(name, round(time.monotonic() - started, 3), stop)
+        executed = self.plan.report_folder / f"{name}.ipynb"
+        self.monitor.stage_ended(outcome, planned.notebook.name, executed)
         say = log().error if outcome.status in ("failed", "blocked") else log().info
         say("the stage ends", status=outcome.status, seconds=outcome.seconds, error=outcome.error)
         self.pages.add(name)
@@ -161,8 +172,7 @@ class _Run:
         kernels = self.given_kernels or self.opened.enter_context(
             Kernels(fork=self.options.fork, on_fallback=self._fallen_back)
         )
-        scrub = load_scrubber().scrub
-        return StageRunner(self.plan, self.progress, kernels, scrub, self.deadline)
+        return StageRunner(self.plan, self.progress, kernels, self.scrub, self.deadline)
 
     @cached_property
     def pages(self) -> reports.NotebookPages:

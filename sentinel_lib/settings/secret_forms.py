@@ -19,6 +19,7 @@ BREAK = rf"(?:(?:\x1b|{_ESCAPE}u001b|{_ESCAPE}x1b)\[[\d;]{{0,20}}m|{_ESCAPE}[rn]
 
 _PERCENT = "%(?:25){0,5}"
 _AMPERSANDS = (r"&(?:amp;){0,5}", rf"{_ESCAPE}u0026(?:amp;){{0,5}}")
+_QUOTE = r'\\{0,31}"'
 _CONTROL = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 _EITHER_ALPHABET = {"+": "+-", "/": "/_"}
 
@@ -102,6 +103,7 @@ def _escaped(character: str, times: int) -> Iterator[str]:
     ways += [f"{_ESCAPE}x{_hex(f'{code:02x}')}"] if 128 <= code < 256 else []
     ways += [_ESCAPE + _CONTROL[character]] if character in _CONTROL else []
     ways += [r"\+"] if character == " " else []
+    ways += [rf"'{_ESCAPE}''", rf"'{_QUOTE}'{_QUOTE}'"] if character == "'" else []
     names = {codepoint2name.get(code), "apos" if character == "'" else None} - {None}
     entities = [
         f"#0{{0,5}}{code};",

@@ -13,6 +13,7 @@ from sentinel_lib.settings import Asset, load_pipeline
 from sentinel_lib.settings.assets import read_assets, select
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.settings.sources import SourceName
 from sentinel_lib.storage.lock import enter_stage
 from sentinel_lib.storage.run_history import RunHistory
@@ -69,7 +70,13 @@ def open_stage(
     if run_id and not history.config_of(run_id).is_dir():
         history.keep_config(run_id, config)
     log_file = None if stage.is_by_hand else in_project(pipeline.logs) / f"{run_id}.jsonl"
-    logger.configure(log_file, level=load_environment().log_level, terminal=False)
+    environment = load_environment()
+    logger.configure(
+        log_file,
+        level=environment.log_level,
+        terminal=False,
+        scrub=Scrubber(environment).scrub_tree,
+    )
     logger.bind(run_id=stage.run_id, stage=name)
     return stage
 

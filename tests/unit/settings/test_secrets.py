@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,8 @@ WRITTEN: dict[str, Callable[[str], str]] = {
     "html": html.escape,
     "html in html": lambda text: html.escape(html.escape(text)),
     "html in json": lambda text: json.dumps(html.escape(text))[1:-1],
+    "shell": shlex.quote,
+    "shell in json": lambda text: json.dumps(shlex.quote(text)),
     "repr": lambda text: repr(text)[1:-1],
     "ascii": lambda text: ascii(text)[1:-1],
     "repr of bytes": lambda text: repr(text.encode())[2:-1],
