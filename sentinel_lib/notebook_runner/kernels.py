@@ -27,7 +27,8 @@ class Kernels:
     """Starts kernels, and does not outlive its block with any of them.
 
     With ``fork`` they come from a template that has imported what notebooks need. Where that
-    cannot be, or fails, ``on_fallback`` is told why, once, and ordinary kernels are started.
+    cannot be, or fails, ``on_fallback`` is told why, in a line, once, and ordinary kernels are
+    started, which takes longer.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class Kernels:
     def _fall_back(self, why: str) -> None:
         if self._is_forking:
             self._is_forking = False
-            self._on_fallback(f"notebooks start more slowly, each in a kernel of its own: {why}")
+            self._on_fallback("; ".join(why.splitlines()))
         if self._template is not None:
             self._template.kill()
             self._template = None

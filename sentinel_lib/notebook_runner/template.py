@@ -13,6 +13,7 @@ closing it earlier kills the kernel.
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 import gc
 import importlib
@@ -30,11 +31,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 EARLY = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.displayhook",
-    "pandas", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.compute", "pyarrow.csv", "duckdb",
+    "ipykernel.debugger", "IPython.core.completerlib", "IPython.core.debugger",
+    "IPython.core.oinspect", "IPython.extensions.storemagic", "tornado.platform.asyncio",
+    "pyarrow.parquet", "pyarrow.dataset", "pyarrow.compute", "pyarrow.csv", "duckdb",
     "pyarrow.acero", "pyarrow_hotfix", "pandas.io.formats.html", "pandas.io.formats.string",
     "ibis", "ibis.backends.duckdb", "ibis.backends.duckdb.converter", "ibis.formats.pandas",
     "ibis.expr.types.groupby", "yaml", "pydantic", "pydantic.networks", "pydantic_settings",
@@ -44,7 +48,7 @@ EARLY = (
 """What every stage needs: 1.5 s."""
 
 GATES = (
-    "scipy.stats", "altair", "sqlalchemy", "great_expectations",
+    "scipy.stats", "altair", "great_expectations",
     "great_expectations.expectations", "great_expectations.core.expectation_suite",
 )  # fmt: skip
 """What a gate needs besides: 2.5 s, in pieces, between which requests are served."""
@@ -234,6 +238,11 @@ def run_kernel(request: Request) -> None:
 
 def serve_forever(template: Template) -> Request:
     """Load everything and serve; returns in the children."""
+    # Pandas asks once whether it is in a kernel or in a terminal, and prints accordingly.
+    builtins.get_ipython = lambda: SimpleNamespace(kernel=None)  # type: ignore[attr-defined]
+    with suppress(ImportError):  # as in load()
+        importlib.import_module("pandas")
+    del builtins.get_ipython  # type: ignore[attr-defined]
     if request := template.load(EARLY):
         return request
     template.kinds.add(b"early")
