@@ -7,6 +7,9 @@ BIN    := $(VENV)/bin
 AS_OF  ?=
 ARGS   ?=
 DEMO   ?= data/demo-break
+ENGINE  ?= docker
+IMAGE   ?= dataflow-sentinel
+TARGETS ?= runtime,lab
 
 .PHONY: help
 help:  ## show what there is to make
@@ -51,7 +54,8 @@ test: $(VENV)/.dev  ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.runtime  ## measure validate and promote over five million rows, and over 500 assets
+bench: $(VENV)/.runtime  ## measure a run beside Papermill in a loop, five million rows, and 500 assets
+	$(BIN)/python benchmarks/five_notebooks.py
 	$(BIN)/python benchmarks/validate_promote.py
 	$(BIN)/python benchmarks/many_assets.py
 
@@ -70,6 +74,29 @@ format: $(VENV)/.dev  ## put the code into the project's format
 .PHONY: lab
 lab: $(VENV)/.dev  ## open the stage notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+.PHONY: docker-build
+docker-build:  ## build the images of the pipeline and of the lab
+	$(ENGINE) build --build-arg REVISION=$$(git rev-parse HEAD) --tag $(IMAGE):runtime .
+	$(ENGINE) build --build-arg REVISION=$$(git rev-parse HEAD) --target lab --tag $(IMAGE):lab .
+
+.PHONY: docker-run
+docker-run:  ## run the pipeline once in a container (AS_OF=..., ARGS=...)
+	$(ENGINE) run --rm --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+	  --volume sentinel-data:/app/data --volume sentinel-reports:/app/reports --volume sentinel-logs:/app/logs \
+	  --volume "$(CURDIR)/config:/app/config:ro" $(IMAGE):runtime run $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
+
+.PHONY: docker-test
+docker-test: $(VENV)/.dev  ## build the images and test what runs in them (TARGETS=runtime)
+	SENTINEL_IMAGES=$(TARGETS) $(BIN)/python -m pytest -n0 tests/image $(ARGS)
+
+.PHONY: compose-up
+compose-up:  ## start the pipeline on its schedule
+	docker compose up --build --detach
+
+.PHONY: compose-down
+compose-down:  ## stop every service; the volumes stay
+	docker compose --profile '*' down
 
 .PHONY: lock
 lock: $(VENV)/.dev  ## resolve the newest versions allowed by pyproject.toml (needs uv)

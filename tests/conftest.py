@@ -11,11 +11,21 @@ def pytest_addoption(parser):
         help="runs that the crash tests kill while they publish, and a fifth as many whole ones; "
         "0 leaves the crash tests out (0, or what SENTINEL_KILLS says)",
     )  # fmt: skip
+    parser.addoption(
+        "--images", default=os.environ.get("SENTINEL_IMAGES", ""), metavar="A,B",
+        help="targets of the Dockerfile to build and test, of runtime and lab "
+        "(none, or what SENTINEL_IMAGES says)",
+    )  # fmt: skip
 
 
 def pytest_ignore_collect(collection_path, config):
-    """The crash tests take minutes: CI runs them, and who asks for them."""
-    return True if "crash" in collection_path.parts and not config.getoption("--kills") else None
+    """The tests of crashes and images take minutes: CI runs them, and who asks for them."""
+    if "crash" in collection_path.parts and not config.getoption("--kills"):
+        return True
+    targets = config.getoption("--images").split(",")
+    if collection_path.parent.name == "image" and collection_path.name.startswith("test_"):
+        return True if collection_path.stem.removeprefix("test_") not in targets else None
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def verify(data: Path, run_id: str) -> Verification:
     history = RunHistory(data)
     records = {one.run_id: one for one in history.runs()}
     runs = [one for one in sorted(history.run_ids()) if one <= run_id]
-    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=data.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=data) as folder:
         scratch = Path(folder) / "data"
         for one in runs:
             _make_again(data, scratch, one, records.get(one), found)
@@ -99,21 +99,19 @@ def _make_again(
         is_unrecorded = PUBLISHED_TABLES[0] in stage.writes and run_id in published
         if recorded is not None and recorded.run_id != run_id:
             RunHistory(scratch).carry_over(stage.name, recorded.run_id, run_id)
-        elif (recorded is not None or is_unrecorded) and not _made_again(
-            stage, recorded, parameters, found
-        ):
-            break
+        elif recorded is not None or is_unrecorded:
+            _make_stage_again(stage, recorded, parameters, found)
     found.rebuilt_runs += 1
     _note_code(data, run_id, config, found)
 
 
-def _made_again(
+def _make_stage_again(
     stage: Stage,
     recorded: StageRecord | None,
     parameters: Mapping[str, str],
     found: Verification,
-) -> bool:
-    """Whether the stage came to its end; one that had not is expected not to."""
+) -> None:
+    """Run the stage; that one which was blocked is blocked again is no finding."""
     config = Path(parameters["config_dir"])
     notebook = in_project(load_pipeline(config).notebooks) / stage.notebook
     try:
@@ -122,8 +120,6 @@ def _made_again(
         if recorded is None or recorded.status != "blocked":
             run_id = parameters["run_id"]
             found.problems.append(f"run {run_id}, stage {stage.name}: {stopped}")
-        return False
-    return True
 
 
 def _config_with_logs_in(folder: Path, recorded: Path) -> Path:

@@ -38,7 +38,7 @@ def _strays(data: Path, keep: timedelta) -> int:
     """Half-written files of killed runs begin with a point; so do scratch copies."""
     oldest = time.time() - keep.total_seconds()
     found = [path for path in data.rglob(f".*{HALF_WRITTEN}") if path.is_file()]
-    found += list(data.parent.glob(".scratch-*"))
+    found += list(data.glob(".scratch-*"))
     gone = [path for path in found if path.stat().st_mtime < oldest]
     for path in gone:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sentinel_lib.workbench.stage import SANDBOX
 
-LEFT_OUT = (SANDBOX,)
+LEFT_OUT = (SANDBOX, ".scratch-*")
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def scratch_copy(data: Path) -> Iterator[Path]:
     Nothing in a data folder is ever changed in place (tables add files, artifacts are renamed into
     place), so a link is as good as a copy.
     """
-    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=data.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=data) as folder:
         copy = Path(folder) / data.name
         shutil.copytree(
             data, copy, copy_function=_linked, ignore=shutil.ignore_patterns(*LEFT_OUT, "*.lock")

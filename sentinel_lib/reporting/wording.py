@@ -43,10 +43,7 @@ def resume_command(run: RunRecord) -> str:
     except ValueError:  # not a command line as this program writes it
         words = []
     folders = [
-        part
-        for flag, value in pairwise(words)
-        if flag in _FOLDERS
-        for part in (flag, value)
+        part for flag, value in pairwise(words) if flag in _FOLDERS for part in (flag, value)
     ]
     folders += [word for word in words if word.split("=")[0] in _FOLDERS and "=" in word]
     return shlex.join(["python", "run_pipeline.py", "resume", run.run_id, *folders])

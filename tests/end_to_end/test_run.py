@@ -1,6 +1,7 @@
 """The command as a user types it, with real kernels, real files and no network."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,10 @@ import yaml
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 AS_OF = "2024-06-28T21:00:00Z"
+HEAVY = {
+    "pandas", "numpy", "pyarrow", "ibis", "duckdb", "deltalake", "great_expectations", "papermill",
+    "nbclient", "nbconvert", "jupyter_client", "exchange_calendars",
+}  # fmt: skip
 STAGES = ["ingest", "validate", "promote_silver", "build_gold", "monitor"]
 
 
@@ -27,12 +32,13 @@ def folder(tmp_path_factory):
     return folder
 
 
-def run_pipeline(folder, *arguments):
+def run_pipeline(folder, *arguments, environment=None):
     command = [sys.executable, str(PROJECT_ROOT / "run_pipeline.py"), *arguments]
     folders = ["--config", "config", "--data", "data", "--reports", "reports"]
     return subprocess.run(
-        [*command, *folders], cwd=folder, capture_output=True, text=True, timeout=300, check=False
-    )
+        [*command, *folders], cwd=folder, capture_output=True, text=True, timeout=300, check=False,
+        env=environment,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +85,57 @@ def test_every_page_works_without_a_network_and_links_only_to_what_is_there(fold
             assert not re.match(r"(https?:)?//", reference), (page, reference)
             target = reference.partition("#")[0]
             assert not target or (page.parent / target).exists(), (page, reference)
+
+
+def test_same_run_again_executes_nothing_and_imports_nothing_heavy(folder, finished):
+    run_id = json.loads(finished.stdout)["run_id"]
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+
+    again = run_pipeline(folder, "run", "--as-of", AS_OF, "--json", environment=environment)
+
+    printed = json.loads(again.stdout)
+    imported = {line.rpartition("|")[2].strip() for line in again.stderr.splitlines()}
+    assert again.returncode == 0
+    assert {one["produced_by"] for one in printed["stages"]} == {run_id}
+    assert {one["status"] for one in printed["stages"]} == {"skipped"}
+    assert "sentinel_lib.pipeline.run" in imported
+    assert imported.isdisjoint(HEAVY)
+
+
+def test_status_says_why_a_stage_would_run(folder, finished):
+    why = run_pipeline(folder, "status", "--why", "ingest")
+
+    assert why.returncode == 0, why.stderr
+    assert f"clock changed from {AS_OF} to 20" in why.stdout
+
+
+def test_ordinary_kernels_give_the_same_gold_and_the_same_outputs(folder, finished):
+    other = folder / "ordinary"
+    shutil.copytree(folder / "config", other / "config")
+
+    ended = run_pipeline(other, "run", "--as-of", AS_OF, "--no-fork", "--json")
+
+    assert ended.returncode == 0, ended.stderr
+    for name in ("aggregates.csv", "freshness.json"):
+        path = Path("data", "gold", name)
+        assert (other / path).read_bytes() == (folder / path).read_bytes()
+    forked, ordinary = (
+        outputs(where / "reports" / json.loads(one.stdout)["run_id"])
+        for where, one in ((folder, finished), (other, ended))
+    )
+    assert list(forked) == [f"{stage}.ipynb" for stage in sorted(STAGES)]
+    assert ordinary == forked
+
+
+def outputs(reports):
+    """What the cells of a run's notebooks showed."""
+    notebooks = {
+        path.name: json.loads(path.read_text()) for path in sorted(reports.glob("*.ipynb"))
+    }
+    return {
+        name: [cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        for name, notebook in notebooks.items()
+    }
 
 
 def test_status_and_history_tell_of_the_run(folder, finished):

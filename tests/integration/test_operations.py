@@ -10,6 +10,7 @@ from sentinel_lib import read_table
 from sentinel_lib.errors import UsageError
 from sentinel_lib.operations import difference, rollback, scratch_copy, vacuum, verify
 from sentinel_lib.operations.versions import known_run
+from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -18,6 +19,9 @@ BARS = """Date,Open,High,Low,Close,Volume
 2024-01-03,11,13,10,12,100
 2024-01-04,12,14,11,13,100
 """
+
+
+AFTER_INGEST = ["validate", "promote_silver", "build_gold", "monitor"]
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +157,56 @@ def test_replay_promotes_what_a_mended_rule_lets_pass_and_again_changes_nothing(
     assert len(read_table("quarantine.bars", data=project.data)) == 0
     assert second.records["validate"].assets["AAPL"].rows_in == 0
     assert verify(project.data, "run-003").problems == []
+
+
+def test_verify_of_a_run_that_a_gate_blocked_finds_nothing(project):
+    project.assets({"BAD": {"faults": {"nulls": 0.5}}})
+    outcome = project.run("2024-02-01T00:00:00Z")
+
+    found = verify(project.data, "run-001")
+
+    assert list(outcome.errors) == ["validate"]
+    assert (found.problems, found.rebuilt_runs) == ([], 1)
+
+
+def test_stages_that_run_after_a_skipped_one_judge_the_batch_of_the_run_that_made_it(project):
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    path.write_text(BARS + "2024-01-05,0,15,0,14,100\n")
+    project.run("2024-01-08T00:00:00Z", input_path=str(path))
+    rules = [rule for rule in silver_rules(project) if rule.get("min_value") != 0]
+    project.rules("silver", rules=rules)
+    RunHistory(project.data).carry_over("ingest", "run-001", "run-002")
+
+    outcome = project.run("2024-01-08T00:00:00Z", stages=AFTER_INGEST)
+
+    assert outcome.errors == {}
+    ledger = outcome.ledger("AAPL")
+    assert (ledger.rows_in, ledger.promoted, ledger.deduplicated) == (4, 1, 3)
+    assert closes(project) == [11.0, 12.0, 13.0, 14.0]
+    assert len(read_table("quarantine.bars", data=project.data)) == 0
+    assert read_table("ops.stage_runs", data=project.data).query("run_id == 'run-002'")[
+        "stage"
+    ].tolist() == ["validate", "promote_silver", "build_gold"]
+    found = verify(project.data, "run-002")
+    assert (found.problems, found.rebuilt_runs) == ([], 2)
+
+
+def test_stage_that_runs_after_skipped_ones_publishes_the_candidate_of_the_run_that_made_it(
+    project,
+):
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    path.write_text(BARS)
+    project.run("2024-01-08T00:00:00Z", input_path=str(path), stages=["ingest", "validate"])
+    for stage in ("ingest", "validate"):
+        RunHistory(project.data).carry_over(stage, "run-001", "run-002")
+
+    outcome = project.run("2024-01-08T00:00:00Z", stages=AFTER_INGEST[1:])
+
+    assert outcome.errors == {}
+    assert closes(project) == [11.0, 12.0, 13.0]
+    assert verify(project.data, "run-002").problems == []
 
 
 def test_replay_reads_payloads_again_as_the_configuration_now_says(project):
