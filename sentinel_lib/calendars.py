@@ -40,9 +40,10 @@ def sessions(calendar: str, first: date, last: date) -> list[Session]:
     if calendar in (CONTINUOUS, WEEKDAYS):
         days = [first + _DAY * offset for offset in range((last - first).days + 1)]
         return [_whole_day(day) for day in days if calendar == CONTINUOUS or _is_weekday(day)]
-    exchange = _exchange(calendar, first.year, last.year + 1)
+    exchange = _exchange(calendar, *_decades(first.year, last.year))
     if exchange is None:
         return []
+    _require_known(type(exchange), calendar, last.year)
     schedule = exchange.schedule.loc[str(first) : str(last)]
     return [
         Session(label.date(), opened.to_pydatetime(), closed.to_pydatetime())
@@ -74,7 +75,7 @@ def time_zone(calendar: str) -> str:
     if calendar in (CONTINUOUS, WEEKDAYS):
         return "UTC"
     settled = 2024  # every calendar knows it, and the zone is the same in every year
-    exchange = _exchange(calendar, settled, settled + 1)
+    exchange = _exchange(calendar, *_decades(settled, settled))
     if exchange is None:
         raise _unusable(calendar)
     return str(exchange.tz)
@@ -83,6 +84,14 @@ def time_zone(calendar: str) -> str:
 def sessions_per_year(calendar: str) -> int:
     """How many sessions a year of ``calendar`` has, by the convention that volatility uses."""
     return SESSIONS_PER_YEAR.get(calendar, EXCHANGE_SESSIONS_PER_YEAR)
+
+
+def _decades(first_year: int, last_year: int) -> tuple[int, int]:
+    """Whole decades, with some of the next years: to build a calendar takes long whatever its span.
+
+    So a process builds mostly one.
+    """
+    return first_year // 10 * 10, (last_year + 1) // 10 * 10 + 9
 
 
 def _is_weekday(day: date) -> bool:
@@ -96,7 +105,7 @@ def _whole_day(day: date) -> Session:
 
 @lru_cache(maxsize=64)
 def _exchange(calendar: str, first_year: int, last_year: int) -> ExchangeCalendar | None:
-    """Whole years, so that a run asks for few calendars. None where all lie before its data.
+    """Those of the years that it knows. None where it knows none of them.
 
     The bounds keep it off the wall clock.
     """
@@ -107,15 +116,20 @@ def _exchange(calendar: str, first_year: int, last_year: int) -> ExchangeCalenda
         kind = type(_default_exchange(calendar))
     except NotImplementedError as broken:
         raise _unusable(calendar) from broken
+    _require_known(kind, calendar, first_year)
     earliest, latest = kind.bound_min(), kind.bound_max()
-    if latest is not None and latest.year < last_year - 1:
+    start = start if earliest is None else max(start, str(earliest.date()))
+    end = end if latest is None else min(end, str(latest.date()))
+    return _built(calendar, start, end) if start < end else None
+
+
+def _require_known(kind: type[ExchangeCalendar], calendar: str, year: int) -> None:
+    latest = kind.bound_max()
+    if latest is not None and latest.year < year:
         raise ConfigError(
             f"calendar '{calendar}' knows no sessions after {latest.date()}",
             next_step="upgrade exchange_calendars, or give the asset another calendar",
         )
-    start = start if earliest is None else max(start, str(earliest.date()))
-    end = end if latest is None else min(end, str(latest.date()))
-    return _built(calendar, start, end) if start < end else None
 
 
 def _default_exchange(calendar: str) -> ExchangeCalendar:

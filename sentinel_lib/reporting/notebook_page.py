@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.reporting import offline, page
 from sentinel_lib.storage import artifacts
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
 
 SHOWN_OUTPUTS = (
     "text/html",
@@ -20,6 +25,9 @@ SHOWN_OUTPUTS = (
     "text/plain",
 )
 """The forms of an output that need no script, the richest first."""
+
+FORMAT = 4
+"""The version of the notebook format that is written today, and read here."""
 
 RUNNER_MARK = "papermill-error-cell-tag"
 """The tag of the cells that Papermill adds around an error; the page says it better on top."""
@@ -54,26 +62,37 @@ def render_notebook(executed: Path, html: Path, *, title: str) -> None:
 
 def _read(executed: Path) -> Any:
     import nbformat
+    from nbformat.v4.rwbase import rejoin_lines
 
     try:
-        return nbformat.reads(executed.read_text(encoding="utf-8"), as_version=4)
-    # nbformat answers text that is no notebook with KeyError, AttributeError, ValidationError, ...
+        # Not nbformat.reads: it also validates, which takes longer than to render.
+        content = json.loads(executed.read_bytes())
+        if content["nbformat"] != FORMAT:
+            raise ValueError(f"it is of format {content['nbformat']}")
+        return rejoin_lines(nbformat.from_dict(content))
+    # What is no notebook fails with KeyError, AttributeError, TypeError, ...
     except Exception as failed:
         raise _unreadable(executed, failed) from failed
 
 
-def _body(notebook: Any, has_errors: bool) -> str:
-    from bs4 import BeautifulSoup
+@cache
+def _exporter() -> HTMLExporter:
+    """Made once, because it compiles its templates."""
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
-    notebook.cells = [_described(cell) for cell in notebook.cells if not _is_mark(cell, has_errors)]
-    exporter = HTMLExporter(
+    return HTMLExporter(
         template_name="basic",
         exclude_anchor_links=True,
         config=Config({"NbConvertBase": {"display_data_priority": list(SHOWN_OUTPUTS)}}),
     )
-    fragment, _ = exporter.from_notebook_node(notebook)
+
+
+def _body(notebook: Any, has_errors: bool) -> str:
+    from bs4 import BeautifulSoup
+
+    notebook.cells = [_described(cell) for cell in notebook.cells if not _is_mark(cell, has_errors)]
+    fragment, _ = _exporter().from_notebook_node(notebook)
     soup = BeautifulSoup(fragment, "html.parser")
     offline.keep_inside(soup)
     for level in range(5, 0, -1):  # the page's title is its one h1
