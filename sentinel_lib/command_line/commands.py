@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentinel_lib.errors import ExitCode, UsageError
+from sentinel_lib.errors import ExitCode, SentinelError, UsageError
 
 if TYPE_CHECKING:
     from sentinel_lib.records.stage import RunRecord
@@ -35,6 +35,23 @@ def run(options: argparse.Namespace, command: str) -> int:
     record = _run_pipeline(options, command, **asked)
     say(summary.run_object(record) if options.json else summary.run_text(record))
     return record.exit_code
+
+
+def serve(options: argparse.Namespace, command: str) -> int:
+    """Run the pipeline on schedule, in this process, until it is told to end."""
+    from sentinel_lib import pipeline, service
+    from sentinel_lib.pipeline.terminal import PlainLines
+
+    asked = pipeline.RunOptions(
+        config=options.config,
+        data=options.data,
+        reports=options.reports,
+        fork=options.fork,
+        verbose=options.verbose and not options.quiet,
+        command=command,
+    )
+    lines = PlainLines(sys.stderr, with_cells=options.verbose)
+    return service.serve(asked, pipeline.Silent() if options.quiet else lines)
 
 
 def resume(options: argparse.Namespace, command: str) -> int:
@@ -157,9 +174,11 @@ def _writing(
 
 
 def status(options: argparse.Namespace, _: str) -> int:
-    """The last run, with its exit code; or why a stage would run now."""
+    """The last run, with its exit code; or how the schedule stands; or why a stage would run."""
     from sentinel_lib.pipeline import summary
 
+    if options.health:
+        return _health(options)
     if options.why:
         return _why(options)
     last = next(_runs(options), None)
@@ -202,6 +221,20 @@ def _run_to_tell_of(options: argparse.Namespace) -> tuple[RunRecord | None, str]
         return None, ""
     run_id = versions.known_run(data, options.run)
     return runs.run_of(run_id), run_id
+
+
+def _health(options: argparse.Namespace) -> int:
+    from sentinel_lib import service
+    from sentinel_lib.pipeline import clock
+
+    try:
+        found = service.from_records(options.config, options.data, clock.now())
+    except SentinelError as unreadable:  # a health check knows two exit codes only
+        say({"status": "failed", "reason": str(unreadable)} if options.json else str(unreadable))
+        return 1
+    words = ": ".join(filter(None, (found.body["status"], found.body["reason"])))
+    say(found.body if options.json else words)
+    return int(found.http_status != 200)
 
 
 def _why(options: argparse.Namespace) -> int:

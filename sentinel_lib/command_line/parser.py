@@ -15,6 +15,7 @@ from sentinel_lib.settings.project import PROJECT_ROOT
 COMMANDS = {
     "run": "run the pipeline (what happens if no command is named)",
     "status": "the last run and its assets; exits with its exit code",
+    "serve": "run the pipeline on the schedule of pipeline.yaml, until SIGTERM or Ctrl-C",
     "resume": "go on with a run that failed, at the stage that did, with the same --as-of",
     "history": "the runs there were, the newest first",
     "notify": "tell people how a run ended, through the services in NOTIFY_URLS",
@@ -138,6 +139,11 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     _add_no_fork(added["resume"])
     add = added["status"].add_argument
     add("--why", default="", metavar="STAGE", help="why the stage would run now, or not")
+    words = (
+        "whether the last run went well and none is overdue: exit code 0 or 1, for health checks"
+    )
+    add("--health", action="store_true", help=words)
+    _add_no_fork(added["serve"])
     words = "the same as GitHub's Markdown, for the summary of a job"
     add("--markdown", action="store_true", help=words)
     add = added["notify"].add_argument

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from sentinel_lib.settings.document import read_document
 from sentinel_lib.settings.model import ConfigModel
+from sentinel_lib.settings.schedule import Schedule
 
 FILE_NAME = "pipeline.yaml"
 
@@ -64,6 +65,7 @@ class PipelineFile(ConfigModel):
     notebooks: str = "notebooks"
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
     deadline_minutes: Annotated[float, Field(gt=0)] | None = None
+    schedule: Schedule | None = None
     stages: Annotated[list[Stage], Field(min_length=1)]
 
 

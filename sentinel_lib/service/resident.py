@@ -1,0 +1,114 @@
+"""The service: one process that runs the pipeline whenever the schedule says so."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from sentinel_lib import pipeline, settings
+from sentinel_lib.errors import ConfigError, ExitCode, UsageError
+from sentinel_lib.logger import log
+from sentinel_lib.notebook_runner import Kernels
+from sentinel_lib.pipeline import RunOptions, clock, interruption, plan
+from sentinel_lib.pipeline.clock import Clock
+from sentinel_lib.pipeline.interruption import Interruption
+from sentinel_lib.pipeline.progress import Progress
+from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.service import health, pause, standing
+from sentinel_lib.service.health import Board
+from sentinel_lib.service.health_server import answering
+from sentinel_lib.service.journal import Journal
+from sentinel_lib.service.pause import Wait
+from sentinel_lib.service.rounds import Rounds
+from sentinel_lib.service.timetable import Timetable
+from sentinel_lib.settings.document import read_document
+from sentinel_lib.settings.pipeline import FILE_NAME
+from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.schedule import EXAMPLE, Schedule
+from sentinel_lib.storage.run_history import RunHistory
+
+
+def serve(
+    options: RunOptions,
+    progress: Progress,
+    now: Clock = clock.now,
+    wait: Wait = pause.until_signal,
+) -> ExitCode:
+    """Run the pipeline on schedule until SIGTERM or Ctrl-C; for the main thread.
+
+    Each run is as ``options`` say, as of its start. The exit code is 0, or 143 or 130 if a run was
+    interrupted. Raises ``ConfigError`` if the configuration is wrong at the start, and
+    ``StorageError`` if the records cannot be read; later, whatever ends a run ends only that.
+    """
+    config_file = in_project(options.config) / FILE_NAME
+    file = settings.load_pipeline(config_file.parent)
+    schedule = file.schedule
+    if schedule is None:
+        raise _unscheduled(config_file)
+    with interruption.listening(schedule.drain_seconds) as stop:
+        _refuse_what_cannot_run(options, now)
+        journal = Journal(in_project(file.logs), progress)
+        last, settled = standing.before(RunHistory(in_project(options.data or file.data)), now())
+        board = Board(last_run=last)
+        with (
+            answering(schedule.health, lambda: health.answer(board, now()), config_file) as address,
+            Kernels(fork=options.fork, on_fallback=_fallen_back) as kernels,
+        ):
+            rounds = Rounds(
+                schedule=schedule,
+                timetable=Timetable(schedule),
+                make_run=_runs(options, progress, now, kernels, stop),
+                board=board,
+                journal=journal,
+                stop=stop,
+                now=now,
+                wait=wait,
+            )
+            journal.note(_introduction(schedule, address), health=address)
+            code = rounds.until_stopped(settled)
+            journal.note("the service ends", exit_code=int(code))
+    return code
+
+
+def _unscheduled(config_file: Path) -> ConfigError:
+    return read_document(config_file).error(
+        ("schedule",),
+        "this key is missing, and without it nothing says when to run",
+        expected=f"schedule: {{cron: {EXAMPLE}, timezone: America/New_York}}",
+        next_step="write it into the file; docs/scheduling.md says what there is",
+    )
+
+
+def _refuse_what_cannot_run(options: RunOptions, now: Clock) -> None:
+    """Find what is wrong with the configuration now, not when the first run is due."""
+    try:
+        plan.make(options, now())
+    except UsageError:
+        # tables as of a later time than now: the clock may have got there when a run is due
+        return
+
+
+def _runs(
+    options: RunOptions, progress: Progress, now: Clock, kernels: Kernels, stop: Interruption
+) -> Callable[[], RunRecord]:
+    asked = replace(options, as_of=None)
+
+    def make() -> RunRecord:
+        try:
+            return pipeline.run(asked, progress, now, kernels, stop)
+        finally:
+            kernels.rest()
+            gc.collect()  # the next run may be a day away: until then, what is left over stays
+
+    return make
+
+
+def _fallen_back(why: str) -> None:
+    log().warning("ordinary kernels are used, which start slower", because=why)
+
+
+def _introduction(schedule: Schedule, address: str) -> str:
+    where = f"; health: {address}" if address else ""
+    return f"runs at '{schedule.cron}' {schedule.timezone}{where}"
