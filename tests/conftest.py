@@ -16,6 +16,19 @@ def pytest_addoption(parser):
         help="targets of the Dockerfile to build and test, of runtime and lab "
         "(none, or what SENTINEL_IMAGES says)",
     )  # fmt: skip
+    parser.addoption(
+        "--thorough", action="store_true", default=bool(os.environ.get("CI")),
+        help="also the tests marked thorough, which take minutes (as on CI)",
+    )  # fmt: skip
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what takes long and rarely fails alone, unless it is asked for."""
+    if config.getoption("--thorough"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_ignore_collect(collection_path, config):

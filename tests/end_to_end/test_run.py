@@ -109,6 +109,7 @@ def test_status_says_why_a_stage_would_run(folder, finished):
     assert f"clock changed from {AS_OF} to 20" in why.stdout
 
 
+@pytest.mark.thorough
 def test_ordinary_kernels_give_the_same_gold_and_the_same_outputs(folder, finished):
     other = folder / "ordinary"
     shutil.copytree(folder / "config", other / "config")
@@ -165,6 +166,7 @@ def test_the_archive_gives_what_was_published_and_a_rollback_to_it_changes_nothi
     assert json.loads(tidied.stdout) == {"files": {}, "strays": 0}
 
 
+@pytest.mark.thorough
 def test_a_dry_replay_shows_what_would_change_and_changes_nothing(folder, finished):
     runs = json.loads(run_pipeline(folder, "history", "--json").stdout)
 

@@ -23,6 +23,8 @@ MOMENTS = {
 }
 """The line of progress after which the signal comes."""
 
+USUAL_MOMENTS = ("in a cell", "between two stages")
+
 SIGNALS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
 
 
@@ -60,7 +62,14 @@ def still_there(mark):
 
 @pytest.mark.parametrize(
     ("number", "moment"),
-    [(list(SIGNALS)[place % 2], moment) for place, moment in enumerate(MOMENTS)],
+    [
+        pytest.param(
+            list(SIGNALS)[place % 2],
+            moment,
+            marks=() if moment in USUAL_MOMENTS else pytest.mark.thorough,
+        )
+        for place, moment in enumerate(MOMENTS)
+    ],
 )
 def test_stopped_run_leaves_a_record_and_nothing_else(project, number, moment):
     mark = f"{project.folder} {moment}"
@@ -83,6 +92,7 @@ def test_stopped_run_leaves_a_record_and_nothing_else(project, number, moment):
     lock.release()
 
 
+@pytest.mark.thorough
 def test_run_after_a_stopped_one_works(project):
     with started(project, "first") as run:
         next(line for line in run.stderr if MOMENTS["in a cell"] in line)

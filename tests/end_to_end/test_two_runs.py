@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -81,7 +82,8 @@ def meeting(folder):
         time.sleep(0.05)
     both.sort(key=lambda process: process.poll() is None)
     refused, worked = both
-    waited = start(folder, "run", *as_of, "--wait")
+    worked.send_signal(signal.SIGSTOP)  # it would be over before the others could meet it
+    waited = start(folder, "run", *as_of, "--wait", "--force")  # or it would have nothing to do
     impatient = end(start(folder, "run", *as_of, "--wait", "1"))
     status = end(start(folder, "status"))
     by_hand = subprocess.run(
@@ -89,6 +91,7 @@ def meeting(folder):
         cwd=folder, capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert worked.poll() is None, "the run was over before the others could meet it"
+    worked.send_signal(signal.SIGCONT)
     return Meeting(end(worked), end(refused), end(waited), impatient, status, by_hand)
 
 

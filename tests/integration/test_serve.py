@@ -224,6 +224,7 @@ def test_run_that_does_not_end_in_time_is_interrupted_and_leaves_nothing(service
     assert list((service.folder / "tmp").iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_run_that_was_interrupted_is_made_up_for_after_the_next_start(service):
     schedule = 'schedule: {cron: "* * * * *", drain_seconds: 0, health: null}\n'
     service.configure(schedule, ingest="hangs")
@@ -280,6 +281,7 @@ def after_next_run(process, client, address):
     return client.get(address)
 
 
+@pytest.mark.thorough
 def test_run_that_cannot_be_made_is_told_and_the_next_one_comes(service):
     schedule = 'schedule: {cron: "* * * * *", health: {port: 0}}\n'
     service.configure(schedule, validate="stage")
@@ -335,6 +337,7 @@ def test_command_without_a_schedule_that_holds_ends_with_3(service, schedule, sa
     assert said in rest
 
 
+@pytest.mark.thorough
 def test_resident_service_does_not_grow(service):
     service.configure(EVERY_SECOND, validate="stage", monitor="stage")
 

@@ -9,6 +9,8 @@ from sentinel_lib.settings.project import PROJECT_ROOT
 from tests.integration.workflow_job import Job
 from tests.mailbox import Mailbox, part
 
+pytestmark = pytest.mark.thorough
+
 PROJECT_PARTS = ("config", "notebooks", "sentinel_lib", "pyproject.toml", "run_pipeline.py")
 AS_OF = "2024-06-28T21:00:00Z"
 

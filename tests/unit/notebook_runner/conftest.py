@@ -28,7 +28,11 @@ def kernel_processes() -> Callable[[], list[psutil.Process]]:
     """Looks for the kernels of this process that are there, or are still there a second later."""
 
     def find() -> list[psutil.Process]:
-        children = psutil.Process().children(recursive=True)
+        children = [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if child.status() != psutil.STATUS_ZOMBIE
+        ]
         templates = [child for child in children if "template.py" in " ".join(child.cmdline())]
         first = min(templates, key=lambda child: child.create_time(), default=None)
         return psutil.wait_procs([child for child in children if child != first], timeout=1)[1]

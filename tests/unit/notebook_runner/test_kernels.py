@@ -240,6 +240,7 @@ def test_notebooks_run_from_any_thread(tmp_path: Path, fork: bool) -> None:
     assert [execution.status for execution in executions] == ["ok", "ok"]
 
 
+@pytest.mark.thorough
 @both_kinds
 def test_resident_process_does_not_grow(tmp_path: Path, temporary_folder: Path, fork: bool) -> None:
     def count() -> tuple[int, int, int, int]:
