@@ -69,6 +69,7 @@ def test_verify_of_an_earlier_run_compares_what_it_had_published(three_runs):
     assert (found.problems, found.rebuilt_runs) == ([], 1)
 
 
+@pytest.mark.thorough
 def test_verify_finds_a_row_that_somebody_put_into_a_table(three_runs):
     lake = Lake(three_runs.data)
     rows = lake.read("silver.bars").slice(0, 1)
@@ -120,6 +121,7 @@ def test_rollback_restores_silver_and_gold_and_deletes_nothing(three_runs):
     assert before != closes(three_runs)
 
 
+@pytest.mark.thorough
 def test_verify_does_a_rollback_again(three_runs):
     rollback(
         three_runs.config, three_runs.data, "run-002", run_id="run-004", now=NOW, command="rollback"
@@ -209,6 +211,7 @@ def test_stage_that_runs_after_skipped_ones_publishes_the_candidate_of_the_run_t
     assert verify(project.data, "run-002").problems == []
 
 
+@pytest.mark.thorough
 def test_replay_reads_payloads_again_as_the_configuration_now_says(project):
     project.assets({"AAPL": {}}, source="files", start="2024-01-01")
     path = project.inbox / "AAPL.csv"

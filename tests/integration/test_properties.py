@@ -11,6 +11,8 @@ from sentinel_lib.records.bar import Bar
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.tables import Lake
 
+pytestmark = pytest.mark.thorough
+
 AS_OF = "2024-02-01T12:00:00Z"
 STAGES = ["ingest", "validate", "promote_silver", "build_gold"]
 TABLES = {"silver.bars": KEY, "gold.daily": ["symbol", "session"], "gold.aggregates": ["symbol"]}

@@ -48,6 +48,8 @@ display(HTML(f"<p>{html.escape(canary)}</p>"), metadata={canary: canary})
 display({"text/plain": canary, "application/json": {canary: secrets}}, raw=True)
 """
 
+pytestmark = pytest.mark.thorough
+
 
 def forms(secret):
     """How ``secret`` is written in text, and what every base64 of it contains."""

@@ -10,6 +10,8 @@ import pytest
 from sentinel_lib.settings.project import PROJECT_ROOT
 from tests.sentry_ingest import KEY, ingest, silent_dsn
 
+pytestmark = pytest.mark.thorough
+
 CANARY = "hunter2-canary-hunter2"
 STAGES = PROJECT_ROOT / "tests" / "notebooks"
 SUITE = "rules: [{expect: expect_column_to_exist, column: close, on_fail: block}]\n"

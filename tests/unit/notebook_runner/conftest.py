@@ -27,11 +27,13 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
 def kernel_processes() -> Callable[[], list[psutil.Process]]:
     """Looks for the kernels of this process that are there, or are still there a second later."""
 
+    others = set(psutil.Process().children(recursive=True))  # those of other tests' fixtures
+
     def find() -> list[psutil.Process]:
         children = [
             child
             for child in psutil.Process().children(recursive=True)
-            if child.status() != psutil.STATUS_ZOMBIE
+            if child not in others and child.status() != psutil.STATUS_ZOMBIE
         ]
         templates = [child for child in children if "template.py" in " ".join(child.cmdline())]
         first = min(templates, key=lambda child: child.create_time(), default=None)
