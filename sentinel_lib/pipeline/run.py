@@ -169,6 +169,8 @@ class _Run:
     @cached_property
     def stages(self) -> StageRunner:
         """Made for the first stage that runs: where none does, no kernel is needed."""
+        if not (self.options.fork or self.given_kernels):
+            self._fallen_back("--no-fork was given")
         kernels = self.given_kernels or self.opened.enter_context(
             Kernels(fork=self.options.fork, on_fallback=self._fallen_back)
         )
