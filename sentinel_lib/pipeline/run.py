@@ -140,9 +140,9 @@ class _Run:
         started = time.monotonic()
         self.progress.stage_started(name)
         log().info("the stage begins", because=list(decision.reasons[:10]))
+        self._hand_over(planned)
         try:
             with self.stop.allowed():
-                self._hand_over(planned)
                 outcome = self.stages.execute(planned)
         except KeyboardInterrupt as stop:
             outcome = interruption.outcome(name, round(time.monotonic() - started, 3), stop)

@@ -21,7 +21,7 @@ class Command:
     What it and its kernels put beside the project, they put under the root's folder as well.
     """
 
-    def __init__(self, root):
+    def __init__(self, root, *options):
         self._logs = root.folder / "logs"
         self._before = set(self._logs.glob("*.jsonl"))
         for name in ("runtime", "temporary"):
@@ -34,7 +34,7 @@ class Command:
         folders = ["--config", "config", "--data", "data", "--reports", "reports"]
         self.process = subprocess.Popen(
             [sys.executable, str(PROJECT_ROOT / "run_pipeline.py"), "run", "--json",
-             "--as-of", BATCH_AS_OF, *folders],
+             "--as-of", BATCH_AS_OF, *options, *folders],
             cwd=root.folder, env=environment, start_new_session=True, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
