@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import signal
 
 import pytest
 
@@ -20,6 +21,12 @@ def pytest_addoption(parser):
         "--thorough", action="store_true", default=bool(os.environ.get("CI")),
         help="also the tests marked thorough, which take minutes (as on CI)",
     )  # fmt: skip
+
+
+def pytest_configure():
+    """A shell starts what runs in its background with Ctrl-C ignored, and tests send it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
