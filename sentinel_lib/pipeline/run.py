@@ -236,14 +236,13 @@ class _Run:
     def _with_reports(self, record: RunRecord) -> RunRecord:
         """``record`` after its reports were written, or with why it is not as it was.
 
-        How the run ended must not be hidden by a page that could not be written, whatever the
-        reason; and who stops a run that writes its reports still stops it.
+        Who stops a run that writes its reports still stops it.
         """
         self.progress.reports_started()
         try:
             self.pages.finish()
             reports.write(record, self.plan)
-        except Exception:
+        except Exception:  # a page that could not be written must not hide how the run ended
             log().error("the reports could not be written", exc_info=True)
             record = self._amended(record, ExitCode.UNEXPECTED, "report_not_written", report="")
         stopped_by = interruption.exit_code(self.stop.heard)

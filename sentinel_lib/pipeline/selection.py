@@ -69,7 +69,7 @@ class Selection:
         self._code = ReachableCode()
         self._fixed: dict[str, Fingerprint] = {}
         self._first = self._index(options.from_stage or options.only_stage)
-        self._last = self._index(options.only_stage) or len(self._names) - 1
+        self._last = self._index(options.only_stage or self._names[-1])
         for name in self._names[: self._first]:
             self._require_record(name)
 

@@ -219,6 +219,8 @@ def test_from_and_only_execute_what_they_name_although_nothing_changed(market: A
         "ingest": False, "validate": False, "promote_silver": True, "monitor": True,
     }  # fmt: skip
     assert runs(market, only_stage="validate") == {**NOTHING, "validate": True}
+    assert runs(market, only_stage="ingest") == {**NOTHING, "ingest": True}
+    assert runs(market, only_stage="monitor") == {**NOTHING, "monitor": True}
 
 
 def test_from_needs_the_stages_before_it_to_have_succeeded(market: Any) -> None:
