@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,19 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    out, err = ScrubbedStream(sys.stdout), ScrubbedStream(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            return _answer(given, (out, err))
+        finally:
+            out.flush()
+            # A closed pipe is the reader's choice, as in `... | head`.
+            if out.failure and not isinstance(out.failure, BrokenPipeError):
+                print(f"standard output could not be written: {out.failure}", file=err)
+            err.flush()
+
+
+def _answer(given: Sequence[str], streams: Sequence[ScrubbedStream]) -> int:
     is_json = "--json" in given
     try:
         options = parse(given)
@@ -30,12 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scrubber = load_scrubber()
     except SentinelError as failed:
         return _fail(failed.exit_code, str(failed), is_json)
+    for stream in streams:
+        stream.scrub = scrubber.scrub
     command = shlex.join(["python", "run_pipeline.py", *map(scrubber.scrub, given)])
-    with (
-        contextlib.redirect_stdout(ScrubbedStream(sys.stdout, scrubber.scrub)),
-        contextlib.redirect_stderr(ScrubbedStream(sys.stderr, scrubber.scrub)),
-    ):
-        return _do(options, command, is_json, scrubber)
+    return _do(options, command, is_json, scrubber)
 
 
 def _do(options: argparse.Namespace, command: str, is_json: bool, scrubber: Scrubber) -> int:
@@ -47,9 +57,6 @@ def _do(options: argparse.Namespace, command: str, is_json: bool, scrubber: Scru
         from sentinel_lib.pipeline import interruption
 
         return _fail(interruption.exit_code(stop), "interrupted", is_json)
-    except BrokenPipeError:  # the reader of standard output has had enough, as in `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
     except Exception as failed:  # the last line of defence: one line here, the traceback in the log
         return _fail(ExitCode.UNEXPECTED, _logged(failed, scrubber), is_json)
 
