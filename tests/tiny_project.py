@@ -19,6 +19,7 @@ from sentinel_lib.storage.run_history import RunHistory
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 NOW = AS_OF + timedelta(hours=12)
+FRESH = {"AAPL": {"status": "fresh"}, "MSFT": {"status": "fresh"}}
 SUITE = "rules: [{expect: expect_column_to_exist, column: close, on_fail: block}]\n"
 
 
@@ -64,7 +65,8 @@ class Project:
         (self.folder / "config" / "pipeline.yaml").write_text(text)
 
     def says(self, **stages: dict[str, Any]) -> None:
-        """What the stages put into their records."""
+        """What the stages put into their records; the monitor that all is fresh."""
+        stages = {"monitor": {"details": {"freshness": FRESH}}, **stages}
         (self.folder / "data" / "says.json").write_text(json.dumps(stages))
 
     def edit(self, name: str, old: str, new: str) -> None:

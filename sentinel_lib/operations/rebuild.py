@@ -16,6 +16,7 @@ from sentinel_lib.operations.difference import KEYS
 from sentinel_lib.operations.rollback import restore
 from sentinel_lib.operations.versions import PUBLISHED_TABLES, version_after
 from sentinel_lib.records.certificate import Certificate
+from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import RunRecord, StageRecord
 from sentinel_lib.settings import Stage, load_pipeline
 from sentinel_lib.settings.notebook_source import code_cells
@@ -84,7 +85,7 @@ def _make_again(
     stages = load_pipeline(config).stages
     said = {stage.name: history.read_stage(run_id, stage.name) for stage in stages}
     own = [one for one in said.values() if one is not None and one.run_id == run_id]
-    if said[stages[0].name] is None or not own:
+    if said.get(INGEST) is None or not own:
         return  # it ended before anything was stored
     published = {one.run_id for one in Lake(data).commits(PUBLISHED_TABLES[0])}
     parameters = {
@@ -145,8 +146,12 @@ def _run_cells(notebook: Path, parameters: Mapping[str, str]) -> None:
 
 
 def _note_code(data: Path, run_id: str, config: Path, found: Verification) -> None:
-    record = RunHistory(data).read_stage(run_id, "validate")
-    if record is None or "certificate" not in record.details:
+    record = RunHistory(data).read_stage(run_id, VALIDATE)
+    if record is None or record.status == "blocked":
+        return
+    if "certificate" not in record.details:
+        note = f"run {run_id} recorded no certificate: by what code it was made is not known"
+        found.notes.append(note)
         return
     certificate = Certificate.model_validate(record.details["certificate"])
     now = code_digest(in_project(load_pipeline(config).notebooks))

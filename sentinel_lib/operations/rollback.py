@@ -9,6 +9,7 @@ from pathlib import Path
 from sentinel_lib.errors import UsageError
 from sentinel_lib.gold_metrics import csv_text
 from sentinel_lib.operations.versions import PUBLISHED_TABLES, version_after
+from sentinel_lib.records.roles import MONITOR
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.run_history import RunHistory
@@ -37,7 +38,7 @@ def rollback(
         )
     restore(lake, target, Commit(run_id, as_of))
     stage = open_stage(
-        "monitor",
+        MONITOR,
         run_id="",
         as_of=as_of.isoformat(),
         config_dir=str(config),

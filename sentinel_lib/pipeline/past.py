@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -57,8 +58,9 @@ def quiet_until(attempts: Collection[Attempt]) -> datetime | None:
     """Until when no source owes anything new, as the last stage that knew has said."""
     for attempt in attempts:
         said = attempt.record.details.get("quiet_until") if attempt.record else None
-        if isinstance(said, str):
-            return datetime.fromisoformat(said)
+        with suppress(TypeError, ValueError):  # a notebook wrote it: what is no time says nothing
+            moment = datetime.fromisoformat(said or "")
+            return moment if moment.tzinfo else None
     return None
 
 

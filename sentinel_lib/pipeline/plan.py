@@ -17,15 +17,12 @@ from sentinel_lib.pipeline import parameters
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.options import RunOptions
 from sentinel_lib.pipeline.parameters import Value
+from sentinel_lib.records.roles import PUBLISHING
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.settings.assets import read_assets, select
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import LAYERS
 from sentinel_lib.storage.run_history import RunHistory
-
-PUBLISHING = ("promote_silver", "build_gold")
-"""The stages after which readers see other tables than before."""
-
 
 REPLAYED = "quarantine"
 """What a replay takes in place of the sources: the payloads that have refused rows."""

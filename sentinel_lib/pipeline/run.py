@@ -108,6 +108,8 @@ class _Run:
                 for planned in plan.stages:
                     self.outcomes.append(self._turn_of(planned))
                     self.progress.stage_finished(self.outcomes[-1])
+                if not (self.stop.heard or self.options.only_stage):
+                    self.outcomes = verdict.held_to_freshness(self.outcomes, plan.symbols)
         except Exception as crash:  # a fault of ours must not cost the record of what came before
             log().error("the run crashed", exc_info=True)
             self.crash = crash

@@ -14,6 +14,7 @@ from sentinel_lib.pipeline.options import RunOptions
 from sentinel_lib.pipeline.past import Attempt
 from sentinel_lib.pipeline.plan import Plan, StagePlan
 from sentinel_lib.pipeline.reachable_code import ReachableCode
+from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageOutcome, StageRecord
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
 
@@ -152,8 +153,8 @@ class Selection:
     def _effective_clock(self) -> str:
         """``as_of``, or as long as nothing new is due, the one that the sources were asked for."""
         now = self._plan.as_of
-        first = self._past.get(self._names[0])
-        asked = first.fingerprint.get("clock") if first else None
+        ingest = self._past.get(INGEST)
+        asked = ingest.fingerprint.get("clock") if ingest else None
         until = past.quiet_until(self._past.values())
         if asked and until and datetime.fromisoformat(asked) <= now < until:
             return asked

@@ -22,6 +22,7 @@ from sentinel_lib.notebook_runner import Execution, Kernels
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.plan import Plan, StagePlan
 from sentinel_lib.pipeline.progress import Progress
+from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import StageOutcome, StageRecord, StageStatus
 from sentinel_lib.settings import Stage
 from sentinel_lib.storage.run_history import RunHistory
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
 LONGEST_PAUSE_SECONDS = 600.0
-
-RECONCILING = "validate"
-"""The stage whose ledger must account for every row."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ def _broken_contract(name: str, plan: Plan, record: StageRecord | None) -> Stage
     unexplained = {
         symbol: ledger.unexplained
         for symbol, ledger in record.assets.items()
-        if name == RECONCILING and ledger.status == "passed" and ledger.unexplained
+        if name == VALIDATE and ledger.status == "passed" and ledger.unexplained
     }
     if unexplained:
         return StageError(
@@ -180,7 +178,25 @@ def _broken_contract(name: str, plan: Plan, record: StageRecord | None) -> Stage
             observed=", ".join(f"{symbol}: {rows}" for symbol, rows in unexplained.items()),
             expected="rows in = promoted + quarantined + deduplicated, for every asset",
         )
-    return None
+    return _unpublished(plan, record) if name == PROMOTE_SILVER else None
+
+
+def _unpublished(plan: Plan, record: StageRecord) -> StageError | None:
+    """The error if not every row that was certified is said to have been published."""
+    validated = RunHistory(plan.folders.data).read_stage(plan.run_id, VALIDATE)
+    certified = (
+        {symbol: one.promoted for symbol, one in validated.assets.items()} if validated else {}
+    )
+    published = {symbol: one.promoted for symbol, one in record.assets.items()}
+    missing = [one for one, rows in certified.items() if published.get(one, 0) != rows]
+    if not missing:
+        return None
+    return StageError(
+        f"stage '{PROMOTE_SILVER}': what was certified was not published",
+        observed=", ".join(f"{one}: {published.get(one, 0)} rows" for one in missing[:5]),
+        expected=", ".join(f"{one}: {certified[one]} rows" for one in missing[:5]),
+        next_step="look at what a cell of its notebook leaves out",
+    )
 
 
 def _may_pass(found: StageOutcome) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
-from sentinel_lib.errors import PRECEDENCE, ExitCode, exit_code_of
+from sentinel_lib.errors import PRECEDENCE, ExitCode, StageError, exit_code_of
 from sentinel_lib.pipeline.options import FailOn
+from sentinel_lib.records.roles import INGEST, MONITOR, PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import (
     HELD_BACK,
     AssetLedger,
     AssetStatus,
+    Freshness,
     RunStatus,
     StageOutcome,
     StageRecord,
@@ -36,7 +38,7 @@ def asset_lines(outcomes: Sequence[StageOutcome], symbols: Iterable[str]) -> dic
     records = {outcome.name: outcome.record for outcome in outcomes if outcome.record}
     fetched, judged, promoted = (
         records[stage].assets if stage in records else {}
-        for stage in ("ingest", "validate", "promote_silver")
+        for stage in (INGEST, VALIDATE, PROMOTE_SILVER)
     )
     said = _said(outcomes)
     found = {}
@@ -50,7 +52,7 @@ def asset_lines(outcomes: Sequence[StageOutcome], symbols: Iterable[str]) -> dic
             "promoted": promoted[symbol].promoted if symbol in promoted else 0,
             "quarantined": ledger.quarantined,
             "deduplicated": ledger.deduplicated,
-            "freshness": _freshness(records.get("monitor"), symbol),
+            "freshness": _freshness(records.get(MONITOR), symbol) or "unknown",
         }
     return found
 
@@ -84,6 +86,44 @@ def conditions(
     return sorted(found, key=PRECEDENCE.index)
 
 
+def held_to_freshness(
+    outcomes: Sequence[StageOutcome], symbols: Iterable[str]
+) -> list[StageOutcome]:
+    """The outcomes of a whole run; the monitor has failed where all went well, and yet it has not
+    said of every asset how old its data is.
+
+    That there is no good bar is an answer, but not about an asset whose bars have just passed.
+    """
+    monitor = next((one for one in outcomes if one.name == MONITOR), None)
+    record = monitor.record if monitor else None
+    ages = record.details.get("freshness") if record else None
+    silent = [
+        symbol
+        for symbol, line in asset_lines(outcomes, symbols).items()
+        if (age := _freshness(record, symbol)) is None
+        or (age == "unknown" and line["status"] == "passed")
+    ]
+    went_well = all(one.verdict in ("ok", "degraded") for one in outcomes)
+    if not went_well or (isinstance(ages, dict) and not silent):
+        return list(outcomes)
+    more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+    missing = StageError(
+        f"stage '{MONITOR}' recorded no freshness of {', '.join(silent[:5]) or 'any asset'}{more}",
+        observed=f"details['freshness']: {ages!r:.200}" if record else "no record of that stage",
+        expected=f"each asset's status, one of {', '.join(get_args(Freshness))}",
+        next_step="restore the last cell of 50_monitor.ipynb, which records the freshness",
+    )
+    failed = (monitor or StageOutcome(name=MONITOR, status="failed")).model_copy(
+        update={
+            "status": "failed",
+            "produced_by": "",
+            "error_name": type(missing).__name__,
+            "error": str(missing),
+        }
+    )
+    return [*(one for one in outcomes if one.name != MONITOR), failed]
+
+
 def run_status(code: ExitCode) -> RunStatus:
     """The run in one word."""
     if code == ExitCode.OK:
@@ -115,8 +155,9 @@ def _worst(said: Sequence[AssetStatus]) -> AssetStatus:
     return next((status for status in said if status in HELD_BACK), said[-1])
 
 
-def _freshness(monitor: StageRecord | None, symbol: str) -> str:
-    """``details`` is whatever the notebook wrote: where it is not as agreed, nothing is known."""
+def _freshness(monitor: StageRecord | None, symbol: str) -> str | None:
+    """``details`` is whatever the notebook wrote: where it is not as agreed, there is no answer."""
     ages = monitor.details.get("freshness") if monitor else None
     age = ages.get(symbol) if isinstance(ages, dict) else None
-    return str(age.get("status", "unknown")) if isinstance(age, dict) else "unknown"
+    status = age.get("status") if isinstance(age, dict) else None
+    return status if status in get_args(Freshness) else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from sentinel_lib.settings.document import read_document
+from sentinel_lib.records.roles import ROLE_OF, ROLES
+from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.model import ConfigModel
 from sentinel_lib.settings.schedule import Schedule
 
@@ -80,4 +82,34 @@ def load_pipeline(config: Path) -> PipelineFile:
             line = document.line_of(("stages", first_at[stage.name], "name"))
             raise document.error(here, f"stage '{stage.name}' is already on line {line}")
         first_at[stage.name] = index
+    _require_roles(document, file.stages)
     return file
+
+
+def _require_roles(document: Document, stages: Sequence[Stage]) -> None:
+    """Refuse another name, or another order, for the stages that write what others rely on.
+
+    Verdicts, reconciliation and the records of runs know these stages by their names.
+    """
+    reached = 0
+    for index, stage in enumerate(stages):
+        for place, table in enumerate(stage.writes):
+            role = ROLE_OF.get(table, stage.name)
+            if role != stage.name:
+                raise document.error(
+                    ("stages", index, "writes", place),
+                    f"only stage '{role}' may write {table}",
+                    observed=f"name: {stage.name}",
+                    expected=f"name: {role}",
+                    next_step="give the stage that name, or let it write a table of its own",
+                )
+        if not any(table in ROLE_OF for table in stage.writes):
+            continue
+        if (rank := ROLES.index(stage.name)) < reached:
+            raise document.error(
+                ("stages", index, "name"),
+                f"stage '{stage.name}' must come before '{ROLES[reached]}'",
+                expected=", ".join(ROLES),
+                next_step="put the stages into that order; others may stand anywhere",
+            )
+        reached = rank

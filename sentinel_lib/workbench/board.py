@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from sentinel_lib.freshness import AssetFreshness, freshness
 from sentinel_lib.ingestion import next_due
+from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import AssetLedger, StageRecord
 from sentinel_lib.settings import load_pipeline
 from sentinel_lib.storage import artifacts
@@ -64,7 +65,7 @@ def stage_records(stage: Stage) -> list[StageRecord]:
 def quality_of(records: list[StageRecord]) -> dict[str, Any]:
     """Each asset's rows through the run, and what was checked of it."""
     by_stage = {record.stage: record for record in records}
-    judged = by_stage.get("validate") or by_stage.get("ingest")
+    judged = by_stage.get(VALIDATE) or by_stage.get(INGEST)
     ledgers: Mapping[str, AssetLedger] = judged.assets if judged else {}
     failed = [check for record in records for check in record.checks if not check.passed]
     return {

@@ -16,9 +16,10 @@ from sentinel_lib.cleaning.row_keys import CORRECTION, DEDUPLICATED, INSERT, KEY
 from sentinel_lib.cleaning.row_rules import applicable
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.cleaning.verdicts import AssetCounts, Verdict, counted, held_rows, verdict
-from sentinel_lib.errors import GateBlocked, StorageError
+from sentinel_lib.errors import GateBlocked, StageError, StorageError
 from sentinel_lib.records.certificate import Certificate
-from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check
+from sentinel_lib.records.roles import INGEST, VALIDATE
+from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check, StageRecord
 from sentinel_lib.settings import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import RowRule
@@ -30,7 +31,7 @@ from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit
 from sentinel_lib.validation import audit, suite_digest
 from sentinel_lib.workbench.code import code_digest
-from sentinel_lib.workbench.stage import INGEST, Stage
+from sentinel_lib.workbench.stage import Stage
 
 CANDIDATE = "silver.candidate"
 SILVER = "silver.bars"
@@ -40,7 +41,7 @@ def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, 
     """What the gate says of each chosen asset. What the first stage found stays found."""
     counts = counted(resolved, sessions, stage.suite)
     delivered = stage.said_by(INGEST)
-    due = delivered.details.get("due_sessions", {}) if delivered else {}
+    due = _due_sessions(stage, delivered)
     found = {}
     for symbol, asset in stage.chosen.items():
         before = delivered.assets.get(symbol) if delivered else None
@@ -51,7 +52,7 @@ def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, 
             symbol,
             counts.get(symbol, AssetCounts()),
             stage.suite,
-            due_sessions=due.get(symbol, 0),
+            due_sessions=due[symbol],
             gaps_block=asset.gaps == "block",
         )
         if before is not None and before.status == "blocked" and before.rows_in:
@@ -171,7 +172,7 @@ def read_certificate(stage: Stage) -> Certificate:
 def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certificate) -> None:
     """Refuse to go on unless ``certificate`` names exactly this candidate, for exactly this run."""
     digest = content_digest(candidate, KEY)
-    validated = stage.said_by("validate")
+    validated = stage.said_by(VALIDATE)
     claims = [
         ("rows (sha256)", certificate.candidate_digest, digest),
         ("run", certificate.run_id, validated.run_id if validated else stage.input_run_id),
@@ -211,7 +212,7 @@ def publish_silver(
     else:
         stage.lake.append(SILVER, rows, commit)
     counts = _count(candidate, "symbol")
-    validated = stage.said_by("validate")
+    validated = stage.said_by(VALIDATE)
     before_it = validated.assets if validated else {}
     return {
         symbol: AssetLedger(
@@ -227,6 +228,22 @@ def publish_silver(
 def changes_of(candidate: pa.Table) -> dict[str, int]:
     """How many of the candidate's rows are new to Silver, and how many correct it."""
     return _count(candidate, "change")
+
+
+def _due_sessions(stage: Stage, delivered: StageRecord | None) -> dict[str, int]:
+    """How many sessions each chosen asset should have delivered. Without that nobody could tell
+    "expected but absent" from "nothing expected".
+    """
+    due = delivered.details.get("due_sessions") if delivered else None
+    missing = [one for one in stage.chosen if not isinstance(due, dict) or one not in due]
+    if missing:
+        raise StageError(
+            f"stage '{INGEST}' recorded no due_sessions of {', '.join(missing[:5])}",
+            observed=f"details['due_sessions']: {due!r:.200}" if delivered else "no record",
+            expected="for each asset how many sessions were due",
+            next_step="restore the last cell of 10_ingest.ipynb, then make run",
+        )
+    return dict(due or {})
 
 
 def _require_passing_assets(stage: Stage) -> None:

@@ -106,7 +106,7 @@ def bronze_ledgers(
         own = [row for row in counts if row["symbol"] == symbol]
         rows_in = sum(row["count_all"] for row in own)
         again = sum(row["count_all"] for row in own if tuple(row[n] for n in _READING) in known)
-        status, reason = _delivery(stage, asset, rows_in, due.get(symbol, 0), fetched, parsed)
+        status, reason = _delivery(stage, asset, rows_in, due[symbol], fetched, parsed)
         if status == "passed" and symbol in drifted:
             status, reason = "blocked", drifted[symbol]
         ledgers[symbol] = AssetLedger(

@@ -17,9 +17,10 @@ import pyarrow.dataset as ds
 
 from sentinel_lib.ingestion import LoggedPayload
 from sentinel_lib.ingestion.source_columns import SourceColumn, columns_of_json
+from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.workbench.stage import Stage
 
-GATES = ("ingest", "validate")
+GATES = (INGEST, VALIDATE)
 
 _COLUMNS = ["run_id", "as_of", "source", "locator", "symbol", "symbols", "columns"]
 _NEWEST_FIRST = [(name, "descending") for name in ("as_of", "run_id", "locator")]

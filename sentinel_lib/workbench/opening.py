@@ -8,6 +8,7 @@ from typing import get_args
 from sentinel_lib import ingestion, logger
 from sentinel_lib.errors import StageError, UsageError, nearest
 from sentinel_lib.ingestion.files import stem
+from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings import Asset, load_pipeline
 from sentinel_lib.settings.assets import read_assets, select
@@ -26,26 +27,25 @@ def open_stage(
     """The stage ``name`` of ``pipeline.yaml``.
 
     Without a ``run_id`` it is opened by hand: it continues the last run, reads what is published
-    and writes to ``data/sandbox``. An empty ``as_of`` is then that run's, or for the first stage
-    the present.
+    and writes to ``data/sandbox``. An empty ``as_of`` is then that run's, or up to ``ingest`` the
+    present.
     """
     config, data = in_project(config_dir), in_project(data_dir)
     pipeline = load_pipeline(config)
+    names = [stage.name for stage in pipeline.stages]
     spec = {stage.name: stage for stage in pipeline.stages}.get(name)
     if spec is None:
-        names = [stage.name for stage in pipeline.stages]
         raise StageError(f"pipeline.yaml has no stage '{name}'{nearest(name, names)}")
     if run_id:
         enter_stage(data, run_id=run_id, stage=name, now=lambda: datetime.now(UTC))
-    first = pipeline.stages[0].name
     history = RunHistory(data)
     is_always = spec.when == "always"
     before = None
-    if name != first:
-        before = _first_record(history, first, run_id, is_always=is_always)
+    if INGEST not in names[names.index(name) :]:
+        before = _ingest_record(history, run_id, is_always=is_always)
         if before is None and not is_always:
             raise StageError(
-                f"stage {name} continues a run, and its first stage '{first}' left no record",
+                f"stage {name} continues a run, and its stage '{INGEST}' left no record",
                 next_step="make run",
             )
     file, document = read_assets(config)
@@ -64,7 +64,7 @@ def open_stage(
         listed = before.details["assets"].items()
         stage.assets = {symbol: Asset.model_validate(terms) for symbol, terms in listed}
         stage.selected = tuple(before.details["selected"])
-    elif name != first:
+    elif name != INGEST:
         stage.assets = file.resolve(document)
         stage.selected = tuple(stage.assets)
     if run_id and not history.config_of(run_id).is_dir():
@@ -117,27 +117,23 @@ def choose_assets(
 
 def _formerly_put_in(stage: Stage) -> dict[str, Asset]:
     """The assets of the last run, some of which only its input may have named."""
-    first = load_pipeline(stage.config).stages[0].name
-    record = _first_record(stage.history, first, "", is_always=False)
+    record = _ingest_record(stage.history, "", is_always=False)
     listed = record.details["assets"].items() if record else ()
     return {symbol: Asset.model_validate(terms) for symbol, terms in listed}
 
 
-def _first_record(
-    history: RunHistory, first: str, run_id: str, *, is_always: bool
-) -> StageRecord | None:
-    """The record of the first stage: of this run, or by hand of the last run that has one.
+def _ingest_record(history: RunHistory, run_id: str, *, is_always: bool) -> StageRecord | None:
+    """The record of ingest: of this run, or by hand of the last run that has one.
 
-    A stage that always runs goes by the last run that got beyond its first stage, if this one
-    did not.
+    A stage that always runs goes by the last run that got beyond it, if this one did not.
     """
     if run_id and not is_always:
-        return history.read_stage(run_id, first)
+        return history.read_stage(run_id, INGEST)
     for candidate in [run_id] * bool(run_id) + history.run_ids():
-        record = history.read_stage(candidate, first)
+        record = history.read_stage(candidate, INGEST)
         if record is not None and record.status != "blocked":
             return record
-    return history.read_stage(run_id, first) if run_id else None
+    return history.read_stage(run_id, INGEST) if run_id else None
 
 
 def _as_of(text: str, before: StageRecord | None) -> datetime:

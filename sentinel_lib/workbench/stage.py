@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from sentinel_lib.cleaning.row_rules import HELD_BACK as HELD_BACK_RULE
 from sentinel_lib.errors import GateBlocked, SourceError, StageError
 from sentinel_lib.logger import log
+from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import (
     HELD_BACK,
     AssetLedger,
@@ -30,7 +31,6 @@ from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
 
 BY_HAND = "by-hand"
-INGEST = "ingest"
 REPLAY = "quarantine"
 SANDBOX = "sandbox"
 

@@ -4,10 +4,12 @@ import json
 
 import pyarrow.compute as pc
 import pytest
+import yaml
 
 from sentinel_lib import read_table
 from sentinel_lib.errors import GateBlocked, StageError, StorageError
 from sentinel_lib.storage.tables import Lake
+from sentinel_lib.workbench import open_stage
 
 AS_OF = "2024-03-01T00:00:00Z"
 HEALTHY = {"GOOD": {}, "FINE": {}}
@@ -153,6 +155,38 @@ def test_a_cell_that_skips_a_gate_or_loses_a_row_stops_the_run(project, cell, ed
     assert isinstance(stopped, error or GateBlocked)
     if "completeness" not in cell:
         assert not Lake(project.data).exists("silver.bars")
+
+
+def test_a_fetch_that_does_not_say_what_was_due_stops_the_next_stage(project):
+    project.assets({"GOOD": {}})
+
+    outcome = project.run(AS_OF, edits=[('"due_sessions": due_by_asset(stage), ', "")])
+
+    assert isinstance(outcome.errors["validate"], StageError)
+    assert "stage 'ingest' recorded no due_sessions of GOOD" in str(outcome.errors["validate"])
+
+
+def test_a_stage_before_the_first_one_changes_nothing(project):
+    project.assets({"GOOD": {}})
+    pipeline = yaml.safe_load((project.config / "pipeline.yaml").read_text())
+    before = {"name": "announce", "notebook": "50_monitor.ipynb"}
+    pipeline["stages"].insert(0, before)
+    (project.config / "pipeline.yaml").write_text(yaml.safe_dump(pipeline))
+    others = ["ingest", "validate", "promote_silver"]
+
+    opened = open_stage(
+        "announce",
+        run_id="run-001",
+        as_of=AS_OF,
+        config_dir=str(project.config),
+        data_dir=str(project.data),
+        threads=0,
+    )
+    opened.record()
+    outcome = project.run(AS_OF, stages=others)
+
+    assert list(opened.assets) == ["GOOD"]
+    assert outcome.ledger("GOOD", "promote_silver").promoted > 0
 
 
 def test_a_changed_choice_of_metrics_changes_what_is_published(project):

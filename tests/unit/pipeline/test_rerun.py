@@ -100,7 +100,7 @@ def test_resume_goes_on_with_a_run_that_was_killed_and_left_no_record(project: A
 
 
 def test_run_that_ended_well_cannot_be_resumed(project: Any) -> None:
-    project.stages("validate")
+    project.stages("validate", "monitor")
     project.says(validate=PASSED)
     record = project.run()
 

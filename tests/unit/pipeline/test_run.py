@@ -59,7 +59,9 @@ def test_degraded_run_promotes_the_rest_and_keeps_its_record_log_and_reports(
             "assets": {"AAPL": {"rows_in": 3, "promoted": 2, "quarantined": 1}},
         },
         promote_silver={"assets": {"AAPL": {"rows_in": 2, "promoted": 2}}},
-        monitor={"details": {"freshness": {"MSFT": {"status": "stale"}}}},
+        monitor={
+            "details": {"freshness": {"AAPL": {"status": "fresh"}, "MSFT": {"status": "stale"}}}
+        },
     )
     heard = Heard()
 
@@ -103,6 +105,20 @@ def test_blocked_gate_skips_the_later_stages_but_not_the_one_that_always_runs(
     assert record.stages[0].record is not None
 
 
+def test_monitor_that_records_no_freshness_fails_the_run_until_it_does(project: Any) -> None:
+    project.stages("validate", "monitor")
+    passed = {"assets": {"AAPL": {}, "MSFT": {}}}
+    project.says(validate=passed, monitor={})
+
+    silent = project.run(fail_on="never")
+    project.says(validate=passed)
+    mended = project.run(fail_on="never")
+
+    assert (silent.exit_code, statuses(silent)) == (1, {"validate": "ok", "monitor": "failed"})
+    assert "stage 'monitor' recorded no freshness of AAPL, MSFT" in silent.stages[1].error
+    assert (mended.exit_code, statuses(mended)) == (0, {"validate": "skipped", "monitor": "ok"})
+
+
 def test_stage_that_writes_no_record_fails_the_run(project: Any) -> None:
     project.stages("ingest", "validate", ingest="says_nothing")
 
@@ -114,13 +130,13 @@ def test_stage_that_writes_no_record_fails_the_run(project: Any) -> None:
 
 
 def test_report_that_cannot_be_written_does_not_hide_how_the_run_ended(project: Any) -> None:
-    project.stages("validate")
+    project.stages("validate", "monitor")
     project.says(validate={"assets": {"AAPL": {}, "MSFT": {}}})
     (project.folder / "reports" / "index.html").mkdir(parents=True)
 
     record = project.run()
 
-    assert statuses(record) == {"validate": "ok"}
+    assert statuses(record) == {"validate": "ok", "monitor": "ok"}
     assert (record.exit_code, record.conditions) == (1, ["report_not_written"])
     assert record.report == ""
     assert project.history.runs() == [record]

@@ -94,3 +94,15 @@ def test_rows_that_nothing_accounts_for_fail_the_stage(plan: Plan) -> None:
 
     assert (outcome.status, outcome.error_name) == ("failed", "StageError")
     assert "observed: AAPL: 1" in outcome.error
+
+
+def test_promotion_that_leaves_out_certified_rows_failed(plan: Plan, project: Any) -> None:
+    certified = record(plan, assets={"AAPL": {"rows_in": 5, "promoted": 5}, "MSFT": {}})
+    project.history.write_stage(certified)
+    said = record(plan, stage="promote_silver", assets={"MSFT": {}})
+
+    outcome = stage_run.outcome("promote_silver", plan, ENDED, said)
+
+    assert (outcome.status, outcome.error_name) == ("failed", "StageError")
+    assert "observed: AAPL: 0 rows" in outcome.error
+    assert "expected: AAPL: 5 rows" in outcome.error

@@ -32,6 +32,14 @@ def exit_code(*outcomes: StageOutcome, fail_on: FailOn = "error") -> ExitCode:
     return most_severe(verdict.conditions(outcomes, lines, fail_on))
 
 
+def failure_of_freshness(*outcomes: StageOutcome) -> str:
+    """What the monitor is said to have failed by; nothing if it answered."""
+    [monitor] = [
+        one for one in verdict.held_to_freshness(outcomes, SYMBOLS) if one.name == "monitor"
+    ]
+    return monitor.error
+
+
 def judged(aapl: str, msft: str, **ages: str) -> tuple[StageOutcome, ...]:
     """A run in which every stage ended, with these verdicts and ages."""
     freshness = {symbol: {"status": age} for symbol, age in ages.items()}
@@ -106,6 +114,65 @@ def test_freshness_not_written_as_agreed_is_unknown(details: dict[str, Any]) -> 
     outcomes = [stage("monitor", details=details)]
 
     assert verdict.asset_lines(outcomes, ["AAPL"])["AAPL"]["freshness"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {},
+        {"freshness": []},
+        {"freshness": {}},
+        {"freshness": {"AAPL": {"status": "fresh"}}},
+        {"freshness": {"AAPL": {"status": "fresh"}, "MSFT": {}}},
+        {"freshness": {"AAPL": {"status": "fresh"}, "MSFT": {"status": "Stale"}}},
+        {"freshness": {"AAPL": {"status": "fresh"}, "MSFT": "fresh"}},
+    ],
+)
+def test_run_whose_monitor_leaves_an_asset_without_freshness_has_failed(
+    details: dict[str, Any],
+) -> None:
+    judged_well = stage("validate", assets=ledgers(AAPL="passed", MSFT="passed"))
+
+    outcomes = verdict.held_to_freshness([judged_well, stage("monitor", details=details)], SYMBOLS)
+
+    assert [one.status for one in outcomes] == ["ok", "failed"]
+    assert exit_code(*outcomes, fail_on="never") == ExitCode.UNEXPECTED
+    assert outcomes[1].error.startswith("stage 'monitor' recorded no freshness of ")
+    assert "MSFT" in outcomes[1].error.splitlines()[0]
+    assert "next: restore the last cell of 50_monitor.ipynb" in outcomes[1].error
+
+
+def test_run_without_a_monitor_has_failed() -> None:
+    judged_well = stage("validate", assets=ledgers(AAPL="passed", MSFT="passed"))
+
+    assert "no record of that stage" in failure_of_freshness(judged_well)
+
+
+def test_record_of_an_earlier_monitor_that_lacks_freshness_counts_no_more() -> None:
+    judged_well = stage("validate", assets=ledgers(AAPL="passed", MSFT="passed"))
+    carried = stage("monitor").model_copy(update={"status": "skipped", "produced_by": "r"})
+
+    outcomes = verdict.held_to_freshness([judged_well, carried], SYMBOLS)
+
+    assert (outcomes[1].status, outcomes[1].produced_by) == ("failed", "")
+
+
+@pytest.mark.parametrize(
+    ("verdict_on_msft", "is_failure"),
+    [("passed", True), ("not_due", False), ("blocked", False), ("unreachable", False)],
+)
+def test_no_good_bar_yet_is_no_answer_about_an_asset_that_passed(
+    verdict_on_msft: str, is_failure: bool
+) -> None:
+    outcomes = judged("passed", verdict_on_msft, AAPL="fresh", MSFT="unknown")
+
+    assert bool(failure_of_freshness(*outcomes)) == is_failure
+
+
+def test_after_a_failure_missing_freshness_is_no_condition_of_its_own() -> None:
+    failed = stage("validate", "failed", error_name="ValueError")
+
+    assert failure_of_freshness(failed, stage("monitor")) == ""
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,63 @@ def test_stage_that_is_listed_twice_is_an_error_at_the_second(config_with: Write
         load_pipeline(config_with("pipeline.yaml", text))
 
 
+RENAMED = """\
+stages:
+  - name: fetch
+    notebook: 10_ingest.ipynb
+    reads: [sources]
+    writes:
+      - raw.files
+      - bronze.fetches
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "role"),
+    [
+        ("bronze.fetches", "ingest"),
+        ("silver.candidate", "validate"),
+        ("silver.bars", "promote_silver"),
+        ("gold.aggregates", "build_gold"),
+        ("freshness.json", "monitor"),
+    ],
+)
+def test_stage_that_others_rely_on_cannot_be_renamed(
+    config_with: Write, table: str, role: str
+) -> None:
+    text = RENAMED.replace("bronze.fetches", table)
+
+    with pytest.raises(ConfigError) as caught:
+        load_pipeline(config_with("pipeline.yaml", text))
+
+    assert f"yaml:7: stages.0.writes.1: only stage '{role}' may write {table}" in str(caught.value)
+    assert f"expected: name: {role}" in str(caught.value)
+
+
+def test_stages_that_publish_cannot_change_places(config_with: Write) -> None:
+    text = """\
+stages:
+  - {name: promote_silver, notebook: a.ipynb, writes: [silver.bars]}
+  - {name: extra, notebook: b.ipynb, writes: [extra.table]}
+  - {name: validate, notebook: c.ipynb, writes: [silver.candidate]}
+"""
+
+    with pytest.raises(ConfigError, match=r"yaml:4: .*'validate' must come before 'promote_silver"):
+        load_pipeline(config_with("pipeline.yaml", text))
+
+
+def test_other_stages_may_stand_anywhere(config_with: Write) -> None:
+    text = """\
+stages:
+  - {name: before, notebook: a.ipynb, writes: [before.table]}
+  - {name: ingest, notebook: b.ipynb, writes: [bronze.fetches]}
+  - {name: between, notebook: c.ipynb, reads: [bronze.bars]}
+  - {name: validate, notebook: d.ipynb, writes: [silver.candidate]}
+"""
+
+    assert len(load_pipeline(config_with("pipeline.yaml", text)).stages) == 4
+
+
 def test_missing_pipeline_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"pipeline\.yaml: there is no such file"):
         load_pipeline(tmp_path)
