@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ibis.expr.types import Table
 
-from sentinel_lib.cleaning.typed_bars import session_of
+from sentinel_lib.cleaning.bar_times import session_of
 from sentinel_lib.records.bar import PRICE_DIGITS, SCALE, VOLUME_DIGITS
 
 

@@ -20,6 +20,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "tradedate",
         "tradingday",
         "period",
+        "session",
     ),
     "symbol": ("symbol", "ticker", "asset", "instrument"),
     "open": ("open", "openprice", "openingprice"),

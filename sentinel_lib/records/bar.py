@@ -79,7 +79,7 @@ def number_of(text: object, digits: int) -> Decimal | None:
 
 
 def timestamp_of(text: object, date_format: str, timezone: str) -> tuple[datetime, datetime]:
-    """The time that ``text`` writes: as written (naive), and as an instant in UTC.
+    """The time that ``text`` writes: as written, with its offset if it has one, and in UTC.
 
     A text without an offset is in ``timezone``.
     """
@@ -91,7 +91,7 @@ def timestamp_of(text: object, date_format: str, timezone: str) -> tuple[datetim
         if seconds > LAST_EPOCH_SECOND:
             raise ValueError(f"{text!r} is later than the year 2999")
         instant = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
-        return instant.replace(tzinfo=None), instant
+        return instant, instant
     if date_format == ISO_8601 and not _is_all_of(TIMESTAMP_PATTERN, written):
         raise ValueError(
             f"{text!r} is not an ISO 8601 date or time, such as 2024-01-31 or 2024-01-31T14:30:00Z"
@@ -99,8 +99,15 @@ def timestamp_of(text: object, date_format: str, timezone: str) -> tuple[datetim
     moment = _moment_of(written, date_format)
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"{text!r} is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+    if is_in_utc(date_format):
+        moment = moment.replace(tzinfo=UTC)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
-    return moment.replace(tzinfo=None), aware.astimezone(UTC)
+    return moment, aware.astimezone(UTC)
+
+
+def is_in_utc(date_format: str) -> bool:
+    """Whether every time of this format is in UTC: epochs, and patterns with ``Z`` at their end."""
+    return date_format in EPOCH_UNITS or date_format.endswith("Z")
 
 
 def _is_all_of(pattern: str, text: str) -> bool:
@@ -148,7 +155,9 @@ class Bar(BaseModel):
     price-only series has a close and nothing else.
 
     ``model_validate(row, context={"date_format": ..., "timezone": ...})`` reads raw text; it raises
-    ``pydantic.ValidationError`` naming every field that is wrong.
+    ``pydantic.ValidationError`` naming every field that is wrong. A daily time is the date that it
+    writes, but for one with the offset zero that is no date label (``is_label`` False): that is an
+    instant, and belongs to the day that clocks in ``calendar_timezone`` show then.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -171,6 +180,9 @@ class Bar(BaseModel):
             text, context.get("date_format", ISO_8601), context.get("timezone", "UTC")
         )
         if info.data.get("interval") == "1d":
+            is_utc = written.tzinfo is not None and not written.utcoffset()
+            if is_utc and not context.get("is_label", True):
+                written = instant.astimezone(ZoneInfo(context.get("calendar_timezone", "UTC")))
             return datetime(written.year, written.month, written.day, tzinfo=UTC)
         return instant
 

@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions, time_zone
+from sentinel_lib.cleaning.bar_times import DAILY, TIMES
 from sentinel_lib.cleaning.row_rules import WAITING
 from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
 from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
@@ -40,6 +41,17 @@ def read_batch(stage: Stage) -> Table:
     terms = asset_terms(stage)
     chosen = terms.filter(pc.is_in(terms["asset"], pa.array(stage.selected, pa.string())))
     return batch.mutate(asset=batch.symbol).join(load(chosen), "asset")
+
+
+def payload_times(stage: Stage, batch: Table) -> Table:
+    """The daily times of whole payloads, whatever rows of them ``batch`` has.
+
+    They tell what each one means, and must for rows that waited say what they said before.
+    """
+    daily = batch.filter(batch.interval == DAILY)
+    reading = daily.select(*(name for name in TIMES if name != "timestamp")).distinct()
+    rows = _scanned(stage, "bronze.bars").select(*_READING, "timestamp", asset="symbol")
+    return rows.join(stage.engine.materialise(reading), [*_READING, "asset"]).select(*TIMES)
 
 
 def date_formats(batch: Table) -> list[str]:

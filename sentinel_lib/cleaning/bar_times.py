@@ -1,0 +1,177 @@
+"""When a bar is: the text of its time as an instant, and the session to which it belongs."""
+
+from __future__ import annotations
+
+import ibis
+from ibis.expr.types import (
+    BooleanValue,
+    DateValue,
+    StringValue,
+    Table,
+    TimestampValue,
+    Value,
+)
+
+from sentinel_lib.records.bar import (
+    EPOCH_PATTERN,
+    EPOCH_UNITS,
+    FIRST_YEAR,
+    ISO_8601,
+    LAST_EPOCH_SECOND,
+    LAST_YEAR,
+    TIMESTAMP_PATTERN,
+    WHITESPACE,
+    is_in_utc,
+)
+
+DAILY = "1d"
+
+TIMES = ("payload", "layout", "asset", "interval", "timestamp", "date_format", "timezone")
+"""What tells whether the daily times of a payload are date labels."""
+
+_GROUP = ("payload", "layout", "asset")
+_OFFSET_PATTERN = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
+
+
+@ibis.udf.scalar.builtin(name="trim", signature=(("string", "string"), "string"))
+def _trim(text, characters):  # type: ignore[no-untyped-def]
+    """``.strip()`` of Ibis knows no set of characters."""
+
+
+@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp"))
+def _try_strptime(text, date_format):  # type: ignore[no-untyped-def]
+    """A failed parse is NULL; Ibis has only the one that raises."""
+
+
+@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp('UTC')"))
+def _try_strptime_with_offset(text, date_format):  # type: ignore[no-untyped-def]
+    """What DuckDB makes of a pattern with ``%z`` or ``%Z``: an instant."""
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
+def instant_of_local(zone, local):  # type: ignore[no-untyped-def]
+    """The instant at which clocks in ``zone`` show ``local``."""
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp('UTC')"), "timestamp"))
+def local_of_instant(zone, instant):  # type: ignore[no-untyped-def]
+    """What clocks in ``zone`` show at ``instant``."""
+
+
+def timed(rows: Table, date_formats: tuple[str, ...], times: Table) -> Table:
+    """``rows``, whose text of a time is ``timestamp_text``, with what it says.
+
+    Adds ``timestamp`` (UTC; the session date at 00:00 for daily bars), ``session``, ``final_at``,
+    ``is_daily``, and ``is_zone_assumed``: the text has no offset, so it was read in ``timezone``.
+
+    ``times`` has the columns ``TIMES`` of all rows of each payload. A daily time is a date label
+    if it has no offset or another one than zero; if it has the offset zero, where every such time
+    of its asset in its payload is 00:00 UTC, the newest aside where there are others. Any other
+    belongs to the day that the clocks of its exchange show then.
+    """
+    read = _read(rows.mutate(is_daily=rows.interval == DAILY), date_formats)
+    labels = _labels(times, date_formats).rename({f"of_{name}": name for name in _GROUP})
+    known = read.left_join(labels, [read[name] == labels[f"of_{name}"] for name in _GROUP])
+    is_label = known.offset_minutes.isnull() | (known.offset_minutes != 0)
+    is_label |= known.are_labels.fill_null(False) & _is_midnight(known.instant)
+    local = local_of_instant(known.calendar_timezone, known.instant)
+    day = is_label.ifelse(known.written, local).truncate("D")
+    dated = known.mutate(
+        timestamp=known.is_daily.ifelse(instant_of_local("UTC", day), known.instant),
+        is_zone_assumed=known.offset_minutes.isnull(),
+    )
+    return dated.mutate(
+        session=session_of(dated),
+        final_at=dated.timestamp + dated.interval_seconds.as_interval("s"),
+    )
+
+
+def session_of(bars: Table) -> DateValue:
+    """The session of a bar: a daily one's own date, else its date on the exchange's clock."""
+    local = local_of_instant(bars.calendar_timezone, bars.timestamp)
+    daily = local_of_instant("UTC", bars.timestamp)
+    return (bars.interval == DAILY).ifelse(daily, local).date()
+
+
+def trimmed(text: StringValue) -> StringValue:
+    """``text`` without white space around it."""
+    return _trim(text, WHITESPACE)
+
+
+def _labels(times: Table, date_formats: tuple[str, ...]) -> Table:
+    """Per asset and payload: whether daily times with the offset zero are date labels."""
+    daily = times.filter(times.interval == DAILY).rename(timestamp_text="timestamp")
+    read = _read(daily, date_formats)
+    read = read.filter(read.offset_minutes == 0, read.instant.notnull())
+    off = _is_midnight(read.instant).ifelse(ibis.null("timestamp('UTC')"), read.instant)
+    grouped = read.group_by(list(_GROUP)).agg(
+        oldest=read.instant.min(), newest=read.instant.max(), first_off=off.min()
+    )
+    is_only_the_newest = (grouped.first_off == grouped.newest) & (grouped.oldest < grouped.newest)
+    return grouped.select(*_GROUP, are_labels=grouped.first_off.isnull() | is_only_the_newest)
+
+
+def _read(rows: Table, date_formats: tuple[str, ...]) -> Table:
+    """Adds ``written`` (as the text has it), ``offset_minutes`` (or NULL) and ``instant``."""
+    cut = rows.mutate(when=trimmed(rows.timestamp_text))
+    zoned = cut.mutate(zone=_by_format(cut, date_formats, _zone))
+    read = zoned.mutate(
+        written=_by_format(zoned, date_formats, _written),
+        offset_minutes=(zoned.zone == "").ifelse(ibis.null("int64"), _minutes(zoned.zone)),
+    )
+    at_offset = read.written - read.offset_minutes.as_interval("m")
+    return read.mutate(
+        instant=read.offset_minutes.isnull().ifelse(
+            instant_of_local(read.timezone, read.written), instant_of_local("UTC", at_offset)
+        )
+    )
+
+
+def _by_format(rows: Table, date_formats: tuple[str, ...], read) -> Value:  # type: ignore[no-untyped-def]
+    return ibis.cases(*((rows.date_format == name, read(rows, name)) for name in date_formats))
+
+
+def _written(rows: Table, date_format: str) -> TimestampValue:
+    text = rows.when
+    if date_format in EPOCH_UNITS:
+        readable = text.re_search(EPOCH_PATTERN).ifelse(text, ibis.null("string"))
+        seconds = readable.try_cast("int64") // EPOCH_UNITS[date_format]
+        seconds = (seconds <= LAST_EPOCH_SECOND).ifelse(seconds, ibis.null("int64"))
+        return local_of_instant("UTC", seconds.as_timestamp("s").cast("timestamp('UTC')"))
+    if date_format == ISO_8601:
+        moment = text.left(text.length() - rows.zone.length())
+        is_iso = text.re_search(TIMESTAMP_PATTERN)
+        return is_iso.ifelse(moment, ibis.null("string")).try_cast("timestamp")
+    if "%z" in date_format or "%Z" in date_format:
+        instant = _try_strptime_with_offset(text, date_format)
+        moment = local_of_instant("UTC", instant) + _minutes(rows.zone).as_interval("m")
+    else:
+        moment = _try_strptime(text, date_format)
+    return moment.year().between(FIRST_YEAR, LAST_YEAR).ifelse(moment, ibis.null("timestamp"))
+
+
+def _zone(rows: Table, date_format: str) -> Value:
+    """``Z`` or ``+05:30`` at the end of a time, else an empty text. A date has 10 characters."""
+    text = rows.when
+    if is_in_utc(date_format):
+        return ibis.literal("Z")
+    if "%z" in date_format:
+        return text.re_extract(_OFFSET_PATTERN, 1)
+    if date_format != ISO_8601:
+        return ibis.literal("")
+    return ibis.cases(
+        (text.endswith("Z"), "Z"),
+        ((text.length() > 10) & text.right(6).left(1).isin(["+", "-"]), text.right(6)),
+        else_="",
+    )
+
+
+def _minutes(zone: StringValue) -> Value:
+    """``+05:30`` and ``+0530`` as 330. ``Z`` as 0."""
+    size = zone.substr(1, 2).try_cast("int64") * 60 + zone.right(2).try_cast("int64")
+    return ibis.cases((zone == "Z", 0), (zone.startswith("-"), -size), else_=size)
+
+
+def _is_midnight(instant: TimestampValue) -> BooleanValue:
+    written = local_of_instant("UTC", instant)
+    return written == written.truncate("D")
