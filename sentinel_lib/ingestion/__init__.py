@@ -8,7 +8,7 @@ from sentinel_lib.ingestion.batch import (
     fetch,
     parse,
     read_files,
-    source_of,
+    sources_of,
     symbols_in,
 )
 from sentinel_lib.ingestion.raw_bars import RAW_BARS, STORED_RAW_BARS
@@ -29,6 +29,6 @@ __all__ = [
     "next_due",
     "parse",
     "read_files",
-    "source_of",
+    "sources_of",
     "symbols_in",
 ]

@@ -19,7 +19,6 @@ from sentinel_lib.settings import (
     FilesOptions,
     KrakenOptions,
     SimulatedOptions,
-    SourceOptions,
 )
 
 
@@ -68,8 +67,15 @@ def digest_of(content: bytes) -> str:
     return sha256(content).hexdigest()
 
 
-def source_of(options: SourceOptions, assets: Mapping[str, Asset]) -> Source:
-    """The source that ``options`` describe, for ``assets``. Its module is imported only here."""
+def sources_of(assets: Mapping[str, Asset]) -> list[tuple[dict[str, Asset], Source]]:
+    """Every source that ``assets`` need, each with the assets that share its options."""
+    groups = _by_source(assets)
+    return [(group, _source_of(group, groups)) for group in groups]
+
+
+def _source_of(assets: Mapping[str, Asset], groups: Sequence[Mapping[str, Asset]]) -> Source:
+    """The source of one of the ``groups``. Its module is imported only here."""
+    options = next(iter(assets.values())).options
     if isinstance(options, SimulatedOptions):
         from sentinel_lib.ingestion.simulated import SimulatedSource
 
@@ -77,7 +83,7 @@ def source_of(options: SourceOptions, assets: Mapping[str, Asset]) -> Source:
     if isinstance(options, FilesOptions):
         from sentinel_lib.ingestion.files import FilesSource
 
-        return FilesSource(options, assets)
+        return FilesSource(options, assets, [one for one in groups if _reads_files(one)])
     if isinstance(options, KrakenOptions):
         from sentinel_lib.ingestion.kraken import KrakenSource
 
@@ -86,12 +92,15 @@ def source_of(options: SourceOptions, assets: Mapping[str, Asset]) -> Source:
 
 
 def fetch(assets: Mapping[str, Asset], windows: Sequence[Window]) -> Fetched:
-    """Ask each source for its assets' windows. An asset that fails does not stop the others."""
+    """Ask each source for its assets' windows. An asset that fails does not stop the others.
+
+    ``assets`` are all that are configured, for a source must know whose rows are none of its own;
+    those without a window are not asked for.
+    """
     fetched = Fetched()
-    for group in _by_source(assets):
+    for group, source in sources_of(assets):
         wanted = [window for window in windows if window.symbol in group]
         if wanted:
-            source = source_of(next(iter(group.values())).options, group)
             _collect(source, wanted, fetched)
     return fetched
 
@@ -130,6 +139,8 @@ def parse(fetched: Fetched) -> Parsed:
             symbol = source.asset_of(payload)
             rejected.append(Rejected(payload.locator, str(unreadable), symbol))
             continue
+        if not tables[key].num_rows:  # all of them are rows of assets that read it otherwise
+            continue
         log.append(
             LoggedPayload(
                 *key,
@@ -158,11 +169,16 @@ def _symbols(bars: pa.Table) -> list[str]:
 
 
 def _by_source(assets: Mapping[str, Asset]) -> list[dict[str, Asset]]:
+    """The assets that have their source and all its options in common."""
     groups: dict[tuple[str, str], dict[str, Asset]] = {}
     for symbol, asset in assets.items():
         key = (asset.source, asset.options.model_dump_json())
         groups.setdefault(key, {})[symbol] = asset
     return list(groups.values())
+
+
+def _reads_files(group: Mapping[str, Asset]) -> bool:
+    return all(isinstance(asset.options, FilesOptions) for asset in group.values())
 
 
 def _collect(source: Source, windows: Sequence[Window], fetched: Fetched) -> None:

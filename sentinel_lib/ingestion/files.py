@@ -24,8 +24,8 @@ from sentinel_lib.ingestion.source_columns import (
 from sentinel_lib.records.bar import ISO_8601
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings import Asset, FilesOptions
-from sentinel_lib.settings.input_files import matching
-from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.settings.input_files import covers, matching
+from sentinel_lib.settings.project import PROJECT_ROOT, in_project
 
 NAME = "files"
 LARGEST_UNPACKED_BYTES = 4 * 2**30
@@ -36,14 +36,25 @@ _GZIP_MAGIC = b"\x1f\x8b"
 class FilesSource:
     """Every file that ``options.path`` matches, read anew at each run, whatever the windows.
 
-    A row's symbol is that of its symbol column, or of the file's name where there is none; an
-    asset's ``source_symbol`` is translated into its symbol.
+    A row's symbol is that of its symbol column; an asset's ``source_symbol`` is translated into its
+    symbol. A file without such a column is of the asset whose ``path`` is this very file, or else
+    of the one that it is named after.
+
+    ``groups`` are the assets of all files sources, in order, ``assets`` among them. A file that is
+    the ``path`` of one group is none of a group that has it only in its folder. Where several read
+    one file, each gets the rows of its own assets, and the first those of no asset.
     """
 
-    def __init__(self, options: FilesOptions, assets: Mapping[str, Asset]) -> None:
+    def __init__(
+        self,
+        options: FilesOptions,
+        assets: Mapping[str, Asset],
+        groups: Sequence[Mapping[str, Asset]] = (),
+    ) -> None:
         self._options = options
         self._assets = assets
         self._symbols = {asset.asked_as: symbol for symbol, asset in assets.items()}
+        self._groups = groups
 
     def fetch(self, windows: Sequence[Window]) -> Iterator[Payload | FetchFailure | Rejected]:
         """One payload per file. A path without files fails every asset that has a window."""
@@ -52,7 +63,9 @@ class FilesSource:
         except SourceError as missing:
             yield from (FetchFailure(window.symbol, str(missing)) for window in windows)
             return
-        yield from map(self._payload, paths)
+        for path in paths:
+            if not self._is_of_another(locator_of(path)):
+                yield self._payload(path)
 
     def read(self, payload: Payload) -> Reading:
         """Open one file by what is in it; its name only matters for the symbol."""
@@ -81,8 +94,14 @@ class FilesSource:
         )
 
     def asset_of(self, payload: Payload) -> str | None:
-        """The one that the file is named after, if any."""
+        """The one whose own file it is, or that it is named after, if any."""
         return self._asset_named(payload.locator)
+
+    def serves(self, payload: Payload) -> bool:
+        """Whether ``options.path`` stands for this file."""
+        return covers(self._options.path, payload.locator) and not self._is_of_another(
+            payload.locator
+        )
 
     def _reading(
         self,
@@ -101,13 +120,21 @@ class FilesSource:
         else:
             named = symbol = self._symbol_of(payload.locator)
             bars = partial(rows, symbol=symbol)
+        terms |= {"columns": positions, "symbol": named}
+        readers = self._readers(payload.locator)
+        others = [group for group in readers if group is not self._assets]
+        if others:
+            names = sorted({name for group in others for name in _names_in(group)})
+            takes_unlisted = readers[0] is self._assets
+            bars = partial(_own_rows, bars, list(self._assets), names, takes_unlisted)
+            terms |= {"others": names, "takes_unlisted": takes_unlisted}
         return Reading(
             source=NAME,
             bars=bars,
             columns=found,
             date_format=date_format,
             timezone=self._options.timezone,
-            terms={**terms, "columns": positions, "symbol": named},
+            terms=terms,
         )
 
     def _payload(self, path: Path) -> Payload | Rejected:
@@ -122,12 +149,42 @@ class FilesSource:
             return Rejected(locator, str(unreadable), self._asset_named(locator))
 
     def _symbol_of(self, locator: str) -> str:
+        if len(self._assets) == 1 and self._groups and self._has_to_itself(locator):
+            return next(iter(self._assets))
         name = stem(locator)
         return self._symbols.get(name, name)
+
+    def _has_to_itself(self, locator: str) -> bool:
+        return [group is self._assets for group in _whose_own(locator, self._groups)] == [True]
+
+    def _is_of_another(self, locator: str) -> bool:
+        """Whether other assets name this very file, and these do not."""
+        owners = _whose_own(locator, self._groups)
+        return bool(owners) and not any(group is self._assets for group in owners)
+
+    def _readers(self, locator: str) -> Sequence[Mapping[str, Asset]]:
+        """The groups that read a file, in order."""
+        reached = [group for group in self._groups if covers(_path_of(group), locator)]
+        return _whose_own(locator, self._groups) or reached
 
     def _asset_named(self, locator: str) -> str | None:
         symbol = self._symbol_of(locator)
         return symbol if symbol in self._assets else None
+
+
+def _path_of(group: Mapping[str, Asset]) -> Path:
+    options = next(iter(group.values())).options
+    return options.path if isinstance(options, FilesOptions) else Path()
+
+
+def _whose_own(locator: str, groups: Sequence[Mapping[str, Asset]]) -> list[Mapping[str, Asset]]:
+    """The groups whose path is this very file."""
+    file = in_project(locator)
+    return [group for group in groups if in_project(_path_of(group)) == file]
+
+
+def _names_in(group: Mapping[str, Asset]) -> set[str]:
+    return {*group, *(asset.asked_as for asset in group.values())}
 
 
 def locator_of(path: Path) -> str:
@@ -160,6 +217,18 @@ def _with_symbols(rows: partial[pa.Table], translated: Mapping[str, str]) -> pa.
     names = [translated.get(name, name) for name in words.dictionary.to_pylist()]
     symbols = pa.array(names, pa.string()).take(words.indices)
     return table.set_column(at, "symbol", symbols)
+
+
+def _own_rows(
+    rows: Callable[[], pa.Table], own: list[str], others: list[str], takes_unlisted: bool
+) -> pa.Table:
+    """The rows of the symbols ``own``, and those of no asset where they are to be taken here."""
+    table = rows()
+    is_own = pc.is_in(table["symbol"], pa.array(own, pa.string()))
+    if takes_unlisted:
+        is_others = pc.is_in(table["symbol"], pa.array(others, pa.string()))
+        is_own = pc.or_(is_own, pc.invert(is_others))
+    return table.filter(is_own)
 
 
 def _unpacked(content: bytes, where: str) -> bytes:

@@ -68,6 +68,10 @@ class KrakenSource:
     def asset_of(self, payload: Payload) -> str | None:
         return payload.symbol
 
+    def serves(self, payload: Payload) -> bool:
+        """Each payload is of the asset that it was asked for."""
+        return payload.symbol in self._assets
+
     def _payload(self, client: httpx.Client, window: Window) -> Payload:
         asset = self._assets[window.symbol]
         query = {

@@ -75,6 +75,10 @@ class SimulatedSource:
     def asset_of(self, payload: Payload) -> str | None:
         return payload.symbol
 
+    def serves(self, payload: Payload) -> bool:
+        """Each payload is of the asset that it was asked for."""
+        return payload.symbol in self._assets
+
     def _header(self, symbol: str) -> str:
         return ",".join(("timestamp", *self._assets[symbol].columns))
 

@@ -68,3 +68,7 @@ class Source(Protocol):
     def asset_of(self, payload: Payload) -> str | None:
         """The asset that a payload is for, as far as its request or its name tells."""
         ...
+
+    def serves(self, payload: Payload) -> bool:
+        """Whether it would give this payload to its assets today."""
+        ...

@@ -10,7 +10,7 @@ from pathlib import Path
 from sentinel_lib.alerts import Message
 from sentinel_lib.errors import ExitCode
 from sentinel_lib.pipeline.clock import iso
-from sentinel_lib.records.stage import HELD_BACK, RunRecord, StageOutcome
+from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, RunRecord, StageOutcome
 from sentinel_lib.reporting.failure import DEFAULT_COMMAND, Cause, cause_of, failure_of
 from sentinel_lib.reporting.wording import duration, meaning, thousands
 
@@ -138,6 +138,8 @@ def _asset_lines(run: RunRecord) -> list[AssetLine]:
     ages = _freshness_reasons(run.stages)
     lines = []
     for symbol, said in run.assets.items():
+        if symbol in NO_ASSET:
+            continue
         status, freshness = (str(said.get(key) or "unknown") for key in ("status", "freshness"))
         causes = [reasons.get(symbol, "") if status != "passed" else ""]
         causes += [ages.get(symbol, "") if freshness in _LATE else ""]

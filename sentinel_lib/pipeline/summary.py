@@ -7,7 +7,7 @@ from typing import Any
 
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.selection import Outlook
-from sentinel_lib.records.stage import RunRecord, StageOutcome
+from sentinel_lib.records.stage import NO_ASSET, RunRecord, StageOutcome
 from sentinel_lib.reporting.wording import duration, meaning, resume_command
 
 SHOWN_ASSETS = 50
@@ -47,6 +47,7 @@ def run_text(run: RunRecord) -> str:
         f"run {run.run_id}, as of {iso(run.as_of)}, {duration(seconds)}",
         _skipped_text(run),
         assets_text(run),
+        _unlisted_text(run),
         *(_failure_text(stage) for stage in run.stages if stage.status in ("failed", "blocked")),
         _closing_text(run),
     ]
@@ -119,6 +120,13 @@ def aligned(table: Table) -> str:
         ).rstrip()
         for row in texts
     )
+
+
+def _unlisted_text(run: RunRecord) -> str:
+    lines = [
+        f"{line}: {run.assets[line].get('reason', '')}" for line in NO_ASSET if line in run.assets
+    ]
+    return "\n".join(lines)
 
 
 def _skipped_text(run: RunRecord) -> str:

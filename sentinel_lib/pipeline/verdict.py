@@ -10,6 +10,7 @@ from sentinel_lib.pipeline.options import FailOn
 from sentinel_lib.records.roles import INGEST, MONITOR, PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import (
     HELD_BACK,
+    NO_ASSET,
     AssetLedger,
     AssetStatus,
     Freshness,
@@ -33,7 +34,8 @@ def asset_lines(outcomes: Sequence[StageOutcome], symbols: Iterable[str]) -> dic
 
     The ledger is validation's, else the fetch's, which is no verdict: an asset that was only
     fetched, and one of ``symbols`` that no stage speaks of, were not evaluated. ``promoted`` are
-    the rows that reached Silver.
+    the rows that reached Silver. Rows of no asset have lines of their own, last, with a ``reason``
+    in the place of a freshness.
     """
     records = {outcome.name: outcome.record for outcome in outcomes if outcome.record}
     fetched, judged, promoted = (
@@ -42,7 +44,7 @@ def asset_lines(outcomes: Sequence[StageOutcome], symbols: Iterable[str]) -> dic
     )
     said = _said(outcomes)
     found = {}
-    for symbol in sorted({*said, *symbols}):
+    for symbol in [*sorted({*said, *symbols} - set(NO_ASSET)), *filter(said.get, NO_ASSET)]:
         ledger = judged.get(symbol) or fetched.get(symbol, _UNJUDGED)
         is_only_fetched = symbol not in judged and ledger.status == "passed"
         held = [status for status in said.get(symbol, []) if status in HELD_BACK]
@@ -54,6 +56,8 @@ def asset_lines(outcomes: Sequence[StageOutcome], symbols: Iterable[str]) -> dic
             "deduplicated": ledger.deduplicated,
             "freshness": _freshness(records.get(MONITOR), symbol) or "unknown",
         }
+        if symbol in NO_ASSET:
+            found[symbol] |= {"freshness": "", "reason": ledger.reason}
     return found
 
 
@@ -100,8 +104,11 @@ def held_to_freshness(
     silent = [
         symbol
         for symbol, line in asset_lines(outcomes, symbols).items()
-        if (age := _freshness(record, symbol)) is None
-        or (age == "unknown" and line["status"] == "passed")
+        if symbol not in NO_ASSET
+        and (
+            (age := _freshness(record, symbol)) is None
+            or (age == "unknown" and line["status"] == "passed")
+        )
     ]
     went_well = all(one.verdict in ("ok", "degraded") for one in outcomes)
     if not went_well or (isinstance(ages, dict) and not silent):

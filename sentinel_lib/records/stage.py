@@ -8,13 +8,23 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 StageStatus = Literal["ok", "degraded", "blocked", "failed", "skipped"]
-AssetStatus = Literal["passed", "blocked", "unreachable", "not_evaluated", "not_due", "paused"]
+AssetStatus = Literal[
+    "passed", "blocked", "unreachable", "not_evaluated", "not_due", "paused", "unlisted"
+]
 RunKind = Literal["run", "replay", "rollback"]
 RunStatus = Literal["ok", "degraded", "failed", "interrupted"]
 Freshness = Literal["fresh", "late", "stale", "unknown", "paused"]
 
 HELD_BACK: frozenset[AssetStatus] = frozenset({"blocked", "unreachable", "not_evaluated"})
 """The verdicts that keep an asset out of what is promoted."""
+
+UNLISTED = "(unlisted)"
+NO_SYMBOL = "(no symbol)"
+NO_ASSET = (UNLISTED, NO_SYMBOL)
+"""The lines, beside those of the assets, for rows whose symbol is no asset, or is no symbol.
+
+Their status is ``unlisted``: such rows are quarantined and hold nothing back.
+"""
 
 
 class _Record(BaseModel):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.records.stage import NO_ASSET, RunRecord
 from sentinel_lib.reporting import page
 from sentinel_lib.reporting.run_report import INDEX
 from sentinel_lib.storage import artifacts
@@ -45,7 +45,11 @@ def write_history(runs: Sequence[RunRecord], folder: Path) -> Path:
 
 def _line(run: RunRecord, folder: Path) -> RunLine:
     has_report = (folder / run.run_id / INDEX).is_file()
-    statuses = Counter(str(asset.get("status") or "unknown") for asset in run.assets.values())
+    statuses = Counter(
+        str(asset.get("status") or "unknown")
+        for symbol, asset in run.assets.items()
+        if symbol not in NO_ASSET
+    )
     return RunLine(
         run=run,
         link=f"{quote(run.run_id, safe='')}/{INDEX}" if has_report else "",

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sentinel_lib.records.stage import HELD_BACK, Check, RunRecord, StageOutcome, StageRecord
+from sentinel_lib.records.stage import (
+    HELD_BACK,
+    NO_ASSET,
+    Check,
+    RunRecord,
+    StageOutcome,
+    StageRecord,
+)
 from sentinel_lib.reporting import page
 from sentinel_lib.reporting.failure import failure_of
 from sentinel_lib.storage import artifacts
@@ -86,6 +93,7 @@ def write_run_report(
         previous_link=_report_of(previous, folder) if previous else "",
         stages=[_stage_line(stage, folder) for stage in run.stages],
         assets=page.excerpt(assets),
+        asset_count=sum(line.symbol not in NO_ASSET for line in assets),
         held_back=page.excerpt([line for line in assets if line.status in HELD_BACK]),
         totals={name: sum(getattr(line, name) for line in assets) for name in _ROW_COUNTS},
         failed_checks=page.excerpt(_checks(records, passed=False)),

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, SerializeAsAny, ValidationError,
 from sentinel_lib.errors import ConfigError, UsageError, nearest
 from sentinel_lib.records.bar import DECLARED_COLUMNS, Fields, Interval
 from sentinel_lib.records.calendar_names import CALENDAR_NAMES, CONTINUOUS, WEEKDAYS
+from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.document import Document, Location, read_document
 from sentinel_lib.settings.explanation import Explanation, unknown_key, unknown_word
 from sentinel_lib.settings.freshness_limits import Limits
@@ -19,6 +20,7 @@ from sentinel_lib.settings.model import ConfigModel, Day
 from sentinel_lib.settings.sources import OPTIONS, SourceName, SourceOptions, Sources
 
 FILE_NAME = "assets.yaml"
+LONGEST_SYMBOL = 100
 
 
 def _calendar(name: str) -> str:
@@ -30,10 +32,19 @@ def _calendar(name: str) -> str:
     )
 
 
+def is_symbol(name: str) -> bool:
+    """Whether ``name`` can be the symbol of an asset."""
+    is_text = name.isprintable() and name == name.strip()
+    return is_text and 0 < len(name) <= LONGEST_SYMBOL and name not in NO_ASSET
+
+
 def _symbol(name: str) -> str:
-    if name and name.isprintable() and name == name.strip():
+    if is_symbol(name):
         return name
-    raise ValueError("a symbol must be printable text without spaces around it")
+    raise ValueError(
+        "a symbol must be printable text without spaces around it, of at most "
+        f"{LONGEST_SYMBOL} characters, and none of {', '.join(NO_ASSET)}"
+    )
 
 
 Symbol = Annotated[str, AfterValidator(_symbol)]

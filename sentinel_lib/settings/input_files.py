@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from glob import glob, has_magic
 from pathlib import Path
 
@@ -41,3 +42,10 @@ def matching(path: Path) -> list[Path]:
             next_step="put files there, or name another path by --input PATH",
         )
     return files
+
+
+def covers(path: Path, file: str | Path) -> bool:
+    """Whether ``path`` stands for ``file``, as far as its name tells: it may be gone by now."""
+    pattern, name = in_project(path), in_project(file)
+    is_like = has_magic(str(pattern)) and fnmatch(str(name), str(pattern))
+    return is_like or name == pattern or name.parent == pattern

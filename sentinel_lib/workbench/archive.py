@@ -11,9 +11,12 @@ from sentinel_lib import ingestion
 from sentinel_lib.cleaning.row_rules import WAITING
 from sentinel_lib.errors import SourceError, StorageError
 from sentinel_lib.ingestion import Fetched
+from sentinel_lib.ingestion.files import locator_of
 from sentinel_lib.ingestion.source import Source
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
-from sentinel_lib.settings import Asset
+from sentinel_lib.records.stage import NO_ASSET, UNLISTED
+from sentinel_lib.settings import FilesOptions
+from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.tables import Lake, is_one_of
 from sentinel_lib.workbench.stage import Stage
@@ -27,7 +30,7 @@ def deliver(stage: Stage, windows: Sequence[Window]) -> Fetched:
     folder (a rebuild).
     """
     if not stage.archive:
-        return ingestion.fetch(stage.chosen, windows)
+        return ingestion.fetch(stage.assets, windows)
     fetches = _refused_fetches(stage) if stage.is_replay else _fetches_of_run(stage)
     archive = PayloadArchive(stage.archive_folder)
     fetched = Fetched(failures=[] if stage.is_replay else _failures_of_run(stage))
@@ -49,13 +52,26 @@ def _fetches_of_run(stage: Stage) -> list[dict[str, Any]]:
 
 
 def _refused_fetches(stage: Stage) -> list[dict[str, Any]]:
-    """The newest fetch of every payload that has rows in quarantine which do not merely wait."""
+    """The newest fetch of every payload that has rows in quarantine which do not merely wait.
+
+    Rows of no asset are among them where they may be an asset's by now: by their symbol, or
+    because their file is an asset's own.
+    """
     lake = stage.published
-    where = ~is_one_of("rule", WAITING) & is_one_of("asset", stage.selected)
-    refused = lake.read_or_empty("quarantine.bars", columns=["payload", "asset"], where=where)
+    where = ~is_one_of("rule", WAITING) & is_one_of("asset", [*stage.selected, *NO_ASSET])
+    columns = ["payload", "asset", "symbol", "file"]
+    refused = lake.read_or_empty("quarantine.bars", columns=columns, where=where)
+    names = {name for one in stage.chosen.values() for name in (one.symbol, one.asked_as)}
+    own_files = {
+        locator_of(in_project(one.options.path))
+        for one in stage.chosen.values()
+        if isinstance(one.options, FilesOptions)
+    }
     assets: dict[str, set[str]] = {}
-    for row in refused.group_by(["payload", "asset"]).aggregate([]).to_pylist():
-        assets.setdefault(row["payload"], set()).add(row["asset"])
+    for row in refused.group_by(columns).aggregate([]).to_pylist():
+        is_listed = row["asset"] != UNLISTED or row["symbol"] in names
+        if is_listed or row["file"] in own_files:
+            assets.setdefault(row["payload"], set()).add(row["asset"])
     fetches = lake.read_or_empty("bronze.fetches", where=is_one_of("payload", assets))
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     for row in fetches.sort_by([("as_of", "ascending"), ("run_id", "ascending")]).to_pylist():
@@ -64,24 +80,28 @@ def _refused_fetches(stage: Stage) -> list[dict[str, Any]]:
 
 
 def _readers(stage: Stage, payload: Payload, row: dict[str, Any]) -> list[Source]:
-    """The sources that read a payload: those of its assets, or the one that read it then."""
-    groups: dict[str, dict[str, Asset]] = {}
-    for symbol, asset in stage.assets.items():
-        if asset.source == payload.source and payload.symbol in (None, symbol):
-            groups.setdefault(asset.options.model_dump_json(), {})[symbol] = asset
-    found = []
-    for group in groups.values():
-        source = ingestion.source_of(next(iter(group.values())).options, group)
+    """The sources that read a payload: those of its assets, or the one that read it then.
+
+    Where no source reads it as it was read then, today's reading stands for it.
+    """
+    found, by_name = [], []
+    for group, source in ingestion.sources_of(stage.assets):
+        is_of_source = next(iter(group.values())).source == payload.source
+        if not is_of_source or (payload.symbol is not None and payload.symbol not in group):
+            continue
         if stage.is_replay:
-            is_it = bool(row["assets"] & group.keys())
+            is_unlisted = not row["assets"].isdisjoint(NO_ASSET) and source.serves(payload)
+            is_it = is_unlisted or bool(row["assets"] & group.keys())
         else:
             is_it = _layout(source, payload) == row["layout"]
         found += [source] if is_it else []
+        by_name += [source] if source.serves(payload) else []
+    found = found or ([] if stage.is_replay else by_name)
     if not found and not stage.is_replay:
         raise StorageError(
             f"payload {row['payload'][:12]} ({payload.locator}) cannot be read as it was read "
             f"in run {stage.run_id}",
-            observed="no source of the recorded configuration reads it in that way",
+            observed="no source of the recorded configuration would read it",
             next_step="look at what changed in sentinel_lib/ingestion since that run",
         )
     return found

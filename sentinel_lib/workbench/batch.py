@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
@@ -13,9 +13,11 @@ from sentinel_lib.calendars import sessions, time_zone
 from sentinel_lib.cleaning.bar_times import DAILY, TIMES
 from sentinel_lib.cleaning.row_rules import WAITING
 from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
+from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
 from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.workbench.stage import Stage
+from sentinel_lib.workbench.unlisted import lines_of
 
 EARLIEST_SESSION = date(1900, 1, 1)
 
@@ -29,7 +31,8 @@ _SESSIONS = pa.schema(
 
 def read_batch(stage: Stage) -> Table:
     """The raw rows to judge: those of this run's payloads, and those that wait for their session
-    to close. Each with its fetch and the terms of its asset.
+    to close. Each with its fetch and the terms of its asset; ``asset`` is ``(unlisted)`` or
+    ``(no symbol)`` where its symbol is none.
     """
     lake, load = stage.published, stage.engine.load
     fetches = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.batch_run_id)
@@ -37,10 +40,11 @@ def read_batch(stage: Stage) -> Table:
     waiting = _waiting(stage, fetches)
     fresh = bars.join(load(_readings(fetches)), list(_READING))
     columns = [*_RAW, "defect", "is_provisional", *_FETCH]
-    batch = fresh.select(columns).union(load(waiting).select(columns))
-    terms = asset_terms(stage)
-    chosen = terms.filter(pc.is_in(terms["asset"], pa.array(stage.selected, pa.string())))
-    return batch.mutate(asset=batch.symbol).join(load(chosen), "asset")
+    rows = fresh.select(columns).union(load(waiting).select(columns))
+    named = rows.mutate(named=rows.symbol.fill_null(""))
+    symbols = {name for one in fetches["symbols"].to_pylist() for name in json.loads(one)}
+    lines = load(lines_of(stage, symbols | set(waiting["symbol"].to_pylist())))
+    return named.join(lines, "named").drop("named").join(load(asset_terms(stage)), "asset")
 
 
 def payload_times(stage: Stage, batch: Table) -> Table:
@@ -60,13 +64,13 @@ def date_formats(batch: Table) -> list[str]:
 
 
 def rows_by_asset(batch: Table) -> dict[str, int]:
-    """How many rows of each asset went in."""
+    """How many rows of each asset went in, and of no asset."""
     rows = batch.group_by("asset").agg(count=batch.count()).to_pyarrow().to_pylist()
     return {row["asset"]: row["count"] for row in rows}
 
 
 def asset_terms(stage: Stage) -> pa.Table:
-    """What the row work needs to know of each asset, a row each."""
+    """What the row work needs to know of each asset, a row each; of rows of no asset nothing."""
     rows = [
         {
             "asset": asset.symbol,
@@ -78,6 +82,7 @@ def asset_terms(stage: Stage) -> pa.Table:
         }
         for asset in stage.assets.values()
     ]
+    rows += [{"asset": line} for line in NO_ASSET]
     types = {"interval_seconds": pa.int64()}
     names = ("asset", "interval", "interval_seconds", "calendar", "calendar_timezone", "fields")
     return pa.Table.from_pylist(

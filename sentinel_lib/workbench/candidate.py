@@ -19,7 +19,7 @@ from sentinel_lib.cleaning.verdicts import AssetCounts, Verdict, counted, held_r
 from sentinel_lib.errors import GateBlocked, StageError, StorageError
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import INGEST, VALIDATE
-from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check, StageRecord
+from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, AssetLedger, Check, StageRecord
 from sentinel_lib.settings import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import RowRule
@@ -38,7 +38,9 @@ SILVER = "silver.bars"
 
 
 def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, Verdict]:
-    """What the gate says of each chosen asset. What the first stage found stays found."""
+    """What the gate says of each chosen asset, and of rows of no asset. What the first stage found
+    stays found.
+    """
     counts = counted(resolved, sessions, stage.suite)
     delivered = stage.said_by(INGEST)
     due = _due_sessions(stage, delivered)
@@ -57,7 +59,9 @@ def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, 
         )
         if before is not None and before.status == "blocked" and before.rows_in:
             found[symbol] = replace(found[symbol], status="blocked", reason=before.reason)
-    return found
+    ledgers = delivered.assets if delivered else {}
+    unlisted = {line: ledgers[line].reason for line in NO_ASSET if line in ledgers}
+    return found | {line: Verdict("unlisted", reason) for line, reason in unlisted.items()}
 
 
 def held_back(resolved: Table, verdicts: Mapping[str, Verdict]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -12,18 +13,21 @@ import pyarrow.compute as pc
 
 from sentinel_lib.errors import ConfigError, UsageError
 from sentinel_lib.ingestion import Fetched, Parsed, due_sessions
-from sentinel_lib.ingestion.files import stem
+from sentinel_lib.ingestion.files import locator_of, stem
 from sentinel_lib.records.payload import Window
-from sentinel_lib.records.stage import AssetLedger, AssetStatus, Check
-from sentinel_lib.settings import Asset
+from sentinel_lib.records.stage import NO_ASSET, AssetLedger, AssetStatus, Check
+from sentinel_lib.settings import Asset, FilesOptions
+from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage.orphans import remove_orphans
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.validation import audit
 from sentinel_lib.workbench.schema_drift import ComparedPayload, held_by_drift
 from sentinel_lib.workbench.stage import Stage
+from sentinel_lib.workbench.unlisted import unlisted_counts, unlisted_ledgers
 
 _READING = ("payload", "layout")
+_SHOWN_SYMBOLS = 5
 _LOGGED = ("source", "locator", "symbol", *_READING, "date_format", "timezone", "bytes", "rows")
 
 
@@ -94,18 +98,16 @@ def bronze_ledgers(
 ) -> dict[str, AssetLedger]:
     """Every chosen asset's raw rows, and whether its source delivered them in a known schema.
 
-    Rows of a payload that Bronze holds already count as deduplicated.
+    Rows of a payload that Bronze holds already count as deduplicated, those of no asset in lines
+    of their own.
     """
     stage.is_transient = any(failure.is_transient for failure in fetched.failures)
-    known = _known_readings(stage)
-    counts = parsed.bars.group_by([*_READING, "symbol"]).aggregate([([], "count_all")]).to_pylist()
+    rows, again = _rows_by_symbol(stage, parsed)
     due = due_by_asset(stage)
     drifted = held_by_drift(compared)
     ledgers = {}
     for symbol, asset in stage.chosen.items():
-        own = [row for row in counts if row["symbol"] == symbol]
-        rows_in = sum(row["count_all"] for row in own)
-        again = sum(row["count_all"] for row in own if tuple(row[n] for n in _READING) in known)
+        rows_in = rows[symbol]
         status, reason = _delivery(stage, asset, rows_in, due[symbol], fetched, parsed)
         if status == "passed" and symbol in drifted:
             status, reason = "blocked", drifted[symbol]
@@ -113,10 +115,11 @@ def bronze_ledgers(
             status=status,
             reason=reason,
             rows_in=rows_in,
-            promoted=rows_in - again,
-            deduplicated=again,
+            promoted=rows_in - again[symbol],
+            deduplicated=again[symbol],
         )
-    return ledgers
+    known = {line: sum(one.values()) for line, one in unlisted_counts(stage, again).items()}
+    return ledgers | unlisted_ledgers(unlisted_counts(stage, rows), known)
 
 
 def store_batch(
@@ -153,16 +156,6 @@ def store_batch(
         )
 
 
-def unlisted_rows(stage: Stage, parsed: Parsed) -> dict[str, int]:
-    """Rows whose symbol is no asset of this run. They stay in the payload archive and in Bronze."""
-    counts = parsed.bars.group_by("symbol").aggregate([([], "count_all")]).to_pylist()
-    return {
-        row["symbol"] or "(blank)": row["count_all"]
-        for row in counts
-        if row["symbol"] not in stage.selected
-    }
-
-
 def rejected_payloads(stage: Stage, parsed: Parsed) -> list[Check]:
     """One failed check per payload that could not be read. It holds back the asset it was for."""
     return [
@@ -182,11 +175,24 @@ def rejected_payloads(stage: Stage, parsed: Parsed) -> list[Check]:
 def audit_bronze(stage: Stage, parsed: Parsed) -> list[Check]:
     """The Bronze suite over the rows of the chosen assets; without any, there is nothing to audit.
 
-    That no row came is a verdict on each asset, and so not the suite's to give.
+    That no row came is a verdict on each asset, and so not the suite's to give. That all that came
+    is rows of no asset is a failure: nothing would tell that the symbols are other ones.
     """
     rows = parsed.bars.filter(
         pc.is_in(parsed.bars["symbol"], pa.array(stage.selected, pa.string()))
     )
+    unlisted = [stage.ledgers[line].reason for line in NO_ASSET if line in stage.ledgers]
+    if unlisted and not len(rows) and not stage.is_replay:
+        held = [f"{symbol}: {stage.ledgers[symbol].reason}" for symbol in stage.selected]
+        return [
+            Check(
+                name="rows of an asset",
+                passed=False,
+                table="bronze.bars",
+                observed="; ".join([*unlisted, *held[:_SHOWN_SYMBOLS]]),
+                expected="at least 1",
+            )
+        ]
     return audit(stage.suite, rows.to_pandas()) if len(rows) else []
 
 
@@ -203,9 +209,44 @@ def _delivery(
         return "passed", ""
     if asset.symbol in unread:
         return "blocked", unread[asset.symbol]
+    if not stage.is_replay and (reason := _why_no_row(asset, parsed)):
+        return "not_evaluated", reason
     if due:
         return "not_evaluated", f"{due} session(s) due and no row delivered: not evaluated"
     return "not_due", "no session is due"
+
+
+def _why_no_row(asset: Asset, parsed: Parsed) -> str:
+    """What an asset's own file holds instead of its rows; empty where no file is its own."""
+    if not isinstance(asset.options, FilesOptions):
+        return ""
+    file = locator_of(in_project(asset.options.path))
+    unread = [one.reason for one in parsed.rejected if one.locator == file]
+    if unread:
+        return unread[0]
+    read = [one for one in parsed.log if one.locator == file]
+    if not read:
+        return ""
+    names = sorted({symbol for one in read for symbol in one.symbols})
+    more = f" and {len(names) - _SHOWN_SYMBOLS} more" if len(names) > _SHOWN_SYMBOLS else ""
+    held = ", ".join(names[:_SHOWN_SYMBOLS]) + more or "none"
+    return (
+        f"{file} gave it no row: the symbols there are {held}; "
+        f"set source_symbol: {names[0] if names else '...'} if that is this asset"
+    )
+
+
+def _rows_by_symbol(stage: Stage, parsed: Parsed) -> tuple[Counter[str], Counter[str]]:
+    """How many rows each symbol has, and how many of them Bronze holds already."""
+    known = _known_readings(stage)
+    counts = parsed.bars.group_by([*_READING, "symbol"]).aggregate([([], "count_all")]).to_pylist()
+    rows: Counter[str] = Counter()
+    again: Counter[str] = Counter()
+    for row in counts:
+        rows[row["symbol"] or ""] += row["count_all"]
+        if tuple(row[name] for name in _READING) in known:
+            again[row["symbol"] or ""] += row["count_all"]
+    return rows, again
 
 
 def _known_readings(stage: Stage) -> set[tuple[str, ...]]:

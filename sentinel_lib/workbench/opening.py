@@ -6,12 +6,19 @@ from datetime import UTC, date, datetime
 from typing import get_args
 
 from sentinel_lib import ingestion, logger
-from sentinel_lib.errors import StageError, UsageError, nearest
+from sentinel_lib.errors import (
+    GateBlocked,
+    SentinelError,
+    SourceError,
+    StageError,
+    UsageError,
+    nearest,
+)
 from sentinel_lib.ingestion.files import stem
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings import Asset, load_pipeline
-from sentinel_lib.settings.assets import read_assets, select
+from sentinel_lib.settings.assets import is_symbol, read_assets, select
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
@@ -106,13 +113,26 @@ def choose_assets(
         unread = {one.symbol or stem(one.locator) for one in parsed.rejected}
         stage.assets = {
             symbol: stage.assets.get(symbol) or file.unlisted(symbol, "files", options)
-            for symbol in sorted({*ingestion.symbols_in(parsed), *unread})
+            for symbol in sorted(filter(is_symbol, {*ingestion.symbols_in(parsed), *unread}))
         }
+        if not stage.assets:
+            raise _without_symbols(input_path, parsed)
     if stage.is_replay:
         stage.assets = {**_formerly_put_in(stage), **stage.assets}
     wanted = [symbol.strip() for symbol in assets.split(",") if symbol.strip()]
     stage.selected = tuple(select(stage.assets, wanted or stage.assets))
     return stage.chosen
+
+
+def _without_symbols(input_path: str, parsed: ingestion.Parsed) -> SentinelError:
+    if not len(parsed.bars):
+        return SourceError(f"no file of {input_path} can be read: {parsed.rejected[0].reason}")
+    return GateBlocked(
+        f"no row of {input_path} has a symbol that an asset can have",
+        observed=f"{len(parsed.bars)} rows without one",
+        next_step="fill the symbol column, or name another by columns: {symbol: ...} "
+        "in the options of the files source; a file without such a column is named after its asset",
+    )
 
 
 def _formerly_put_in(stage: Stage) -> dict[str, Asset]:

@@ -15,11 +15,13 @@ from sentinel_lib.cleaning.row_keys import PROMOTED, refused_rows
 from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION, HELD_BACK
 from sentinel_lib.cleaning.verdicts import Verdict
 from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.suites import RowRule
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.workbench.stage import Stage
+from sentinel_lib.workbench.unlisted import quarantined_unlisted
 
 QUARANTINE = "quarantine.bars"
 
@@ -36,9 +38,9 @@ def write_quarantine(
 ) -> pa.Table:
     """Write the refused rows, each with its rule, its reason in words, and where it stands.
 
-    Their text is that of ``batch``. They replace what was quarantined of the same payloads before:
-    the same bad row again adds nothing. Rows that waited and now pass stay until their promotion
-    is done.
+    Their text is that of ``batch``, whose rows of no asset are among them. They replace what was
+    quarantined of the same payloads before: the same bad row again adds nothing. Rows that waited
+    and now pass stay until their promotion is done.
     """
     refused = refused_rows(resolved, batch)
     rows = refused.order_by(["asset", *_PROVENANCE]).to_pyarrow()
@@ -46,8 +48,9 @@ def write_quarantine(
     pieces = rows.to_batches(max_chunksize=_EXPLAINED_AT_A_TIME)
     one_by_one = (row for piece in pieces for row in piece.to_pylist())
     words = reasons(one_by_one, rules, stage.as_of, why)
-    quarantined = _quarantine_rows(stage, rows, words)
-    payloads = resolved.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
+    unlisted = quarantined_unlisted(stage, batch)
+    quarantined = pa.concat_tables([_quarantine_rows(stage, rows, words), unlisted])
+    payloads = batch.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
     before = stage.published.read_or_empty(QUARANTINE, where=is_one_of("payload", payloads))
     waited = _still_waiting(stage, resolved, before)
     kept = _kept(stage, resolved, before)
@@ -120,8 +123,8 @@ def _still_waiting(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     A row is known by its payload and line: it may be read in another way than it was then.
     """
     row = ["payload", "line"]
-    good = resolved.filter(resolved.outcome == PROMOTED).select(row)
-    waiting = stage.engine.load(before).semi_join(good, row)
+    good = resolved.filter(resolved.outcome == PROMOTED).select(*row, "asset").distinct()
+    waiting = stage.engine.load(before).drop("asset").join(good, row)
     return _quarantine_typed(waiting.mutate(rule=ibis.literal(AWAITING_PROMOTION)))
 
 
@@ -132,7 +135,13 @@ def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     fetched = stage.published.read_or_empty(
         "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.batch_run_id
     )
-    of_others = pc.invert(pc.is_in(before["asset"], pa.array(stage.selected, pa.string())))
+    judged = pa.array([*stage.selected, *NO_ASSET], pa.string())
+    others = pa.array(stage.assets.keys() - set(stage.selected), pa.string())
+    is_to_come = pc.and_(
+        pc.is_in(before["asset"], pa.array(NO_ASSET, pa.string())),
+        pc.is_in(before["symbol"], others),
+    )
+    of_others = pc.or_(pc.invert(pc.is_in(before["asset"], judged)), is_to_come)
     of_older = pc.invert(pc.is_in(before["payload"], fetched["payload"].combine_chunks()))
     kept = stage.engine.load(before.filter(pc.or_(of_others, of_older)))
     return _quarantine_typed(kept.anti_join(resolved.select(_PROVENANCE), _PROVENANCE))

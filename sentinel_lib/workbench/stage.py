@@ -19,6 +19,7 @@ from sentinel_lib.logger import log
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import (
     HELD_BACK,
+    NO_ASSET,
     AssetLedger,
     Check,
     OffendingRow,
@@ -147,7 +148,11 @@ class Stage:
     @property
     def passing(self) -> list[str]:
         """The assets that no gate of this stage holds back."""
-        return [symbol for symbol, one in self.ledgers.items() if one.status not in HELD_BACK]
+        return [
+            symbol
+            for symbol, one in self.ledgers.items()
+            if one.status not in HELD_BACK and symbol not in NO_ASSET
+        ]
 
     def account(self, ledgers: Mapping[str, AssetLedger]) -> pd.DataFrame:
         """Take note of where every asset's rows went; a row that went nowhere stops the stage."""
@@ -176,7 +181,7 @@ class Stage:
         columns = ["asset", "rule", "reason", "file", "line"]
         is_held = pc.equal(rows["rule"], HELD_BACK_RULE)
         telling, held = rows.filter(pc.invert(is_held)), rows.filter(is_held)
-        for symbol in self.selected:
+        for symbol in (*self.selected, *NO_ASSET):
             own = [part.filter(pc.equal(part["asset"], symbol)) for part in (telling, held)]
             sample = pa.concat_tables(own).select(columns).slice(0, self.MAX_ROWS_PER_ASSET)
             sample = sample.rename_columns({"asset": "symbol"})
@@ -191,11 +196,12 @@ class Stage:
             log().warning(
                 "check failed", check=check.name, asset=check.symbol, observed=check.observed
             )
-        held = {symbol: one for symbol, one in self.ledgers.items() if one.status in HELD_BACK}
+        lines = {symbol: one for symbol, one in self.ledgers.items() if symbol not in NO_ASSET}
+        held = {symbol: one for symbol, one in lines.items() if one.status in HELD_BACK}
         suite_failures = [one for one in failed if one.blocks and not one.symbol]
         if suite_failures:
             self._stop(GateBlocked, [f"{one.name}: {one.observed}" for one in suite_failures])
-        if held and len(held) == len(self.ledgers):
+        if held and len(held) == len(lines):
             reasons = [f"{symbol}: {one.reason}" for symbol, one in held.items()]
             unreachable = all(one.status == "unreachable" for one in held.values())
             self._stop(SourceError if unreachable else GateBlocked, reasons)

@@ -89,19 +89,6 @@ def test_simulated_bars_are_not_mixed_with_real_ones(loaded):
     assert "--data" in str(outcome.errors["ingest"])
 
 
-def test_rows_of_a_symbol_that_is_no_asset_are_counted_and_kept(project):
-    project.assets({"AAPL": {}}, source="files", calendar="weekdays")
-    content = "Ticker,Date,Open,High,Low,Close,Volume\n"
-    content += "AAPL,2024-01-02,10,12,9,11,100\nTSLA,2024-01-02,10,12,9,11,100\n"
-    (project.inbox / "bars.csv").write_text(content)
-    project.assets({"AAPL": {"path": str(project.inbox)}}, source="files", calendar="weekdays")
-
-    outcome = project.run(AS_OF)
-
-    assert outcome.records["ingest"].details["unlisted_rows"] == {"TSLA": 1}
-    assert outcome.ledger("AAPL").promoted == 1
-
-
 def test_a_price_only_series_has_empty_figures_where_it_lacks_a_field(project):
     rows = "\n".join(f"2024-01-{day:02},{70 + day}" for day in range(1, 6))
     (project.inbox / "OIL.csv").write_text(f"DATE,DCOILWTICO\n{rows}\n")

@@ -99,3 +99,13 @@ def test_history_sums_the_rows_of_each_run() -> None:
         *("run", "as", "of", "took", "status", "exit", "promoted", "quarantined")
     ]
     assert lines[1].split()[-4:] == ["ok", "0", "2,496", "4"]
+
+
+def test_rows_of_no_asset_are_said_below_the_assets() -> None:
+    line = {"status": "unlisted", "rows_in": 3, "quarantined": 3, "reason": "3 rows: TSLA (3)"}
+    run = a_run(assets={"(unlisted)": line})
+
+    text = summary.run_text(run)
+
+    assert "(unlisted): 3 rows: TSLA (3)" in text
+    assert summary.run_object(run)["assets"]["(unlisted)"] == line

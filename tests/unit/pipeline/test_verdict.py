@@ -259,3 +259,19 @@ def test_conditions_are_listed_with_the_most_severe_first() -> None:
 )
 def test_run_status_is_the_exit_code_in_one_word(code: int, status: str) -> None:
     assert verdict.run_status(ExitCode(code)) == status
+
+
+def test_rows_of_no_asset_fail_nothing_and_owe_no_freshness() -> None:
+    unlisted = {"(unlisted)": {"status": "unlisted", "rows_in": 3, "quarantined": 3}}
+    passed = {"AAPL": {"status": "passed"}}
+    outcomes = [
+        stage("ingest", assets=passed | unlisted),
+        stage("validate", assets=passed | unlisted),
+        stage("monitor", details={"freshness": {"AAPL": {"status": "fresh"}}}),
+    ]
+
+    lines = verdict.asset_lines(outcomes, ["AAPL"])
+
+    assert lines["(unlisted)"]["freshness"] == ""
+    assert verdict.conditions(outcomes, lines, "warn") == []
+    assert verdict.held_to_freshness(outcomes, ["AAPL"]) == outcomes
