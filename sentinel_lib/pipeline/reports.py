@@ -3,35 +3,98 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
 from typing import Any
 
+from sentinel_lib.errors import SentinelError
+from sentinel_lib.logger import log
 from sentinel_lib.pipeline.plan import Plan
 from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.run_history import RunHistory
+
+LOOK_SECONDS = 0.05
+"""How often it is asked whether the run was stopped."""
 
 
 class NotebookPages:
-    """Executed notebooks become HTML one after the other, while the next stages run."""
+    """Executed notebooks become HTML one after the other, while the next stages run.
+
+    A page that cannot be made costs nothing but itself: another one says so in its place.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="pages")
-        self._pages: list[Future[None]] = []
+        self._waiting: SimpleQueue[_Page | None] = SimpleQueue()
+        self._pages: list[_Page] = []
+        # Whoever stops a run does not wait for its pages.
+        self._thread = Thread(target=self._make, name="pages", daemon=True)
 
     def add(self, stage: str) -> None:
         """Begin the page of ``stage``, if its notebook was kept."""
         executed = self._plan.report_folder / f"{stage}.ipynb"
-        if executed.exists():
-            title = f"{stage} · {self._plan.run_id}"
-            self._pages.append(self._threads.submit(_render, executed, title))
+        if not executed.exists():
+            return
+        if not self._pages:
+            self._thread.start()
+        page = _Page(executed, f"{stage} · {self._plan.run_id}")
+        self._pages.append(page)
+        self._waiting.put(page)
 
-    def finish(self) -> None:
-        """Wait for them all; raises what went wrong with one."""
-        self._threads.shutdown()
+    def finish(self, is_stopped: Callable[[], bool]) -> None:
+        """Wait for them all, or until the run ``is_stopped``: those that are missing say that."""
+        self._waiting.put(None)
         for page in self._pages:
-            page.result()
+            while not (is_stopped() or page.is_made.wait(LOOK_SECONDS)):
+                pass
+        for page in self._pages:
+            page.give_up("The run was stopped before its pages were made.")
+
+    def _make(self) -> None:
+        for page in iter(self._waiting.get, None):
+            page.make()
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The page of one executed notebook; what is written first stays."""
+
+    executed: Path
+    title: str
+    is_made: Event = field(default_factory=Event)
+    writing: Lock = field(default_factory=Lock)
+
+    def make(self) -> None:
+        """Render it, or a page that says why it could not be."""
+        from sentinel_lib import reporting
+
+        if self.is_made.is_set():
+            return
+        try:
+            self._write(reporting.render_notebook(self.executed, title=self.title))
+        except Exception as failed:
+            log().error("the page of a notebook could not be made", exc_info=True)
+            self.give_up(f"It could not be made: {failed}")
+
+    def give_up(self, why: str) -> None:
+        """Write a page that says ``why`` there is no other."""
+        from sentinel_lib import reporting
+
+        try:
+            self._write(reporting.render_substitute(self.executed, title=self.title, why=why))
+        except SentinelError:
+            log().error("the page of a notebook could not be written", exc_info=True)
+            self.is_made.set()
+
+    def _write(self, content: bytes) -> None:
+        with self.writing:
+            if not self.is_made.is_set():
+                artifacts.replace(self.executed.with_suffix(".html"), content)
+                self.is_made.set()
 
 
 def write(record: RunRecord, plan: Plan) -> Path:
@@ -50,12 +113,6 @@ def write(record: RunRecord, plan: Plan) -> Path:
     )
     reporting.write_history([record, *earlier], plan.folders.reports)
     return report
-
-
-def _render(executed: Path, title: str) -> None:
-    from sentinel_lib import reporting
-
-    reporting.render_notebook(executed, executed.with_suffix(".html"), title=title)
 
 
 def _text(path: Path) -> str | None:

@@ -242,7 +242,7 @@ class _Run:
         """
         self.progress.reports_started()
         try:
-            self.pages.finish()
+            self.pages.finish(lambda: self.stop.heard is not None)
             reports.write(record, self.plan)
         except Exception:  # a page that could not be written must not hide how the run ended
             log().error("the reports could not be written", exc_info=True)

@@ -1,85 +1,149 @@
-"""HTML that reaches for nothing outside its own file.
+"""HTML of others that reaches for nothing outside its page, and covers nothing on it.
 
 What it would have fetched or run is replaced by words, so a reader sees that something is not
-shown. The page's Content-Security-Policy is the guarantee; this keeps the page legible under it.
+shown. The page's Content-Security-Policy stands behind this.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from functools import cache
+from html import escape, unescape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
+    from nh3 import Cleaner
 
-ACTIVE_ELEMENTS = ("script", "iframe", "frame", "object", "embed", "applet", "form", "portal")
-SILENT_ELEMENTS = ("link", "meta", "base", "noscript", "template")
-ADDRESS_ATTRIBUTES = frozenset(
-    {
-        "action",
-        "background",
-        "cite",
-        "data",
-        "formaction",
-        "href",
-        "longdesc",
-        "manifest",
-        "ping",
-        "poster",
-        "src",
-        "srcdoc",
-        "srcset",
-        "xlink:href",
-    }
+PREFIX = "output-"
+"""Before the ids of what is cleaned, and in the links to them: a page's own ids are others."""
+
+LONGEST_ADDRESS = 200
+"""Characters of an address that is shown in words."""
+
+_LANDMARKS = {"area", "article", "aside", "footer", "header", "map", "nav"}
+_CONTENT_OF_ITS_OWN = {
+    *("applet", "iframe", "noembed", "noframes", "object", "script", "style", "svg", "template"),
+    "title",
+}
+_ATTRIBUTES = {
+    "*": {"class", "dir", "id", "lang", "style", "title"},
+    "a": {"href"},
+    "img": {"alt", "height", "src", "width"},
+    "details": {"open"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+}
+_STYLES = {
+    *("background", "background-color", "color", "font-style", "font-weight", "text-align"),
+    *("text-decoration", "vertical-align", "white-space", "width"),
+}
+_LEFT_OUT = "left-out"
+"""The scheme of addresses on their way to becoming words."""
+
+_SCHEMES = {_LEFT_OUT, "data", "file", "ftp", "http", "https", "javascript", "mailto"}
+
+_ACTIVE = re.compile(
+    r"<(applet|audio|embed|form|frame|iframe|object|portal|script|video)(?=[\s/>])", re.IGNORECASE
 )
-
-_LEAVES_THE_FILE = re.compile(r"(?!data:image/)[a-z][a-z0-9+.-]*:|[/\\]{2}", re.IGNORECASE)
+_FORMULA = re.compile(r"<math(?=[\s>])", re.IGNORECASE)
+_NOSCRIPT = re.compile(r"</?noscript\b[^<>]*>?", re.IGNORECASE)
+_SVG = re.compile(r"<svg[\s>].*?</svg\s*>", re.IGNORECASE | re.DOTALL)
+_SVG_START = re.compile(r"<svg", re.IGNORECASE)
+_SVG_END = re.compile(r"</svg\s*>", re.IGNORECASE)
+_SVG_TITLE = re.compile(r"<title[^>]*>([^<]*)<", re.IGNORECASE)
+_LEAVES_THE_FILE = re.compile(r"[a-z][a-z0-9+.-]*:|[/\\]{2}", re.IGNORECASE)
 _INVISIBLE = re.compile(r"[\x00-\x20]")
-_CSS_IMPORT = re.compile(r"@import[^;]*(;|$)", re.IGNORECASE)
-_CSS_ADDRESS = re.compile(r"url\(\s*['\"]?\s*(?!data:|#)[^)]*\)", re.IGNORECASE)
+_IMAGE = re.compile(r"data:image/(?:gif|jpeg|png|svg\+xml|webp);base64,[A-Za-z0-9+/=\s]*")
+_PLAIN_STYLE = re.compile(r"(?:[\w\s#%.,:!-]|(?:rgb|hsl)a?\([\w\s%.,/]*\))*")
+_KNOWN_CLASS = re.compile(r"dataframe|highlight|ansi-[a-z-]+|(?!ok)[a-z][a-z0-9]{0,2}")
+
+# What comes out of the cleaner has every attribute in quotes, and no < or > inside one.
+_HEADING = re.compile(r"<(/?)h([1-5])(?=[ >])")
+_IMAGE_LEFT_OUT = re.compile(rf'<img[^>]* src="{_LEFT_OUT}:([^"]*)"[^>]*>')
+_LINK_LEFT_OUT = re.compile(rf'<a[^>]* href="{_LEFT_OUT}:([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
 
 
-def keep_inside(soup: BeautifulSoup) -> None:
-    """Take out of ``soup``, in place, what leaves the file and what runs."""
-    from bs4.element import Stylesheet
+def keep_inside(html: str) -> str:
+    """``html`` without what leaves the file, what runs, and what covers the rest of the page.
 
-    for element in soup.find_all(SILENT_ELEMENTS):
-        element.unwrap() if element.name == "noscript" else element.decompose()
-    for element in soup.find_all(ACTIVE_ELEMENTS):
-        element.replace_with(f"[{element.name} left out: this page runs and loads nothing]")
-    for element in soup.find_all("style"):
-        css = _without_addresses(element.get_text())
-        element.clear()
-        element.append(Stylesheet(css))
-    for element in soup.find_all(True):
-        _keep_element_inside(element)
+    Headings go down a level, as the page's title is its one ``h1``.
+    """
+    html = _with_pictures(_NOSCRIPT.sub("", html))
+    html = _ACTIVE.sub(r"[\1 left out: this page runs and loads nothing]<\1", html)
+    html = _FORMULA.sub("[formula not shown]<math", html)
+    html = _cleaner().clean(html)
+    html = _HEADING.sub(lambda tag: f"<{tag[1]}h{int(tag[2]) + 1}", html)
+    html = _IMAGE_LEFT_OUT.sub(lambda image: f"[image not shown: {_text(image[1])}]", html)
+    return _LINK_LEFT_OUT.sub(lambda link: _label_and_address(link[2], _text(link[1])), html)
+
+
+def is_active(html: str) -> bool:
+    """Whether something in ``html`` would run or load."""
+    return _ACTIVE.search(html) is not None
 
 
 def leaves_the_file(address: str) -> bool:
-    """Whether an address names a scheme (other than an image in ``data:``) or a host."""
+    """Whether an address names a scheme or a host."""
     return _LEAVES_THE_FILE.match(_INVISIBLE.sub("", address)) is not None
 
 
-def _keep_element_inside(element: Tag) -> None:
-    for name, value in list(element.attrs.items()):
-        text = " ".join(value) if isinstance(value, list) else str(value)
-        if name.lower().startswith("on"):
-            del element[name]
-        elif name.lower() == "style":
-            element[name] = _without_addresses(text)
-        elif name.lower() in ADDRESS_ATTRIBUTES and leaves_the_file(text):
-            del element[name]
-            _say_where_it_pointed(element, text)
+def picture(svg: str, alt: str = "") -> str:
+    """An SVG drawing as an image, which runs and loads nothing; its title describes it."""
+    names = {"xmlns": "http://www.w3.org/2000/svg", "xmlns:xlink": "http://www.w3.org/1999/xlink"}
+    missing = "".join(f' {name}="{uri}"' for name, uri in names.items() if f"{name}=" not in svg)
+    svg = _SVG_START.sub(f"<svg{missing}", svg, count=1)
+    title = _SVG_TITLE.search(svg)
+    words = alt or (unescape(title[1]).strip() if title else "") or "a drawing"
+    content = b64encode(svg.encode(errors="replace")).decode()
+    return f'<img src="data:image/svg+xml;base64,{content}" alt="{escape(words)}">'
 
 
-def _say_where_it_pointed(element: Tag, address: str) -> None:
-    if element.name == "img":
-        element.replace_with(f"[image not shown: {address}]")
-    elif element.name == "a":
-        label = element.get_text()
-        element.append("" if address in (label, f"mailto:{label}") else f" ({address})")
-        element.unwrap()
+def _with_pictures(html: str) -> str:
+    """``html`` with its drawings as images: the cleaner is not trusted with SVG."""
+    end = max((closing.end() for closing in _SVG_END.finditer(html)), default=0)
+    return _SVG.sub(lambda drawing: picture(drawing[0]), html[:end]) + html[end:]
 
 
-def _without_addresses(css: str) -> str:
-    return _CSS_ADDRESS.sub("none", _CSS_IMPORT.sub("", css))
+@cache
+def _cleaner() -> Cleaner:
+    import nh3
+
+    return nh3.Cleaner(
+        tags=(nh3.ALLOWED_TAGS | {"tfoot"}) - _LANDMARKS,
+        clean_content_tags=_CONTENT_OF_ITS_OWN,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_kept,
+        url_schemes=_SCHEMES,
+        filter_style_properties=_STYLES,
+        link_rel=None,
+    )
+
+
+def _kept(tag: str, name: str, value: str) -> str | None:
+    """What stays of an attribute that may stay."""
+    if name == "id":
+        return PREFIX + value
+    if name == "class":
+        return " ".join(filter(_KNOWN_CLASS.fullmatch, value.split())) or None
+    if name == "style":
+        return ";".join(filter(_PLAIN_STYLE.fullmatch, value.split(";"))) or None
+    if name == "src":
+        return value if _IMAGE.fullmatch(value) else f"{_LEFT_OUT}:{value}"
+    if name == "href":
+        if value.startswith("#"):
+            return f"#{PREFIX}{value[1:]}"
+        return f"{_LEFT_OUT}:{value}" if leaves_the_file(value) else value
+    return value
+
+
+def _text(attribute: str) -> str:
+    """The beginning of an attribute's value, as text between tags."""
+    address = unescape(attribute)
+    shown = address if len(address) <= LONGEST_ADDRESS else f"{address[:LONGEST_ADDRESS]}…"
+    return escape(shown, quote=False)
+
+
+def _label_and_address(label: str, address: str) -> str:
+    return label if address in (label, f"mailto:{label}") else f"{label} ({address})"

@@ -142,6 +142,24 @@ def test_report_that_cannot_be_written_does_not_hide_how_the_run_ended(project: 
     assert project.history.runs() == [record]
 
 
+def test_notebook_that_cannot_be_shown_costs_its_own_page_alone(project: Any) -> None:
+    project.stages("validate", "monitor")
+    project.says(validate={"assets": {"AAPL": {}, "MSFT": {}}})
+    project.edit("validate", "`validate` stands", "![](attachment:missing.png)`validate` stands")
+
+    record = project.run()
+
+    folder = project.folder / "reports" / record.run_id
+    page = (folder / "validate.html").read_text()
+    assert (record.exit_code, record.conditions) == (0, [])
+    assert "could not be rendered as a page" in page
+    assert "missing attachment: missing.png" in page
+    assert '<a href="validate.ipynb">' in page
+    assert "cell-id=" in (folder / "monitor.html").read_text()
+    assert (folder / "index.html").is_file()
+    assert record.run_id in (project.folder / "reports" / "index.html").read_text()
+
+
 @pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (Terminated(), 143)])
 def test_stopped_run_skips_the_rest_and_keeps_its_record(
     project: Any, stop: KeyboardInterrupt, code: int
@@ -156,6 +174,7 @@ def test_stopped_run_skips_the_rest_and_keeps_its_record(
     }
     assert (record.exit_code, record.status) == (code, "interrupted")
     assert project.history.runs() == [record]
+    assert (project.folder / "reports" / record.run_id / "ingest.html").is_file()
 
 
 def test_reports_folder_that_cannot_be_written_is_in_the_record_of_the_run(project: Any) -> None:
