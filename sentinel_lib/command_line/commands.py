@@ -23,6 +23,7 @@ def run(options: argparse.Namespace, command: str) -> int:
 
     asked = {
         "as_of": options.as_of,
+        "future": options.future,
         "assets": options.assets,
         "source": _source(options),
         "input_path": options.input,
@@ -72,7 +73,13 @@ def replay(options: argparse.Namespace, command: str) -> int:
     from sentinel_lib.operations import commands, wording
     from sentinel_lib.pipeline import summary
 
-    asked = {"kind": "replay", "as_of": options.as_of, "assets": options.assets, "fail_on": "never"}
+    asked = {
+        "kind": "replay",
+        "as_of": options.as_of,
+        "future": options.future,
+        "assets": options.assets,
+        "fail_on": "never",
+    }
     if not options.dry_run:
         record = _run_pipeline(options, command, **asked)
         say(summary.run_object(record) if options.json else summary.run_text(record))

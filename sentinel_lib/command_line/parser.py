@@ -110,6 +110,7 @@ def _common_options() -> Parser:
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--as-of", type=_as_of, metavar="T", help=f"the run's clock (now): {AS_OF_FORMS}")
+    _add_future(parser)
     add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
     add("--source", choices=SOURCES, help="take every asset from this source")
     add(
@@ -131,6 +132,7 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     add(
         "--as-of", type=_as_of, metavar="T", help=f"its clock (that of the last run): {AS_OF_FORMS}"
     )
+    _add_future(added["replay"])
     add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
     add("--dry-run", action="store_true", help="change nothing, show what would change")
     _add_no_fork(added["replay"])
@@ -158,6 +160,11 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     added["vacuum"].add_argument("--keep", default="30d", metavar="TIME", help=keep)
     for name in ("resume", "replay", "rollback", "vacuum"):
         _add_wait(added[name])
+
+
+def _add_future(parser: argparse.ArgumentParser) -> None:
+    words = "let --as-of lie more than a day ahead of the clock: later runs must then lie later"
+    parser.add_argument("--future", action="store_true", help=words)
 
 
 def _add_no_fork(parser: argparse.ArgumentParser) -> None:

@@ -17,11 +17,18 @@ from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.tables import Lake
 
 KEYS: dict[str, tuple[str, ...]] = {
+    "bronze.bars": ("payload", "layout", "line"),
     "silver.bars": ("symbol", "interval", "timestamp"),
     "gold.daily": ("symbol", "session"),
     "gold.aggregates": ("symbol",),
     "quarantine.bars": ("payload", "layout", "line"),
 }
+SHOWN: dict[str, tuple[str, ...]] = {
+    **{name: KEYS[name] for name in ("silver.bars", "gold.daily", "gold.aggregates")},
+    "quarantine.bars": ("asset", "file", "line", "rule"),
+}
+"""The tables that are compared, and what a row of each is called by."""
+
 ABOUT_THE_RUN = ("source", "fetched_as_of", "judged_as_of", "run_id", "reason")
 """Columns that say when and by whom, not what: they make no difference."""
 
@@ -66,7 +73,7 @@ def difference(
     engine = Engine()
     before, after = Lake(data), Lake(other or data)
     tables = {}
-    for name in KEYS:
+    for name in SHOWN:
         rows = [_rows(lake, name, run) for lake, run in ((before, run_a), (after, run_b))]
         tables[name] = _compared(engine, name, *rows)
     figures = [
@@ -102,7 +109,7 @@ def _compared(
     }
     counts = {part: int(table.count().to_pyarrow().as_py()) for part, table in parts.items()}
     samples = {
-        part: table.select(key).order_by(key).limit(SAMPLE_ROWS).to_pyarrow().to_pylist()
+        part: table.order_by(key).limit(SAMPLE_ROWS).select(SHOWN[name]).to_pyarrow().to_pylist()
         for part, table in parts.items()
         if counts[part]
     }

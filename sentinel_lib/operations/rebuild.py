@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import yaml
 
-from sentinel_lib.errors import SentinelError, StageError
+from sentinel_lib.errors import SentinelError, StageError, StorageError
 from sentinel_lib.operations.difference import KEYS
-from sentinel_lib.operations.rollback import restore
+from sentinel_lib.operations.rollback import rollback
 from sentinel_lib.operations.versions import PUBLISHED_TABLES, version_after
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import INGEST, VALIDATE
@@ -23,19 +24,25 @@ from sentinel_lib.settings.notebook_source import code_cells
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.engine import engine_name
+from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.schemas import SCHEMAS
-from sentinel_lib.storage.tables import Commit, Lake
+from sentinel_lib.storage.tables import Lake
 from sentinel_lib.workbench.code import code_digest
 
 ARTIFACTS = ("gold/aggregates.csv", "gold/freshness.json")
+COMPARED_TABLES = ("bronze.bars", *PUBLISHED_TABLES)
+
+Say = Callable[[str], None]
+"""Told of what goes on, a line at a time."""
 
 
 @dataclass
 class Verification:
     """What a rebuild of a run found. ``problems`` names each table or file that differs.
 
-    ``notes`` says what explains a difference: code that has changed since, for one.
+    ``notes`` says what explains a difference: code that has changed since, for one. Where payloads
+    are lost, ``problems`` names them, and nothing was built: whatever follows from them is missing.
     """
 
     run_id: str
@@ -45,39 +52,72 @@ class Verification:
     notes: list[str] = field(default_factory=list)
 
 
-def verify(data: Path, run_id: str) -> Verification:
+def verify(data: Path, run_id: str, say: Say = lambda _: None) -> Verification:
     """Build again everything up to ``run_id`` from the payloads, and compare it with what is there.
 
     Each run is made again in order, with the configuration that it recorded and the payloads that
     its fetch log names, by the notebooks as they are now; rollbacks are done again. Tables are
     compared by content digest; the two artifacts byte by byte, where ``run_id`` is the last run.
     """
-    found = Verification(run_id)
-    history = RunHistory(data)
-    records = {one.run_id: one for one in history.runs()}
-    runs = [one for one in sorted(history.run_ids()) if one <= run_id]
+    found = Verification(run_id, problems=lost_payloads(data, run_id))
+    if found.problems:
+        found.notes.append("nothing was built again, for what follows from these would differ too")
+        return found
     with tempfile.TemporaryDirectory(prefix=".scratch-", dir=data) as folder:
         scratch = Path(folder) / "data"
-        for one in runs:
-            _make_again(data, scratch, one, records.get(one), found)
-        for name in PUBLISHED_TABLES:
-            _compare_table(Lake(data), Lake(scratch), name, found)
-        if run_id == max(history.run_ids()):
-            for name in ARTIFACTS:
-                _compare_file(data / name, scratch / name, name, found)
-        else:
-            found.notes.append("files are compared for the last run only: they hold no history")
+        build(data, scratch, found, say)
+        compare(data, scratch, found)
     return found
+
+
+def lost_payloads(data: Path, run_id: str) -> list[str]:
+    """What is wrong with the payloads that runs up to ``run_id`` fetched: altered or missing."""
+    columns = ["payload", "locator", "run_id"]
+    fetches = Lake(data).read_or_empty("bronze.fetches", columns=columns)
+    archive = PayloadArchive(data)
+    found: dict[str, str] = {}
+    for row in fetches.sort_by([("run_id", "ascending"), ("payload", "ascending")]).to_pylist():
+        if row["run_id"] <= run_id and row["payload"] not in found:
+            found[row["payload"]] = ""
+            try:
+                archive.load(row["payload"])
+            except StorageError as lost:
+                where = f"{row['locator']}, which run {row['run_id']} fetched"
+                found[row["payload"]] = f"{where}: {lost.message}"
+    return [problem for problem in found.values() if problem]
+
+
+def build(data: Path, scratch: Path, found: Verification, say: Say) -> None:
+    """Make every run up to ``found.run_id`` again in ``scratch``, and note what went otherwise."""
+    history = RunHistory(data)
+    runs = [run_id for run_id in sorted(history.run_ids()) if run_id <= found.run_id]
+    for place, run_id in enumerate(runs, 1):
+        say(f"building run {run_id} again, {place} of {len(runs)}")
+        try:
+            _make_again(data, scratch, run_id, history.run_of(run_id), found)
+        except SentinelError as stopped:
+            found.problems.append(f"run {run_id}: {stopped}")
+
+
+def compare(data: Path, scratch: Path, found: Verification) -> list[str]:
+    """Note what differs between what was published and what was built; the tables and files."""
+    before, after = Lake(data), Lake(scratch)
+    different = [name for name in COMPARED_TABLES if _differs(before, after, name, found)]
+    if found.run_id == max(RunHistory(data).run_ids()):
+        different += [name for name in ARTIFACTS if _file_differs(data, scratch, name, found)]
+    else:
+        found.notes.append("files are compared for the last run only: they hold no history")
+    return different
 
 
 def _make_again(
     data: Path, scratch: Path, run_id: str, record: RunRecord | None, found: Verification
 ) -> None:
+    history = RunHistory(data)
     if record is not None and record.kind == "rollback":
-        restore(Lake(scratch), record.restored, Commit(run_id, record.as_of))
+        _roll_back_again(history, scratch, record)
         found.rebuilt_runs += 1
         return
-    history = RunHistory(data)
     config = history.config_of(run_id)
     if not config.is_dir():
         return  # it ended before its first stage had begun
@@ -95,24 +135,41 @@ def _make_again(
         "data_dir": str(scratch),
         "archive": str(data),
     }
+    is_well = True
     for stage in stages:
         recorded = said[stage.name]
         is_unrecorded = PUBLISHED_TABLES[0] in stage.writes and run_id in published
         if recorded is not None and recorded.run_id != run_id:
             RunHistory(scratch).carry_over(stage.name, recorded.run_id, run_id)
-        elif recorded is not None or is_unrecorded:
-            _make_stage_again(stage, recorded, parameters, found)
+        elif (recorded is not None or is_unrecorded) and (is_well or stage.when == "always"):
+            is_well &= _is_stage_made_again(stage, recorded, parameters, found)
     found.rebuilt_runs += 1
     _note_code(data, run_id, config, found)
 
 
-def _make_stage_again(
+def _roll_back_again(history: RunHistory, scratch: Path, record: RunRecord) -> None:
+    """A rollback goes by the configuration of what it restored."""
+    configs = map(history.config_of, history.standing(record.restored))
+    config = next(config for config in configs if config.is_dir())
+    rollback(
+        _config_with_logs_in(scratch.parent, config),
+        scratch,
+        record.restored,
+        run_id=record.run_id,
+        now=record.started_at_utc,
+        command=record.command,
+    )
+
+
+def _is_stage_made_again(
     stage: Stage,
     recorded: StageRecord | None,
     parameters: Mapping[str, str],
     found: Verification,
-) -> None:
-    """Run the stage; that one which was blocked is blocked again is no finding."""
+) -> bool:
+    """Run the stage; whether it came to its end. That one which was blocked is blocked again is no
+    finding.
+    """
     config = Path(parameters["config_dir"])
     notebook = in_project(load_pipeline(config).notebooks) / stage.notebook
     try:
@@ -121,6 +178,8 @@ def _make_stage_again(
         if recorded is None or recorded.status != "blocked":
             run_id = parameters["run_id"]
             found.problems.append(f"run {run_id}, stage {stage.name}: {stopped}")
+        return False
+    return True
 
 
 def _config_with_logs_in(folder: Path, recorded: Path) -> Path:
@@ -163,20 +222,41 @@ def _note_code(data: Path, run_id: str, config: Path, found: Verification) -> No
     found.notes += [note for note, is_so in changed.items() if is_so and note not in found.notes]
 
 
-def _compare_table(before: Lake, after: Lake, name: str, found: Verification) -> None:
-    version = version_after(before, name, found.run_id)
-    tables = [
-        None if version is None else before.read(name, version=version),
-        after.read(name) if after.exists(name) else None,
-    ]
-    digests = [_digest(name, table) for table in tables]
-    found.compared[name] = digests[0]
-    if digests[0] != digests[1]:
-        rows = [0 if table is None else len(table) for table in tables]
+def _differs(before: Lake, after: Lake, name: str, found: Verification) -> bool:
+    try:
+        version = version_after(before, name, found.run_id)
+        rows = None if version is None else _fetched(before, name, version, found.run_id)
+        then = _digest(name, rows)
+    except StorageError as damaged:
+        found.problems.append(str(damaged))
+        return True
+    rebuilt = None
+    if after.exists(name):
+        rebuilt = _fetched(after, name, after.version(name), found.run_id)
+    now = _digest(name, rebuilt)
+    found.compared[name] = then
+    if then != now:
+        counts = [0 if table is None else len(table) for table in (rows, rebuilt)]
         found.problems.append(
-            f"{name} differs: {rows[0]} rows published ({digests[0][:12]}), "
-            f"{rows[1]} rows rebuilt ({digests[1][:12]})"
+            f"{name} differs: {counts[0]} rows published ({then[:12]}), "
+            f"{counts[1]} rows rebuilt ({now[:12]})"
         )
+    return then != now
+
+
+def _fetched(lake: Lake, name: str, version: int | None, run_id: str) -> pa.Table:
+    """The rows of a table; of Bronze those that a run up to ``run_id`` has logged.
+
+    A run that was killed may have left others.
+    """
+    rows = lake.read(name, version=version)
+    if name != "bronze.bars":
+        return rows
+    reading = ["payload", "layout"]
+    logged = lake.read_or_empty(
+        "bronze.fetches", columns=reading, where=ds.field("run_id") <= run_id
+    )
+    return rows.join(logged.group_by(reading).aggregate([]), reading, join_type="left semi")
 
 
 def _digest(name: str, table: pa.Table | None) -> str:
@@ -186,8 +266,10 @@ def _digest(name: str, table: pa.Table | None) -> str:
     return content_digest(table.select(schema.names) if schema else table, KEYS[name])
 
 
-def _compare_file(before: Path, after: Path, name: str, found: Verification) -> None:
-    contents = [path.read_bytes() if path.exists() else None for path in (before, after)]
+def _file_differs(data: Path, scratch: Path, name: str, found: Verification) -> bool:
+    paths = (data / name, scratch / name)
+    contents = [path.read_bytes() if path.exists() else None for path in paths]
     found.compared[name] = "absent" if contents[0] is None else f"{len(contents[0])} bytes"
     if contents[0] != contents[1]:
         found.problems.append(f"{name} differs from what the archive gives")
+    return contents[0] != contents[1]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
+import shutil
+from datetime import date, datetime
 from pathlib import Path
 
-from sentinel_lib.errors import UsageError
+from sentinel_lib.errors import StorageError, UsageError
 from sentinel_lib.gold_metrics import csv_text
-from sentinel_lib.operations.versions import PUBLISHED_TABLES, version_after
-from sentinel_lib.records.roles import MONITOR
+from sentinel_lib.operations.scratch import linked
+from sentinel_lib.operations.versions import PUBLISHED_TABLES, RESTORED_TABLES, commit_after
+from sentinel_lib.records.roles import INGEST, MONITOR, ROLES
 from sentinel_lib.records.stage import RunRecord
-from sentinel_lib.storage import artifacts
+from sentinel_lib.settings import Asset
+from sentinel_lib.storage import artifacts, journal
+from sentinel_lib.storage.journal import Journal
 from sentinel_lib.storage.run_history import RunHistory
+from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit, Lake
-from sentinel_lib.workbench import open_stage
-from sentinel_lib.workbench.board import FRESHNESS_FILE, freshness_board, freshness_json
+from sentinel_lib.workbench import Stage
+from sentinel_lib.workbench.board import freshness_board, quality_of, write_board
 from sentinel_lib.workbench.gold import AGGREGATES_FILE
 
 
@@ -24,29 +28,33 @@ def rollback(
 ) -> RunRecord:
     """Restore what ``target`` had published, under the new ``run_id``. Nothing is deleted.
 
-    The restored state is as new as the newest published one: its ``as_of`` stays that of the last
-    run, and so does the rule that time does not go back.
+    What is published is then as of that time again, and the runs after ``target`` are undone: what
+    they fetched is neither judged again nor compared with. All of it happens, or nothing; the same
+    rollback again, with no run in between, does nothing. Raises ``UsageError`` if there is nothing
+    to restore.
     """
-    lake = Lake(data)
-    as_of = max(
-        (one.as_of for name in PUBLISHED_TABLES for one in lake.commits(name)), default=None
-    )
-    if as_of is None or version_after(lake, PUBLISHED_TABLES[0], target) is None:
+    history, lake = RunHistory(data), Lake(data)
+    published = [commit_after(lake, name, target) for name in PUBLISHED_TABLES]
+    if published[0] is None:
         raise UsageError(
             f"run {target} had published nothing that could be restored",
             next_step="python run_pipeline.py history",
         )
-    restore(lake, target, Commit(run_id, as_of))
-    stage = open_stage(
-        MONITOR,
-        run_id="",
-        as_of=as_of.isoformat(),
-        config_dir=str(config),
-        data_dir=str(data),
-        threads=0,
-    )
-    text = freshness_json(stage, freshness_board(stage))
-    artifacts.replace(data / FRESHNESS_FILE, text.encode())
+    as_of = max(commit.as_of for commit in published if commit is not None)
+    last = history.run_of(next(iter(history.run_ids()), ""))
+    if last is not None and (last.restored, last.as_of) == (target, as_of):
+        return last
+    commit = Commit(run_id, as_of)
+    prepared = journal.prepare(data)
+    copied = _tables_copied(lake, prepared)
+    for name in RESTORED_TABLES:
+        _restore(lake, Lake(prepared), name, commit, target)
+    stage = _stage(config, history, prepared, commit, target)
+    board = freshness_board(stage)
+    said = (history.read_stage(target, name) for name in ROLES)
+    write_board(stage, board, quality_of([record for record in said if record is not None]))
+    figures = csv_text(stage.lake.read("gold.aggregates").to_pandas())
+    artifacts.replace(prepared / "gold" / AGGREGATES_FILE, figures.encode())
     record = RunRecord(
         run_id=run_id,
         kind="rollback",
@@ -57,20 +65,73 @@ def rollback(
         status="ok",
         exit_code=0,
         command=command,
-        assets={
-            symbol: {"freshness": one["status"]}
-            for symbol, one in json.loads(text)["assets"].items()
-        },
+        assets={one.symbol: {"freshness": one.status} for one in board},
     )
-    RunHistory(data).write_run(record)
+    RunHistory(prepared).write_run(record)
+    made = _files(prepared) - copied
+    journal.carry_out(
+        data,
+        Journal(
+            what=f"the rollback to run {target}",
+            command=f"python run_pipeline.py rollback {target}",
+            moves=tuple(journal.moves_into(data, prepared, sorted(path for path, _ in made))),
+        ),
+    )
     return record
 
 
-def restore(lake: Lake, target: str, commit: Commit) -> None:
-    """Make the published tables what they were when ``target`` had ended, and the figures' file."""
-    for name in PUBLISHED_TABLES:
-        version = version_after(lake, name, target)
-        if version is not None:
-            lake.overwrite(name, lake.read(name, version=version), commit)
-    figures = lake.read("gold.aggregates").to_pandas()
-    artifacts.replace(lake.root / "gold" / AGGREGATES_FILE, csv_text(figures).encode())
+def _tables_copied(lake: Lake, prepared: Path) -> set[tuple[Path, int]]:
+    """Put each table into ``prepared`` as it is: a commit made there fits it here as well."""
+    for name in RESTORED_TABLES:
+        if lake.exists(name):
+            folder = lake.path(name)
+            copy = prepared / folder.relative_to(lake.root)
+            shutil.copytree(folder, copy, copy_function=linked)
+    return _files(prepared)
+
+
+def _files(folder: Path) -> set[tuple[Path, int]]:
+    """The files below ``folder``, relative to it, and which file each is: a new one is another."""
+    return {
+        (path.relative_to(folder), path.stat().st_ino)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def _restore(lake: Lake, prepared: Lake, name: str, commit: Commit, target: str) -> None:
+    """A table's next commit in ``prepared``: its rows when ``target`` had ended, if it had any."""
+    if not lake.exists(name):
+        return
+    then = commit_after(lake, name, target)
+    rows = lake.read(name, version=then.version) if then else lake.read(name).slice(0, 0)
+    if name in SCHEMAS:
+        prepared.overwrite(name, rows, commit)
+    else:  # its columns are those of its time
+        prepared.replace_if_changed(name, rows, commit)
+
+
+def _stage(config: Path, history: RunHistory, prepared: Path, commit: Commit, target: str) -> Stage:
+    """What judges freshness, over the tables in ``prepared`` and the assets of ``target``."""
+    records = (history.read_stage(run_id, INGEST) for run_id in history.standing(target))
+    listed = next((one for one in records if one and one.status != "blocked"), None)
+    if listed is None:
+        raise StorageError(
+            f"the records of run {target} and of all before it are gone: its assets are not known",
+            next_step="restore ops/runs from a backup",
+        )
+    return Stage(
+        name=MONITOR,
+        run_id=commit.run_id,
+        as_of=commit.as_of,
+        config=config,
+        data=prepared,
+        threads=None,
+        input_run_id=target,
+        start=date.fromisoformat(listed.details["start"]),
+        layer=None,
+        assets={
+            symbol: Asset.model_validate(terms)
+            for symbol, terms in listed.details["assets"].items()
+        },
+    )

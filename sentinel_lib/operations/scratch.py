@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sentinel_lib.storage import journal
 from sentinel_lib.workbench.stage import SANDBOX
 
-LEFT_OUT = (SANDBOX, ".scratch-*")
+LEFT_OUT = (SANDBOX, ".scratch-*", journal.FOLDER.name)
 
 
 @contextmanager
@@ -24,12 +25,13 @@ def scratch_copy(data: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".scratch-", dir=data) as folder:
         copy = Path(folder) / data.name
         shutil.copytree(
-            data, copy, copy_function=_linked, ignore=shutil.ignore_patterns(*LEFT_OUT, "*.lock")
+            data, copy, copy_function=linked, ignore=shutil.ignore_patterns(*LEFT_OUT, "*.lock")
         )
         yield copy
 
 
-def _linked(source: str, target: str) -> str:
+def linked(source: str, target: str) -> str:
+    """Give a file a second name, or a copy where there can be none; what ``copytree`` copies by."""
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without links

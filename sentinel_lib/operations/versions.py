@@ -6,19 +6,27 @@ from pathlib import Path
 
 from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.tables import Lake
+from sentinel_lib.storage.tables import Lake, PublishedCommit
 
 PUBLISHED_TABLES = ("silver.bars", "gold.daily", "gold.aggregates")
-"""What readers rely on, and what a rollback restores."""
+"""What readers rely on."""
+
+RESTORED_TABLES = (*PUBLISHED_TABLES, "quarantine.bars")
+"""What a rollback restores: a row that was promoted later waits again where it waited then."""
 
 
-def version_after(lake: Lake, table: str, run_id: str) -> int | None:
-    """The version of ``table`` that was published when run ``run_id`` had ended.
+def commit_after(lake: Lake, table: str, run_id: str) -> PublishedCommit | None:
+    """The commit of ``table`` that was the newest when run ``run_id`` had ended.
 
     Ids sort by when runs started, and runs do not overlap. None: there was no table yet.
     """
-    versions = [one.version for one in lake.commits(table) if one.run_id <= run_id]
-    return max(versions, default=None)
+    return next((one for one in reversed(lake.commits(table)) if one.run_id <= run_id), None)
+
+
+def version_after(lake: Lake, table: str, run_id: str) -> int | None:
+    """The version of that commit."""
+    commit = commit_after(lake, table, run_id)
+    return None if commit is None else commit.version
 
 
 def known_run(data: Path, run_id: str | None) -> str:

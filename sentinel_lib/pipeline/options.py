@@ -22,6 +22,8 @@ class RunOptions:
     long as it takes. ``command`` is kept with the run; it is what a reader types to have the same
     again. A replay, as ``kind``, takes the payloads with refused rows in place of the sources.
 
+    An ``as_of`` that lies more than a day ahead of the clock must be meant: ``future`` says so.
+
     ``from_stage`` and ``only_stage`` name where to begin, or all that is to run, whether or not
     anything changed; what stands before goes by what was last said of it, or in run ``resumed``.
     """
@@ -30,6 +32,7 @@ class RunOptions:
     data: Path | None = None
     reports: Path | None = None
     as_of: datetime | None = None
+    future: bool = False
     assets: tuple[str, ...] = ()
     source: SourceName | None = None
     input_path: Path | None = None

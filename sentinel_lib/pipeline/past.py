@@ -36,7 +36,10 @@ class Attempt:
 
 
 def attempts(history: RunHistory, stages: Collection[str]) -> dict[str, Attempt]:
-    """The last attempt at each of ``stages``; replays and rollbacks are about something else."""
+    """The last attempt at each of ``stages``, but for those that a rollback has undone.
+
+    Replays and rollbacks are about something else.
+    """
     found: dict[str, Attempt] = {}
     for run in islice(_telling(history), LOOK_BACK):
         fingerprints: dict[str, Fingerprint] | None = None
@@ -66,6 +69,11 @@ def quiet_until(attempts: Collection[Attempt]) -> datetime | None:
 
 def _telling(history: RunHistory) -> Iterator[RunRecord]:
     """The runs in which something was executed; the others only repeat what those said."""
+    undone = history.undone()
     for run in history.newest():
-        if run.kind == "run" and any(stage.was_executed for stage in run.stages):
+        if (
+            run.kind == "run"
+            and run.run_id not in undone
+            and any(stage.was_executed for stage in run.stages)
+        ):
             yield run

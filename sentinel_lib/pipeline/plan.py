@@ -24,6 +24,9 @@ from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import LAYERS
 from sentinel_lib.storage.run_history import RunHistory
 
+_AHEAD = timedelta(days=1)
+"""How far the clocks of those who name an ``as_of`` may be ahead of this one."""
+
 REPLAYED = "quarantine"
 """What a replay takes in place of the sources: the payloads that have refused rows."""
 
@@ -93,6 +96,8 @@ def make(options: RunOptions, started_at: datetime) -> Plan:
     default_as_of = published if options.kind == "replay" else None
     as_of = (options.as_of or default_as_of or started_at).astimezone(UTC).replace(microsecond=0)
     _refuse_the_past(as_of, published)
+    if not options.future:
+        _refuse_the_future(as_of, started_at)
     run_id = new_run_id(started_at)
     offered: dict[str, Value] = {
         "run_id": run_id,
@@ -127,11 +132,14 @@ def new_run_id(started_at: datetime) -> str:
 
 
 def last_published(newest: Iterable[RunRecord]) -> datetime | None:
-    """The ``as_of`` of the last run that changed what readers see. None before it had a lesser one.
+    """The ``as_of`` of what readers see: of the last run that changed it.
 
-    ``newest`` are the runs, the newest first.
+    ``newest`` are the runs, the newest first. None before the last one had a lesser ``as_of``, but
+    for those that a rollback has undone: it has that of what it restored.
     """
     for run in newest:
+        if run.kind == "rollback":
+            return run.as_of
         for stage in run.stages:
             if stage.name in PUBLISHING and stage.status in ("ok", "degraded"):
                 return run.as_of
@@ -204,4 +212,16 @@ def _refuse_the_past(as_of: datetime, published: datetime | None) -> None:
         expected=f"{iso(published)} or later, such as {day_after}",
         next_step=f'to look back, read_table("gold.daily", as_of="{iso(as_of)}"); '
         "to compute that state anew, give an empty folder by --data",
+    )
+
+
+def _refuse_the_future(as_of: datetime, started_at: datetime) -> None:
+    if as_of - started_at <= _AHEAD:
+        return
+    raise UsageError(
+        f"--as-of {iso(as_of)} lies ahead of the clock: no run could follow before then",
+        observed=f"the clock at {iso(started_at)}",
+        expected=f"{iso(started_at + _AHEAD)} or earlier",
+        next_step="mend --as-of or the clock; if it is meant, add --future "
+        "(python run_pipeline.py rollback RUN takes it back)",
     )

@@ -25,6 +25,7 @@ class Resumption:
         request = self.request
         return {
             "as_of": request.as_of,
+            "future": True,  # it was asked for then
             "assets": request.assets,
             "kind": request.kind,
             "source": request.source or None,
@@ -42,6 +43,11 @@ def find(config: Path, data: Path, run_id: str) -> Resumption:
     Raises ``UsageError`` if it came to its end, or if what was asked of it is not known.
     """
     history = RunHistory(data)
+    if run_id in history.undone():
+        raise UsageError(
+            f"run {run_id} has been undone by a rollback: what it fetched does not count",
+            next_step="python run_pipeline.py run",
+        )
     names = [stage.name for stage in settings.load_pipeline(config).stages]
     record = history.run_of(run_id)
     if record is not None:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from sentinel_lib.errors import LockedError, StorageError
+from sentinel_lib.storage import journal
 
 POLL_SECONDS = 0.2
 STAGE_WAIT_SECONDS = 60.0
@@ -149,7 +150,8 @@ class RunLock:
     ) -> Iterator[None]:
         """Be the only writer within the block; ``on_wait`` hears whom it has to wait for.
 
-        ``LockedError`` if somebody else still is after ``wait_seconds``; 0 does not wait.
+        ``LockedError`` if somebody else still is after ``wait_seconds``; 0 does not wait. What a
+        killed command has left half done is made whole first.
         """
         if not self.lock.acquire(0):
             if wait_seconds:
@@ -159,6 +161,7 @@ class RunLock:
         try:
             self._command, self._since = command, self.now()
             self.lock.sign(self._since, command=command)
+            journal.finish(self.data)
             yield
         finally:
             self.lock.release()

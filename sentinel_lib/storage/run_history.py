@@ -115,6 +115,42 @@ class RunHistory:
             return []
         return sorted((path.name for path in self.folder.iterdir() if path.is_dir()), reverse=True)
 
+    def undone(self) -> frozenset[str]:
+        """The runs that are not ``standing``: a rollback has restored what was before them."""
+        return frozenset(self.run_ids()).difference(self.standing())
+
+    def standing(self, after: str | None = None) -> list[str]:
+        """The runs on which the published state rests, the newest first; rollbacks are none.
+
+        ``after`` gives those of when that run had ended. A run rests on those before it, a rollback
+        on the run that it restored and those before that one: restoring a run that was undone makes
+        it stand again, and what it rested on.
+        """
+        before: dict[str, str] = {}
+        newest_after = {"": ""}
+        newest = ""
+        for run_id in sorted(self.run_ids()):
+            restored = self._restored_by(run_id)
+            if restored:
+                newest = newest_after.get(restored, "")
+            else:
+                before[run_id], newest = newest, run_id
+            newest_after[run_id] = newest
+        found = []
+        newest = newest if after is None else newest_after.get(after, "")
+        while newest:
+            found.append(newest)
+            newest = before[newest]
+        return found
+
+    def _restored_by(self, run_id: str) -> str:
+        """The run that ``run_id`` restored, or nothing. Only rollbacks are parsed."""
+        path = self.folder / run_id / RUN_FILE
+        if (path.parent / REQUEST_FILE).exists() or not path.exists():
+            return ""
+        is_rollback = b'"rollback"' in path.read_bytes()
+        return _read(path, RunRecord).restored if is_rollback else ""
+
     def _stage_path(self, run_id: str, stage: str) -> Path:
         return self.folder / run_id / f"{stage}.json"
 

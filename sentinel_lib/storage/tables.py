@@ -261,14 +261,17 @@ def _typed(name: str, rows: Rows) -> Rows:
 def _published_version(table: DeltaTable, name: str, as_of: datetime) -> int:
     dated = [
         (datetime.fromisoformat(commit[_AS_OF]), commit["version"])
-        for commit in table.history()
+        for commit in reversed(table.history())
         if _AS_OF in commit
     ]
-    published = [version for when, version in dated if when <= as_of]
-    if not published:
+    published: list[tuple[datetime, int]] = []
+    for when, version in dated:  # a rollback goes back in time, and later commits do not count then
+        published = [*(one for one in published if one[0] <= when), (when, version)]
+    known = [version for when, version in published if when <= as_of]
+    if not known:
         first = min(dated)[0].isoformat() if dated else "a moment after its first run"
         raise StorageError(
             f"table {name} had not been published yet at {as_of.isoformat()}",
             expected=f"{first} or later",
         )
-    return int(max(published))
+    return int(known[-1])

@@ -55,7 +55,7 @@ def _refused_fetches(stage: Stage) -> list[dict[str, Any]]:
     """The newest fetch of every payload that has rows in quarantine which do not merely wait.
 
     Rows of no asset are among them where they may be an asset's by now: by their symbol, or
-    because their file is an asset's own.
+    because their file is an asset's own. Fetches of runs that a rollback has undone do not count.
     """
     lake = stage.published
     where = ~is_one_of("rule", WAITING) & is_one_of("asset", [*stage.selected, *NO_ASSET])
@@ -72,7 +72,8 @@ def _refused_fetches(stage: Stage) -> list[dict[str, Any]]:
         is_listed = row["asset"] != UNLISTED or row["symbol"] in names
         if is_listed or row["file"] in own_files:
             assets.setdefault(row["payload"], set()).add(row["asset"])
-    fetches = lake.read_or_empty("bronze.fetches", where=is_one_of("payload", assets))
+    stands = ~is_one_of("run_id", stage.history.undone())
+    fetches = lake.read_or_empty("bronze.fetches", where=is_one_of("payload", assets) & stands)
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     for row in fetches.sort_by([("as_of", "ascending"), ("run_id", "ascending")]).to_pylist():
         newest[row["payload"], row["locator"]] = {**row, "assets": assets[row["payload"]]}

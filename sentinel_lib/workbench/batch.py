@@ -130,7 +130,10 @@ def _readings(fetches: pa.Table) -> pa.Table:
 
 
 def _waiting(stage: Stage, fetches: pa.Table) -> pa.Table:
-    """Quarantined rows whose session had not closed, and whose payload was not fetched again."""
+    """Quarantined rows whose session had not closed, and whose payload was not fetched again.
+
+    What runs fetched that a rollback has undone does not count.
+    """
     where = (
         is_one_of("rule", WAITING)
         & ~ds.field("is_provisional")
@@ -138,8 +141,9 @@ def _waiting(stage: Stage, fetches: pa.Table) -> pa.Table:
         & ~is_one_of("payload", fetches["payload"].unique().to_pylist())
     )
     rows = stage.published.read_or_empty("quarantine.bars", where=where)
+    stands = ~is_one_of("run_id", stage.history.undone())
     payloads = is_one_of("payload", rows["payload"].unique().to_pylist())
-    readings = _readings(stage.published.read_or_empty("bronze.fetches", where=payloads))
+    readings = _readings(stage.published.read_or_empty("bronze.fetches", where=payloads & stands))
     joined = rows.drop_columns(["file", "fetched_as_of", "symbol"]).join(
         readings, keys=list(_READING), join_type="inner"
     )

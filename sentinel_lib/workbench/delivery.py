@@ -41,16 +41,15 @@ def last_bars(stage: Stage) -> dict[str, datetime]:
 def require_continuity(stage: Stage) -> None:
     """Refuse to go back in time, and to continue a series as another one.
 
-    ``UsageError`` for an ``as_of`` before the published one; ``ConfigError`` for another interval,
+    ``UsageError`` for an ``as_of`` before the published one, which is that of the newest commit: a
+    rollback has taken it back with what it restored. ``ConfigError`` for another interval,
     or simulated bars after real ones: nothing would say where one ends and the other begins.
     """
-    published_as_of = max(
-        (one.as_of for one in stage.published.commits("silver.bars")), default=None
-    )
-    if published_as_of is not None and stage.as_of < published_as_of:
+    commits = stage.published.commits("silver.bars")
+    if commits and stage.as_of < commits[-1].as_of:
         raise UsageError(
             f"as_of {stage.as_of.isoformat()} lies before what is published already",
-            expected=f"{published_as_of.isoformat()} or later",
+            expected=f"{commits[-1].as_of.isoformat()} or later",
         )
     columns = ["symbol", "interval", "source"]
     rows = stage.published.read_or_empty("silver.bars", columns=columns)

@@ -1,7 +1,8 @@
 """The last good batch of a payload: the newest earlier fetch to compare its columns with.
 
 A fetch was good if the gates of Bronze and of Silver both let an asset of it through in its run.
-So what a refused batch looked like, or one whose run was killed halfway, sets no standard.
+So what a refused batch looked like, or one whose run was killed halfway, sets no standard; nor does
+one whose run was undone by a rollback.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow.dataset as ds
 from sentinel_lib.ingestion import LoggedPayload
 from sentinel_lib.ingestion.source_columns import SourceColumn, columns_of_json
 from sentinel_lib.records.roles import INGEST, VALIDATE
+from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.workbench.stage import Stage
 
 GATES = (INGEST, VALIDATE)
@@ -116,6 +118,7 @@ def _rows_newest_first(stage: Stage, sources: set[str]) -> Iterator[dict[str, An
     where = (ds.field("run_id") != stage.run_id) & ds.field("source").isin(
         pa.array(sorted(sources), pa.string())
     )
+    where &= ~is_one_of("run_id", stage.history.undone())
     rows = stage.published.read_or_empty("bronze.fetches", columns=_COLUMNS, where=where)
     for piece in rows.sort_by(_NEWEST_FIRST).to_batches(max_chunksize=1_024):
         yield from piece.to_pylist()

@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +11,8 @@ from sentinel_lib import read_table
 from sentinel_lib.errors import UsageError
 from sentinel_lib.operations import difference, rollback, scratch_copy, vacuum, verify
 from sentinel_lib.operations.versions import known_run
+from sentinel_lib.storage import journal
+from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
 
@@ -55,6 +58,7 @@ def test_verify_builds_every_run_again_and_finds_nothing(three_runs):
     assert found.problems == []
     assert found.rebuilt_runs == 3
     assert set(found.compared) == {
+        "bronze.bars",
         "silver.bars",
         "gold.daily",
         "gold.aggregates",
@@ -109,6 +113,7 @@ def test_rollback_restores_silver_and_gold_and_deletes_nothing(three_runs):
     )
 
     assert (record.kind, record.restored) == ("rollback", "run-001")
+    assert record.as_of == datetime(2024, 1, 8, tzinfo=UTC)
     assert closes(three_runs) == [11.0, 12.0, 13.0]
     assert difference(three_runs.data, "run-001", None).tables["gold.daily"].is_none
     assert (
@@ -119,6 +124,147 @@ def test_rollback_restores_silver_and_gold_and_deletes_nothing(three_runs):
     again = difference(three_runs.data, "run-003", None).tables["silver.bars"]
     assert (again.removed, again.changed) == (1, 1)
     assert before != closes(three_runs)
+
+
+def roll_back(project, target, run_id="run-004"):
+    return rollback(
+        project.config, project.data, target, run_id=run_id, now=NOW, command="rollback"
+    )
+
+
+def state(project):
+    """The published rows, figures and files, the refused rows, and how many commits there are."""
+    lake = Lake(project.data)
+    gold = project.data / "gold"
+    return (
+        closes(project),
+        len(lake.read("quarantine.bars")),
+        (gold / "aggregates.csv").read_text(),
+        (gold / "freshness.json").read_text(),
+        (project.data / "ops" / "quality.json").read_text(),
+    )
+
+
+def test_rollback_restores_all_that_the_run_had_left(project):
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    path.write_text(BARS + "2024-01-06,1,,1,1,1\n")
+    project.run("2024-01-05T00:00:00Z", input_path=str(path))
+    then = state(project)
+    path.write_text(BARS.replace("9,11,100", "9,11.5,100"))
+    project.run("2024-01-09T00:00:00Z", input_path=str(path))
+    assert state(project) != then
+
+    roll_back(project, "run-001", "run-003")
+
+    assert state(project) == then
+
+
+def test_the_same_rollback_again_does_nothing(three_runs):
+    first = roll_back(three_runs, "run-001")
+    versions = {one.version for one in Lake(three_runs.data).commits("silver.bars")}
+
+    again = roll_back(three_runs, "run-001", "run-005")
+
+    assert again == first
+    assert {one.version for one in Lake(three_runs.data).commits("silver.bars")} == versions
+
+
+def test_a_rollback_that_was_killed_is_made_whole_by_the_next_command_that_writes(
+    three_runs, monkeypatch
+):
+    undisturbed = three_runs.copied_to(three_runs.data.parent / "undisturbed")
+    roll_back(undisturbed, "run-001")
+    replace, moved = Path.replace, []
+
+    def killed_between(path, target):
+        if journal.FOLDER.name in path.parts and path.parent.name == "_delta_log":
+            moved.append(path)
+            if len(moved) == 2:
+                raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", killed_between)
+    with pytest.raises(KeyboardInterrupt):
+        roll_back(three_runs, "run-001")
+    monkeypatch.undo()
+    assert journal.read(three_runs.data).command == "python run_pipeline.py rollback run-001"
+
+    with RunLock(three_runs.data, lambda: NOW).hold("python run_pipeline.py vacuum"):
+        pass
+
+    assert state(three_runs) == state(undisturbed)
+    history = RunHistory(three_runs.data)
+    assert history.run_of("run-004") == RunHistory(undisturbed.data).run_of("run-004")
+    assert roll_back(three_runs, "run-001", "run-005").run_id == "run-004"
+
+
+def test_rollback_after_a_metric_came_restores_the_figures_without_it(three_runs):
+    lake = Lake(three_runs.data)
+    figures = lake.read("gold.aggregates")
+    more = figures.append_column("newest", figures["latest_close"])
+    lake.replace_if_changed("gold.aggregates", more, Commit("run-003", NOW))
+
+    roll_back(three_runs, "run-002")
+
+    assert "newest" not in (three_runs.data / "gold" / "aggregates.csv").read_text()
+
+
+def test_rows_that_waited_then_wait_again_and_are_promoted_by_the_next_run(project):
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    path.write_text(BARS)
+    project.run("2024-01-04T00:00:00Z", input_path=str(path))  # that day's bar is not final
+    assert closes(project) == [11.0, 12.0]
+    path.write_text(BARS.replace("2024-01-02,10,12,9,11,100\n", ""))
+    project.run("2024-01-08T00:00:00Z", input_path=str(path))
+    assert closes(project) == [11.0, 12.0, 13.0]
+    roll_back(project, "run-001", "run-003")
+    assert closes(project) == [11.0, 12.0]
+    other = project.inbox / "OTHER.csv"
+    other.write_text("Date,Symbol,Open,High,Low,Close,Volume\n2024-01-02,AAPL,10,12,9,11,100\n")
+    project._runs += 1
+
+    outcome = project.run("2024-01-08T00:00:00Z", input_path=str(other))
+
+    assert outcome.errors == {}
+    assert closes(project) == [11.0, 12.0, 13.0]
+    assert verify(project.data, "run-004").problems == []
+
+
+def test_what_was_fetched_by_a_run_that_was_rolled_back_is_not_replayed(project):
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    path.write_text(BARS)
+    project.run("2024-01-08T00:00:00Z", input_path=str(path))
+    path.write_text(BARS + "2024-01-05,0,15,0,14,100\n")
+    project.run("2024-01-09T00:00:00Z", input_path=str(path))
+    roll_back(project, "run-001", "run-003")
+    project._runs += 1
+    project.rules("silver", rules=[r for r in silver_rules(project) if r.get("min_value") != 0])
+
+    outcome = project.run("2024-01-10T00:00:00Z", archive="quarantine")
+
+    assert outcome.records["validate"].assets["AAPL"].rows_in == 0
+    assert closes(project) == [11.0, 12.0, 13.0]
+
+
+def test_a_root_that_a_run_has_taken_far_ahead_can_be_used_again_after_a_rollback(project):
+    project.assets({"AAPL": {}}, source="files", start="2024-01-01")
+    path = project.inbox / "AAPL.csv"
+    path.write_text(BARS)
+    project.run("2024-01-08T00:00:00Z", input_path=str(path))
+    path.write_text(BARS.replace("9,11,100", "9,11.5,100"))
+    project.run("2034-01-08T00:00:00Z", input_path=str(path))
+    refused = project.run("2024-01-09T00:00:00Z", input_path=str(path))
+    assert "lies before what is published" in str(refused.errors["ingest"])
+
+    roll_back(project, "run-001", "run-004")
+    project._runs += 1
+    outcome = project.run("2024-01-09T00:00:00Z", input_path=str(path))
+
+    assert outcome.errors == {}
+    assert closes(project) == [11.5, 12.0, 13.0]
 
 
 @pytest.mark.thorough

@@ -86,3 +86,18 @@ def test_table_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
         read_table("gold.daily", data=tmp_path)
 
     assert caught.value.next_step == "make run"
+
+
+def test_what_a_rollback_has_undone_was_never_published_for_readers(data: Path) -> None:
+    lake = Lake(data)
+    later = datetime(2034, 1, 1, tzinfo=UTC)
+    lake.overwrite("gold.daily", session("99.00"), Commit("r2", later))
+    lake.overwrite("gold.daily", session("11.50"), Commit("r3", TUESDAY))
+    lake.overwrite("gold.daily", session("12.00"), Commit("r4", TUESDAY + timedelta(days=1)))
+
+    closes = [
+        read_table("gold.daily", as_of=as_of, data=data)["close"].tolist()
+        for as_of in (MONDAY, TUESDAY, later)
+    ]
+
+    assert closes == [[10.25], [11.5], [12.0]]

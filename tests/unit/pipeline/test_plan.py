@@ -173,3 +173,29 @@ def test_last_published_passes_over_runs_that_published_nothing() -> None:
 
     assert plan.last_published(runs) == datetime(2024, 1, 4, tzinfo=UTC)
     assert plan.last_published([]) is None
+
+
+def test_after_a_rollback_what_is_published_is_as_of_what_it_restored(project: Any) -> None:
+    far = datetime(2034, 1, 1, tzinfo=UTC)
+    restored = published(datetime(2024, 1, 2, tzinfo=UTC))
+    rolled_back = restored.model_copy(update={"kind": "rollback", "stages": []})
+
+    assert plan.last_published([rolled_back, published(far), restored]) == restored.as_of
+
+
+def test_as_of_ahead_of_the_clock_is_refused_unless_it_is_meant(project: Any) -> None:
+    far = datetime(2034, 1, 1, tzinfo=UTC)
+
+    with pytest.raises(UsageError, match="lies ahead of the clock") as refused:
+        plan.make(project.options(as_of=far), NOW)
+    made = plan.make(project.options(as_of=far, future=True), NOW)
+
+    assert "--future" in str(refused.value)
+    assert project.created() == []
+    assert made.as_of == far
+
+
+def test_as_of_may_be_a_day_ahead_for_clocks_differ(project: Any) -> None:
+    tomorrow = NOW.replace(microsecond=0) + timedelta(days=1)
+
+    assert plan.make(project.options(as_of=tomorrow), NOW).as_of == tomorrow

@@ -120,3 +120,53 @@ def test_secrets_are_in_no_record_and_in_no_copy_of_the_configuration(
     assert history.runs()[0].command == "run --input (secret:NOTIFY_URLS)"
     kept = history.config_of("r1") / "assets.yaml"
     assert kept.read_text() == "reason: (secret:NOTIFY_URLS)\n"
+
+
+def rollback_record(run_id: str, restored: str) -> RunRecord:
+    return run_record(run_id).model_copy(update={"kind": "rollback", "restored": restored})
+
+
+def history_of(folder: Path, *runs: str) -> RunHistory:
+    """Runs by name, and rollbacks as ``name>restored``."""
+    history = RunHistory(folder)
+    for run in runs:
+        name, _, restored = run.partition(">")
+        history.write_run(rollback_record(name, restored) if restored else run_record(name))
+    return history
+
+
+@pytest.mark.parametrize(
+    ("runs", "standing"),
+    [
+        (["r1", "r2", "r3"], ["r3", "r2", "r1"]),
+        (["r1", "r2", "r3", "r4>r1", "r5"], ["r5", "r1"]),
+        (["r1", "r2", "r3>r1", "r4", "r5>r2"], ["r2", "r1"]),
+        (["r1", "r2", "r3", "r4>r2", "r5", "r6>r1", "r7"], ["r7", "r1"]),
+        (["r1", "r2", "r3>r1", "r4", "r5>r3"], ["r1"]),
+        (["r1>r0", "r2"], ["r2"]),
+    ],
+    ids=["no rollback", "one", "to a run undone before", "one within", "to one", "to none"],
+)
+def test_the_published_state_rests_on_the_runs_that_no_rollback_has_undone(
+    tmp_path: Path, runs: list[str], standing: list[str]
+) -> None:
+    history = history_of(tmp_path, *runs)
+
+    found = history.standing()
+
+    assert found == standing
+    assert history.undone() == set(history.run_ids()) - set(standing)
+
+
+def test_what_a_run_rested_on_is_known_after_it_was_undone(tmp_path: Path) -> None:
+    history = history_of(tmp_path, "r1", "r2", "r3", "r4>r1")
+
+    assert history.standing(after="r3") == ["r3", "r2", "r1"]
+
+
+def test_a_run_that_has_not_ended_counts_as_one(tmp_path: Path) -> None:
+    history = history_of(tmp_path, "r1", "r2>r1")
+
+    history.write_stage(stage_record("r3"))
+
+    assert history.standing() == ["r3", "r1"]

@@ -1,0 +1,100 @@
+"""Changes of several files that readers must see together: all of them are made, or none.
+
+Whoever makes one prepares its files in ``ops/unfinished`` of the data folder, and then writes down
+which of them to move where. From that moment on the change is made, if need be by the next command
+that takes the lock; until then it has not begun. Files are only ever moved within the data folder,
+which may itself be a mount.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from sentinel_lib.errors import StorageError
+from sentinel_lib.storage import artifacts
+
+FOLDER = Path("ops") / "unfinished"
+FILE = "journal.json"
+
+
+class Move(BaseModel, frozen=True):
+    """A file or a folder takes another place; both paths are relative to the data folder.
+
+    A folder's new place must not be taken. Made twice, it is as if made once.
+    """
+
+    source: Path
+    target: Path
+
+
+class Journal(BaseModel, frozen=True):
+    """What is being changed, in words, the ``command`` that does it, and its moves in order."""
+
+    what: str
+    command: str
+    moves: tuple[Move, ...]
+
+
+def prepare(data: Path) -> Path:
+    """An empty folder for the files of a change. What a killed command had prepared is gone."""
+    folder = data / FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def carry_out(data: Path, journal: Journal) -> None:
+    """Make a change whose files are prepared. Only for the one writer."""
+    artifacts.replace(data / FOLDER / FILE, journal.model_dump_json().encode())
+    finish(data)
+
+
+def finish(data: Path) -> None:
+    """Make whole what a killed command has begun, and remove what it had only prepared.
+
+    Only for the one writer. Raises ``StorageError`` if a file cannot be moved.
+    """
+    folder = data / FOLDER
+    if not folder.exists():
+        return
+    journal = read(data)
+    for move in journal.moves if journal else ():
+        _make(data / move.source, data / move.target)
+    (folder / FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def read(data: Path) -> Journal | None:
+    """The change that has begun and is not finished; None where there is none."""
+    path = data / FOLDER / FILE
+    try:
+        return Journal.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as unreadable:
+        raise StorageError(
+            f"{path} is not a journal that this version can read: {unreadable}",
+            next_step="run the command of the version that wrote it, or restore a backup",
+        ) from unreadable
+
+
+def moves_into(data: Path, prepared: Path, paths: Sequence[Path]) -> list[Move]:
+    """The moves that give ``paths``, relative to ``prepared``, the same place in ``data``."""
+    return [Move(source=(prepared / path).relative_to(data), target=path) for path in paths]
+
+
+def _make(source: Path, target: Path) -> None:
+    if not source.exists() or target.is_dir():
+        return  # it has been made
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+    except OSError as failed:
+        raise StorageError(
+            f"{source} cannot be moved to {target}: {failed.strerror or failed}",
+            next_step="make room or fix the folder's permissions, then run the same command again",
+        ) from failed

@@ -1,0 +1,63 @@
+"""Which version of the layout a data folder has: what wrote its tables, and who can read them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sentinel_lib.errors import StorageError
+from sentinel_lib.storage import artifacts
+
+VERSION = 2
+"""Of the tables that this library writes and reads. It goes up when a schema changes, and then a
+folder of the version before goes to ``tests/roots``, which ``upgrade`` must be able to rebuild.
+"""
+
+MARKER = Path("ops") / "root.json"
+_UNMARKED = 1
+"""The version of folders that have tables and say nothing."""
+
+
+def marker() -> bytes:
+    """What ``MARKER`` says in a folder of this version."""
+    return json.dumps({"version": VERSION}).encode()
+
+
+def begin(data: Path) -> None:
+    """Mark a folder that has no tables yet as one of this version."""
+    if _version(data) is None:
+        artifacts.replace(data / MARKER, marker())
+
+
+def is_current(data: Path) -> bool:
+    """Whether this library reads and writes what is there; if nothing is, it does."""
+    return _version(data) in (None, VERSION)
+
+
+def require_current(data: Path) -> None:
+    """Raise ``StorageError`` for a folder of another version, with what to do about it."""
+    version = _version(data)
+    if version is None or version == VERSION:
+        return
+    raise StorageError(
+        f"the tables in {data} are of version {version}",
+        expected=f"version {VERSION}, which this release reads and writes",
+        next_step="python run_pipeline.py upgrade"
+        if version < VERSION
+        else "install the release that wrote them, or a later one",
+    )
+
+
+def _version(data: Path) -> int | None:
+    """None where there are no tables."""
+    path = data / MARKER
+    try:
+        return int(json.loads(path.read_bytes())["version"])
+    except FileNotFoundError:
+        return _UNMARKED if any(data.glob("*/*/_delta_log")) else None
+    except (OSError, ValueError, TypeError, KeyError) as unreadable:
+        raise StorageError(
+            f"{path} does not say which version the tables have: {unreadable}",
+            expected=marker().decode(),
+            next_step="restore it from a backup",
+        ) from unreadable
