@@ -19,12 +19,12 @@ MEMORY_LIMIT = "1GiB"
 _TYPED = r"""
 CREATE TABLE typed AS
 SELECT payload, line, symbol, TRY_CAST(timestamp AS TIMESTAMPTZ) AS timestamp,
-  TRY_CAST(open AS DECIMAL(20, 8)) AS open, TRY_CAST(high AS DECIMAL(20, 8)) AS high,
-  TRY_CAST(low AS DECIMAL(20, 8)) AS low, TRY_CAST(close AS DECIMAL(20, 8)) AS close,
-  TRY_CAST(volume AS DECIMAL(28, 8)) AS volume,
-  CASE WHEN open IS NOT NULL AND open <> '' AND TRY_CAST(open AS DECIMAL(20, 8)) IS NULL
+  TRY_CAST(open AS DECIMAL(38, 18)) AS open, TRY_CAST(high AS DECIMAL(38, 18)) AS high,
+  TRY_CAST(low AS DECIMAL(38, 18)) AS low, TRY_CAST(close AS DECIMAL(38, 18)) AS close,
+  TRY_CAST(volume AS DECIMAL(38, 18)) AS volume,
+  CASE WHEN open IS NOT NULL AND open <> '' AND TRY_CAST(open AS DECIMAL(38, 18)) IS NULL
     THEN 'open.unreadable'
-    WHEN close IS NOT NULL AND close <> '' AND TRY_CAST(close AS DECIMAL(20, 8)) IS NULL
+    WHEN close IS NOT NULL AND close <> '' AND TRY_CAST(close AS DECIMAL(38, 18)) IS NULL
     THEN 'close.unreadable' END AS unreadable
 FROM read_parquet($files)
 """

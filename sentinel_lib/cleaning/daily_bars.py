@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ibis.expr.types import Table
+import ibis
+from ibis.expr.types import BooleanValue, Table
 
 from sentinel_lib.cleaning.bar_times import session_of
-from sentinel_lib.records.bar import PRICE_DIGITS, SCALE, VOLUME_DIGITS
+from sentinel_lib.records.bar import DIGITS, SCALE, WHOLE_DIGITS
+
+VALUE, WHOLE = f"decimal({DIGITS}, {SCALE})", f"decimal({DIGITS}, 0)"
 
 
 def daily_bars(silver: Table, terms: Table) -> Table:
@@ -13,17 +16,29 @@ def daily_bars(silver: Table, terms: Table) -> Table:
 
     ``terms`` has one row per asset: ``symbol``, ``calendar_timezone``. ``open`` is the session's
     first, ``close`` its last, ``volume`` the exact sum, ``bar_count`` the bars it was made of.
+    ``is_too_large`` says that the sum has more digits than a volume may; ``volume`` is NULL then.
     """
     bars = silver.join(terms, "symbol")
     bars = bars.mutate(session=session_of(bars))
+    # In two parts, for the engine would stop at the first sum that is too large.
+    whole = bars.volume.floor().cast(WHOLE)
     grouped = bars.group_by(["symbol", "session"]).agg(
         open=bars.open.argmin(bars.timestamp),
         high=bars.high.max(),
         low=bars.low.min(),
         close=bars.close.argmax(bars.timestamp),
-        volume=bars.volume.sum().cast(f"decimal({VOLUME_DIGITS}, {SCALE})"),
+        whole_volume=whole.sum(),
+        volume_below_one=(bars.volume - whole.cast(VALUE)).sum(),
         bar_count=bars.count(),
     )
-    price = f"decimal({PRICE_DIGITS}, {SCALE})"
-    typed = {name: grouped[name].cast(price) for name in ("open", "high", "low", "close")}
-    return grouped.mutate(**typed).order_by(["symbol", "session"])
+    sums = grouped.mutate(is_too_large=_is_too_large(grouped).fill_null(False))
+    fitting = sums.is_too_large.ifelse(ibis.null(WHOLE), sums.whole_volume)
+    typed = {name: sums[name].cast(VALUE) for name in ("open", "high", "low", "close")}
+    volume = (fitting.cast(VALUE) + sums.volume_below_one).cast(VALUE)
+    daily = sums.mutate(**typed, volume=volume).drop("whole_volume", "volume_below_one")
+    return daily.order_by(["symbol", "session"])
+
+
+def _is_too_large(sums: Table) -> BooleanValue:
+    whole = sums.whole_volume + sums.volume_below_one.floor().cast(WHOLE)
+    return whole >= ibis.literal(10**WHOLE_DIGITS, WHOLE)

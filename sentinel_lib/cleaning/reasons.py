@@ -90,9 +90,9 @@ def _in_rule_words(row: Row, rule: RowRule) -> str:
 def _bounds(rule: Between) -> str:
     parts = []
     if rule.min_value is not None:
-        parts.append(f"{'above' if rule.strict_min else 'at least'} {rule.min_value:g}")
+        parts.append(f"{'above' if rule.strict_min else 'at least'} {rule.min_value:.15g}")
     if rule.max_value is not None:
-        parts.append(f"{'below' if rule.strict_max else 'at most'} {rule.max_value:g}")
+        parts.append(f"{'below' if rule.strict_max else 'at most'} {rule.max_value:.15g}")
     return " and ".join(parts)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import reduce
+from operator import add
 
 import ibis
 from ibis.expr.types import BooleanValue, StringValue, Table, Value
@@ -16,13 +18,12 @@ from ibis.expr.types import BooleanValue, StringValue, Table, Value
 from sentinel_lib.cleaning.bar_times import timed, trimmed
 from sentinel_lib.records.bar import (
     DECLARED_COLUMNS,
+    DIGITS,
     ISO_8601,
     MISSING_WORDS,
     NUMBER_PATTERN,
-    PRICE_DIGITS,
     SCALE,
     VALUE_COLUMNS,
-    VOLUME_DIGITS,
 )
 
 OPTIONAL_COLUMNS = ("adj_close",)
@@ -32,6 +33,10 @@ READING = ("payload", "layout", "source", "date_format", "timezone")
 
 _MISSING_PATTERN = f"^({'|'.join(map(re.escape, MISSING_WORDS))})$"
 """For DuckDB would look up each text of all rows in a list of words, needed or not."""
+
+_TOO_FINE = rf"\.[0-9]{{{SCALE}}}[0-9]*[1-9]"
+_EXPONENT = r"^([+-]?)([0-9]*)\.?([0-9]*)[eE]([+-]?[0-9]+)$"
+_LARGEST_EXPONENT = 99
 
 _TERMS = ("asset", "symbol", "interval", "calendar", "fields")
 
@@ -44,8 +49,9 @@ def typed_bars(raw: Table, date_formats: Iterable[str], times: Table | None = No
 
     ``symbol`` is the asset's, ``timestamp`` is UTC (the session date at 00:00 for daily bars), each
     value an exact decimal. Adds ``session`` (date), ``final_at`` (when an intraday bar's interval
-    ends), ``is_malformed`` (its source could not make out the row) and ``unreadable`` (the name of
-    the first value that is there but is no number, or NULL). The text stays in ``raw``: ``READING``
+    ends), ``is_malformed`` (its source could not make out the row), ``unreadable`` (the name of
+    the first value that is there but is no number, or NULL) and ``rounded`` (each value that has
+    more decimals than are kept, as `` close=...``, or NULL). The text stays in ``raw``: ``READING``
     and ``line`` lead back to it. ``times`` are those of the whole payloads (``bar_times.timed``),
     of which ``raw`` may have only some rows.
     """
@@ -55,7 +61,11 @@ def typed_bars(raw: Table, date_formats: Iterable[str], times: Table | None = No
     plain = symbolic.mutate(
         **{f"{name}_number": _plain_number(symbolic, name) for name in VALUE_COLUMNS}
     )
-    valued = plain.mutate(**{name: _number(plain, name) for name in VALUE_COLUMNS})
+    decimal = f"decimal({DIGITS}, {SCALE})"
+    valued = plain.mutate(
+        **{name: plain[f"{name}_number"].try_cast(decimal) for name in VALUE_COLUMNS},
+        rounded=reduce(add, (_too_fine(plain, name) for name in VALUE_COLUMNS)).nullif(""),
+    )
     judged = valued.mutate(
         is_malformed=valued.defect.notnull(),
         unreadable=ibis.cases(*((_is_unreadable(valued, name), name) for name in VALUE_COLUMNS)),
@@ -63,6 +73,7 @@ def typed_bars(raw: Table, date_formats: Iterable[str], times: Table | None = No
     return judged.select(
         *READING, "line", *_TERMS, "is_daily", "is_provisional", "is_malformed", "fetched_as_of",
         "is_zone_assumed", "timestamp", "session", "final_at", *VALUE_COLUMNS, "unreadable",
+        "rounded",
     )  # fmt: skip
 
 
@@ -77,27 +88,29 @@ def has_column(bars: Table, name: str) -> BooleanValue:
 def _plain_number(bars: Table, name: str) -> Value:
     """The text of a number, or NULL. What needs no trimming, nearly all, is not trimmed."""
     text = bars[f"{name}_text"]
-    return ibis.cases(
+    number = ibis.cases(
         (~has_column(bars, name), ibis.null("string")),
         (text.re_search(NUMBER_PATTERN), text),
         (trimmed(text).re_search(NUMBER_PATTERN), trimmed(text)),
     )
+    return number.re_search("[eE]").ifelse(_without_exponent(number), number)
 
 
-def _number(bars: Table, name: str) -> Value:
-    digits = VOLUME_DIGITS if name == "volume" else PRICE_DIGITS
+def _without_exponent(number: StringValue) -> StringValue:
+    """``1.5e3`` as ``1500.``, in many zeros: DuckDB 2.0 reads few digits before an exponent."""
+    sign, whole, fraction, power = (number.re_extract(_EXPONENT, group) for group in (1, 2, 3, 4))
+    zeros = "0" * (_LARGEST_EXPONENT + 1)
+    digits = ibis.literal(zeros) + whole + fraction + zeros
+    point = whole.length() + power.try_cast("int64") + len(zeros)
+    return sign + digits.left(point) + "." + digits.substr(point)
+
+
+def _too_fine(bars: Table, name: str) -> StringValue:
+    """The name and text of a value that has more decimals than are kept, else an empty text."""
     number = bars[f"{name}_number"]
-    has_exponent = number.contains("e") | number.contains("E")
-    return ibis.cases(
-        (has_exponent, _with_exponent(number, digits).try_cast(f"decimal({digits}, {SCALE})")),
-        else_=number.try_cast(f"decimal({digits}, {SCALE})"),
-    )
-
-
-def _with_exponent(number: StringValue, digits: int) -> Value:
-    """``1.5e3``. DuckDB 2.0 lets a decimal overflow here, so its size is looked at first."""
-    fits = number.try_cast("float64").abs() <= 10.0 ** (digits - SCALE)
-    return fits.ifelse(number, ibis.null("string")).try_cast(f"decimal(38, {SCALE})")
+    is_long = number.length() > SCALE + 1
+    is_rounded = is_long.ifelse(number.re_search(_TOO_FINE), False).fill_null(False)
+    return is_rounded.ifelse(f" {name}=" + trimmed(bars[f"{name}_text"]), "")
 
 
 def _is_unreadable(bars: Table, name: str) -> BooleanValue:

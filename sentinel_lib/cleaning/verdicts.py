@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import ibis
-from ibis.expr.types import Table
+from ibis.expr.types import BooleanValue, Table
 
 from sentinel_lib.cleaning.row_keys import DEDUPLICATED, PROMOTED, QUARANTINED
 from sentinel_lib.cleaning.row_rules import (
@@ -16,6 +16,7 @@ from sentinel_lib.cleaning.row_rules import (
     OUTSIDE_THE_LIMIT,
     row_passes,
 )
+from sentinel_lib.records.bar import SCALE, VALUE_COLUMNS
 from sentinel_lib.records.stage import AssetStatus, Check
 from sentinel_lib.settings.suites import Suite
 
@@ -34,6 +35,7 @@ class AssetCounts:
     sessions_seen: int = 0
     sessions_spanned: int = 0
     broken_rules: Mapping[str, int] = field(default_factory=dict)
+    rounded: str = ""
 
     @property
     def surviving(self) -> int:
@@ -70,14 +72,20 @@ def counted(resolved: Table, sessions: Table, suite: Suite) -> dict[str, AssetCo
             f"broken_{index}": (good & ~row_passes(resolved, rule)).sum()
             for index, rule in enumerate(strict)
         },
+        rounded_rows=(good & resolved.rounded.notnull()).sum(),
+        rounded_example=good.ifelse(resolved.rounded, ibis.null("string")).min(),
+        **{f"rounded_{name}": _is_rounded(resolved, name).sum() for name in VALUE_COLUMNS},
     )
     joined = grouped.left_join(spans, "asset").drop("asset_right")
     found = {}
     for row in joined.to_pyarrow().to_pylist():
         broken = {rule.name: row.pop(f"broken_{index}") for index, rule in enumerate(strict)}
         asset = row.pop("asset")
+        columns = [name for name in VALUE_COLUMNS if row.pop(f"rounded_{name}")]
+        rows, example = row.pop("rounded_rows"), row.pop("rounded_example")
+        rounded = f"{rows} rows, in {', '.join(columns)}; one of them:{example}" if rows else ""
         numbers = {name: int(value or 0) for name, value in row.items()}
-        found[asset] = AssetCounts(**numbers, broken_rules=broken)
+        found[asset] = AssetCounts(**numbers, broken_rules=broken, rounded=rounded)
     return dict(sorted(found.items()))
 
 
@@ -153,6 +161,14 @@ def _checks(symbol: str, counts: AssetCounts, suite: Suite, *, gaps_block: bool)
             observed=f"{missing / spanned:.2%} missing ({missing} of {spanned} sessions)",
             expected=f"at most {limits.max_missing_fraction:.2%}",
         )
+    if counts.rounded:
+        yield check(
+            name="decimals",
+            passed=False,
+            blocks=False,
+            observed=f"rounded {counts.rounded}",
+            expected=f"at most {SCALE} decimals",
+        )
     for rule in suite.row_rules:
         if rule.name in counts.broken_rules:
             yield check(
@@ -162,6 +178,12 @@ def _checks(symbol: str, counts: AssetCounts, suite: Suite, *, gaps_block: bool)
                 observed=f"{counts.broken_rules[rule.name]} rows break it",
                 expected="none",
             )
+
+
+def _is_rounded(resolved: Table, name: str) -> BooleanValue:
+    """Whether a good row's value lost decimals; ``rounded`` names each such value."""
+    is_good = resolved.outcome != QUARANTINED
+    return is_good & resolved.rounded.contains(f" {name}=").fill_null(False)
 
 
 def _spans(resolved: Table, sessions: Table) -> Table:

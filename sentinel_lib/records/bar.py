@@ -24,17 +24,17 @@ Fields = Literal["ohlcv", "close"]
 INTERVALS: tuple[str, ...] = get_args(Interval)
 INTERVAL_SECONDS = dict(zip(INTERVALS, (60, 300, 900, 1_800, 3_600, 14_400, 86_400), strict=True))
 
-PRICE_COLUMNS = ("open", "high", "low", "close", "adj_close")
-VALUE_COLUMNS = (*PRICE_COLUMNS, "volume")
+VALUE_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 DECLARED_COLUMNS: dict[str, tuple[str, ...]] = {
     "ohlcv": ("open", "high", "low", "close", "volume"),
     "close": ("close",),
 }
 
-SCALE = 8
+SCALE = 18
 """Decimal places that prices and volumes keep; further ones are rounded half up, away from zero."""
-PRICE_DIGITS = 20
-VOLUME_DIGITS = 28
+DIGITS = 38
+WHOLE_DIGITS = DIGITS - SCALE
+"""Digits that prices and volumes may have before the point."""
 
 MISSING_WORDS = ("", "nan", "null", "none", "n/a", "na", "#n/a", "-", ".")
 """What sources write where there is no value, in lower case."""
@@ -60,7 +60,7 @@ WHITESPACE = " \t"
 _ROOMY = Context(prec=200)
 
 
-def number_of(text: object, digits: int) -> Decimal | None:
+def number_of(text: object) -> Decimal | None:
     """The decimal that ``text`` writes, rounded to ``SCALE`` places; None where it is missing."""
     if text is None or isinstance(text, Decimal):
         return text
@@ -70,11 +70,12 @@ def number_of(text: object, digits: int) -> Decimal | None:
     if not _is_all_of(NUMBER_PATTERN, written):
         raise ValueError(f"{text!r} is not a number")
     number = Decimal(written)
-    limit = Decimal(1).scaleb(digits - SCALE)
-    if abs(number) < limit:
+    limit = Decimal(1).scaleb(WHOLE_DIGITS)
+    # ``abs`` would round to the 28 digits of the default context.
+    if number.copy_abs() < limit:
         number = number.quantize(Decimal(1).scaleb(-SCALE), ROUND_HALF_UP, _ROOMY)
-    if abs(number) >= limit:
-        raise ValueError(f"{text!r} has more than {digits - SCALE} digits before the point")
+    if number.copy_abs() >= limit:
+        raise ValueError(f"{text!r} has more than {WHOLE_DIGITS} digits before the point")
     return number
 
 
@@ -124,26 +125,22 @@ def _moment_of(written: str, date_format: str) -> datetime:
         raise ValueError(f"{written!r} is not a date: {wrong}") from None
 
 
-def _price(text: object) -> Decimal | None:
-    return number_of(text, PRICE_DIGITS)
-
-
 def _present_price(text: object) -> Decimal:
-    price = _price(text)
+    price = number_of(text)
     if price is None:
         raise ValueError("has no value")
     return price
 
 
 def _volume(text: object) -> Decimal | None:
-    volume = number_of(text, VOLUME_DIGITS)
+    volume = number_of(text)
     if volume is not None and volume < 0:
         raise ValueError(f"{text} is negative")
     return volume
 
 
 Price = Annotated[Decimal, BeforeValidator(_present_price)]
-OptionalPrice = Annotated[Decimal | None, BeforeValidator(_price)]
+OptionalPrice = Annotated[Decimal | None, BeforeValidator(number_of)]
 OptionalVolume = Annotated[Decimal | None, BeforeValidator(_volume)]
 
 
@@ -200,5 +197,5 @@ class Bar(BaseModel):
 
 
 def _plain(number: Decimal) -> str:
-    """``1.5``, not ``1.50000000``."""
+    """``1.5``, not ``1.500000000000000000``."""
     return f"{number:f}".rstrip("0").rstrip(".")

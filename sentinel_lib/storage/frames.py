@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import pandas as pd
 import pyarrow as pa
+
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 
 def frame_of(rows: pa.Table | pa.RecordBatchReader) -> pd.DataFrame:
@@ -14,11 +18,20 @@ def frame_of(rows: pa.Table | pa.RecordBatchReader) -> pd.DataFrame:
     """
     if isinstance(rows, pa.RecordBatchReader):
         schema = _plain(rows.schema, text=pa.dictionary(pa.int32(), pa.string()))
-        rows = pa.Table.from_batches((one.cast(schema) for one in rows), schema)
+        rows = pa.Table.from_batches((_with_floats(one).cast(schema) for one in rows), schema)
     else:
-        rows = rows.cast(_plain(rows.schema))
+        rows = _with_floats(rows).cast(_plain(rows.schema))
     frame: pd.DataFrame = rows.to_pandas()
     return frame
+
+
+def _with_floats(rows: Rows) -> Rows:
+    """The nearest float to each decimal: Arrow's own cast is one off in every third of them."""
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_decimal(field.type):
+            nearest = rows.column(index).cast(pa.string()).cast(pa.float64())
+            rows = rows.set_column(index, field.name, nearest)
+    return rows
 
 
 def _plain(schema: pa.Schema, text: pa.DataType | None = None) -> pa.Schema:

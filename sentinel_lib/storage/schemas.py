@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from sentinel_lib.records.bar import (
-    PRICE_COLUMNS,
-    PRICE_DIGITS,
-    SCALE,
-    VALUE_COLUMNS,
-    VOLUME_DIGITS,
-    Bar,
-)
+from sentinel_lib.records.bar import DIGITS, SCALE, VALUE_COLUMNS, Bar
 
 TEXT = pa.string()
 INSTANT = pa.timestamp("us", tz="UTC")
-PRICE = pa.decimal128(PRICE_DIGITS, SCALE)
-VOLUME = pa.decimal128(VOLUME_DIGITS, SCALE)
+VALUE = pa.decimal128(DIGITS, SCALE)
+"""Prices and volumes."""
 COUNT = pa.int64()
 
-_BAR_TYPES = {"timestamp": INSTANT, "volume": VOLUME, **dict.fromkeys(PRICE_COLUMNS, PRICE)}
+_BAR_TYPES = {"timestamp": INSTANT, **dict.fromkeys(VALUE_COLUMNS, VALUE)}
 _BAR = [(name, _BAR_TYPES.get(name, TEXT)) for name in Bar.model_fields]
 _PROVENANCE = [("payload", TEXT), ("layout", TEXT), ("line", COUNT)]
 _RAW = [(name, TEXT) for name in ("symbol", "timestamp", *VALUE_COLUMNS)]
@@ -73,8 +66,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         [
             ("symbol", TEXT),
             ("session", pa.date32()),
-            *[(name, PRICE) for name in ("open", "high", "low", "close")],
-            ("volume", VOLUME),
+            *[(name, VALUE) for name in ("open", "high", "low", "close", "volume")],
             ("bar_count", COUNT),
         ]
     ),

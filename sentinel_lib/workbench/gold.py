@@ -13,6 +13,7 @@ from ibis.expr.types import Table
 from sentinel_lib.calendars import sessions_per_year
 from sentinel_lib.errors import StageError, StorageError
 from sentinel_lib.gold_metrics import csv_text
+from sentinel_lib.records.bar import WHOLE_DIGITS
 from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.frames import frame_of
@@ -55,11 +56,25 @@ def daily_frame(stage: Stage, daily: Table) -> pd.DataFrame:
 
 
 def completeness(stage: Stage, silver: Table, daily: Table) -> list[Check]:
-    """One check per asset: every bar of Silver is in a session of Gold, and no other."""
+    """Per asset: every bar of Silver is in a session of Gold, and no other. A session's volume that
+    has more digits than a table holds is a check of its own.
+    """
     bars = silver.group_by("symbol").agg(count=silver.count()).to_pyarrow().to_pylist()
     made = daily.group_by("symbol").agg(count=daily.bar_count.sum()).to_pyarrow().to_pylist()
     counted = {row["symbol"]: int(row["count"]) for row in made}
-    return [
+    large = daily.filter(daily.is_too_large).group_by("symbol").agg(first=daily.session.min())
+    too_large = [
+        Check(
+            name="volume of a session",
+            passed=False,
+            table=DAILY,
+            symbol=row["symbol"],
+            observed=f"more than {WHOLE_DIGITS} digits before the point on {row['first']}",
+            expected=f"at most {WHOLE_DIGITS}",
+        )
+        for row in large.order_by("symbol").to_pyarrow().to_pylist()
+    ]
+    return too_large + [
         Check(
             name="complete against silver.bars",
             passed=counted.get(row["symbol"], 0) == row["count"],

@@ -20,7 +20,7 @@ from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.settings.suites import NotNull, Suite, UniqueTogether, load_suite
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.frames import frame_of
-from sentinel_lib.storage.schemas import INSTANT, PRICE, VOLUME
+from sentinel_lib.storage.schemas import INSTANT, VALUE
 from sentinel_lib.validation import audit
 
 SHIPPED = load_suite(PROJECT_ROOT / "config", "silver")
@@ -43,7 +43,19 @@ SUITE = SHIPPED.model_copy(update={"rules": [*SHIPPED.rules, *MORE.rules]})
 
 SOUND = {"open": "10", "high": "12", "low": "9", "close": "11", "volume": "100", "adj_close": "11"}
 TEXTS = [None, "", " ", "NaN", "nan", "null", "-", "inf", "-inf", "Infinity", "1e400", "abc", "-1"]
-TEXTS += ["0", "-0", "0.00000001", "0.000000001", "9", "11", "12", "11.000", "1e1", "999999999999"]
+TEXTS += [
+    "0",
+    "-0",
+    "1e-18",
+    "4e-19",
+    "0.0000000012508",
+    "9",
+    "11",
+    "12",
+    "11.000",
+    "1e1",
+    "9" * 20,
+]
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +150,11 @@ def test_a_column_without_any_value_breaks_no_row_rule_and_fails_the_gate(engine
 def test_beyond_fifteen_digits_the_row_rules_are_exact_and_the_gate_is_coarser(engine):
     """The gate sees floats: it may overlook what the row rules have refused, never the reverse."""
     [rule] = [one for one in SHIPPED.row_rules if one.columns == ("high", "low")]
-    low, high = Decimal("123456789012.00000002"), Decimal("123456789012.00000001")
-    rows = pa.table({"high": pa.array([high], PRICE), "low": pa.array([low], PRICE)})
+    low, high = (
+        Decimal("123456789012.000000000000000002"),
+        Decimal("123456789012.000000000000000001"),
+    )
+    rows = pa.table({"high": pa.array([high], VALUE), "low": pa.array([low], VALUE)})
     bars = engine.load(rows.append_column("fields", [["ohlcv"]]))
 
     [check] = audit(SUITE, frame_of(rows), [rule])
@@ -150,7 +165,7 @@ def test_beyond_fifteen_digits_the_row_rules_are_exact_and_the_gate_is_coarser(e
 
 def test_rows_without_any_of_the_key_are_equal_to_each_other_for_both(engine):
     [rule] = [one for one in MORE.rules if isinstance(one, UniqueTogether)]
-    rows = pa.table({"symbol": [None, None, "AAPL"], "close": pa.array([None] * 3, PRICE)})
+    rows = pa.table({"symbol": [None, None, "AAPL"], "close": pa.array([None] * 3, VALUE)})
 
     [check] = audit(SUITE, frame_of(rows), [rule])
 
@@ -187,7 +202,7 @@ TYPED = pa.schema(
         ("interval", pa.string()),
         ("timestamp", INSTANT),
         ("fields", pa.string()),
-        *((name, VOLUME if name == "volume" else PRICE) for name in VALUE_COLUMNS),
+        *((name, VALUE) for name in VALUE_COLUMNS),
     ]
 )
 BARS = st.fixed_dictionaries(

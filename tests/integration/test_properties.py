@@ -32,7 +32,7 @@ NO_SESSIONS = ["2024-01-06", "2024-01-15"]
 NOT_FINAL = ["2024-02-01", "2024-02-09"]
 NO_DATES = ["2024-02-30", "02/01/2024", "", "soon"]
 DAYS = st.sampled_from([*SESSIONS, *SESSIONS, *NO_SESSIONS, *NOT_FINAL, *NO_DATES])
-BAD = ["", "NaN", "inf", "-1", "0", "lots", "1e400", "11.000000004", "99999999999999"]
+BAD = ["", "NaN", "inf", "-1", "0", "lots", "1e400", "11.0000000000000000004", "9" * 21]
 VALUES = [
     st.sampled_from([*good, *good, *good, *BAD])
     for good in (["10", "10.0"], ["12", "1.2e1"], ["9"], ["11", "10.5"], ["100", "100.25"])

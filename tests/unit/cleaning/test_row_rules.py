@@ -60,6 +60,15 @@ def test_each_defect_breaks_the_rule_named_for_it(judge, row, rule):
     assert judge(row) == [rule]
 
 
+def test_a_price_of_a_billionth_is_above_zero_and_one_that_rounds_to_zero_is_not(judge):
+    tiny = dict.fromkeys(("open", "high", "low", "close"), "0.0000000012508")
+    too_small = dict.fromkeys(tiny, "4e-19")
+
+    broken = judge(tiny, {**tiny, "low": "1e-18"}, too_small)
+
+    assert broken == [None, None, "expect_column_values_to_be_between(open)"]
+
+
 def test_a_session_is_final_from_the_instant_it_closes(judge):
     friday = {"timestamp": "2024-01-05", "calendar": "XNYS"}
 
@@ -114,6 +123,7 @@ NUMBER_TEXTS = st.one_of(
     st.sampled_from(
         ["", "NaN", "-", "inf", "1_0", "1e3", "1e60", "-0", "abc", "1,5", " 7 ", "+.5", "5."]
     ),
+    st.sampled_from(["1.2508E-9", "1e-18", "5e-19", "4e-19", "99999999999999999999.5e0", "1e20"]),
     st.decimals(-5, 20, places=2, allow_nan=False, allow_infinity=False).map(str),
     st.floats(allow_nan=True, allow_infinity=True, width=32).map(str),
     st.text("0123456789.+-eE _", max_size=8),

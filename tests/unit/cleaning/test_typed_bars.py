@@ -2,8 +2,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sentinel_lib.cleaning.typed_bars import typed_bars
+from sentinel_lib.records.bar import number_of
 
 FORMATS = ["iso", "epoch_s", "epoch_ms", "%m/%d/%Y"]
 
@@ -77,8 +80,12 @@ def test_what_is_no_iso_date_has_no_time(typed, text):
         (" +2 ", Decimal(2)),
         ("1e2", Decimal(100)),
         (".5", Decimal("0.5")),
-        ("0.123456789", Decimal("0.12345679")),
-        ("999999999999.99999999", Decimal("999999999999.99999999")),
+        ("0.00000839856", Decimal("0.00000839856")),
+        ("1.2508E-9", Decimal("0.0000000012508")),
+        ("1e-18", Decimal("1e-18")),
+        ("5e-19", Decimal("1e-18")),
+        ("12345678901234567890123e-5", Decimal("123456789012345678.90123")),
+        ("9" * 20 + "." + "9" * 18, Decimal("9" * 20 + "." + "9" * 18)),
     ],
 )
 def test_a_number_is_an_exact_decimal(typed, text, expected):
@@ -89,13 +96,53 @@ def test_a_number_is_an_exact_decimal(typed, text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["abc", "inf", "1,234", "1_000", "0x10", "1e999", "10000000000000", "1.5e16"]
+    "text", ["abc", "inf", "1,234", "1_000", "0x10", "1e999", "1" + "0" * 20, "1.5e20"]
 )
 def test_what_is_no_number_is_null_and_remembered_as_unreadable(typed, text):
     bar = typed(close=text)
 
     assert bar["close"] is None
     assert bar["unreadable"] == "close"
+
+
+MANTISSAS = st.from_regex(r"[+-]?([0-9]{1,24}(\.[0-9]{0,24})?|\.[0-9]{1,24})", fullmatch=True)
+NUMBERS = st.one_of(
+    MANTISSAS,
+    st.builds("{}{}{}".format, MANTISSAS, st.sampled_from("eE"), st.integers(-30, 25)),
+    st.floats(allow_nan=False, allow_infinity=False).map(str),
+)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(texts=st.lists(NUMBERS, min_size=20, max_size=60))
+def test_any_number_is_read_as_the_model_of_a_bar_reads_it(engine, arrow_rows, texts):
+    batch = engine.load(arrow_rows(*({"close": text, "volume": text} for text in texts)))
+
+    rows = typed_bars(batch, ["iso"]).order_by("line").to_pyarrow().to_pylist()
+
+    values = [as_the_model_reads(text) for text in texts]
+    assert [(row["close"], row["volume"]) for row in rows] == [(value, value) for value in values]
+    is_rounded = [
+        value is not None and value != Decimal(text)
+        for text, value in zip(texts, values, strict=True)
+    ]
+    assert [
+        row["rounded"] is not None for row, value in zip(rows, values, strict=True) if value
+    ] == [rounded for rounded, value in zip(is_rounded, values, strict=True) if value]
+
+
+def as_the_model_reads(text):
+    try:
+        return number_of(text)
+    except ValueError:
+        return None
+
+
+def test_each_value_with_more_decimals_than_are_kept_is_named_with_its_text(typed):
+    row = {"close": " 0.1234567890123456789", "volume": "25e-19", "open": "0.1234567890123456780"}
+
+    assert typed(**row)["rounded"] == " close=0.1234567890123456789 volume=25e-19"
+    assert typed()["rounded"] is None
 
 
 @pytest.mark.parametrize("text", ["", "NaN", "null", "N/A", "-", ".", None])

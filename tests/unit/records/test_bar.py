@@ -87,7 +87,7 @@ def test_shorter_bar_begins_at_an_instant_in_utc() -> None:
         ("high", "inf", "'inf' is not a number"),
         ("low", "1,5", "'1,5' is not a number"),
         ("close", "", "has no value"),
-        ("close", "1e13", "more than 12 digits before the point"),
+        ("close", "1e20", "more than 20 digits before the point"),
         ("volume", "many", "'many' is not a number"),
         ("volume", "-1", "-1 is negative"),
         ("adj_close", "x", "'x' is not a number"),

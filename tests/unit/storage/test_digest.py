@@ -16,7 +16,7 @@ SCHEMA = pa.schema(
     [
         ("symbol", pa.string()),
         ("timestamp", pa.timestamp("us", tz="UTC")),
-        ("close", pa.decimal128(20, 8)),
+        ("close", pa.decimal128(38, 18)),
         ("source", pa.string()),
     ]
 )
@@ -92,7 +92,7 @@ def test_digest_of_no_rows_knows_the_columns() -> None:
         table(bar("AAPL", 20, "1.5"), bar("AAPL", 23, "2")),
         pa.concat_tables([BARS, BARS.slice(2)]),
         BARS.rename_columns(["symbol", "timestamp", "open", "source"]),
-        BARS.cast(SCHEMA.set(2, pa.field("close", pa.decimal128(28, 8)))),
+        BARS.cast(SCHEMA.set(2, pa.field("close", pa.decimal128(38, 8)))),
         BARS.select(["symbol", "timestamp", "source", "close"]),
     ],
     ids=["value", "time", "text", "null", "row", "repeated row", "name", "type", "column order"],

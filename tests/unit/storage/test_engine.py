@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings(
 ROWS = pa.table(
     {
         "symbol": ["AAPL", "AAPL", "SPY"],
-        "close": pa.array([Decimal("1.10"), Decimal("2.20"), None], pa.decimal128(20, 8)),
+        "close": pa.array([Decimal("1.10"), Decimal("2.20"), None], pa.decimal128(38, 18)),
     }
 )
 
@@ -64,7 +64,7 @@ def test_two_engines_do_not_share_tables() -> None:
 
 
 def test_sums_of_decimals_are_exact() -> None:
-    rows = pa.table({"price": pa.array([Decimal("0.1")] * 10, pa.decimal128(20, 8))})
+    rows = pa.table({"price": pa.array([Decimal("0.1")] * 10, pa.decimal128(38, 18))})
 
     total = Engine().load(rows).price.sum().to_pyarrow().as_py()
 
@@ -98,7 +98,7 @@ def test_number_of_threads_does_not_change_what_comes_out() -> None:
     rows = pa.table(
         {
             "key": pa.array([number % 13 for number in range(5_000)]),
-            "price": pa.array(prices, pa.decimal128(20, 8)),
+            "price": pa.array(prices, pa.decimal128(38, 18)),
         }
     )
 
@@ -118,8 +118,8 @@ def test_files_are_read_as_one_table_with_the_columns_of_the_schema(tmp_path: Pa
 
     assert found.columns == ("close",)
     assert sorted(map(str, found.close.to_pyarrow().to_pylist())) == [
-        "1.10000000",
-        "2.20000000",
+        "1.100000000000000000",
+        "2.200000000000000000",
         "None",
     ]
 

@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import pandas as pd
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sentinel_lib.storage.frames import frame_of
 
 
 def test_decimals_become_floats_and_missing_ones_nan() -> None:
-    rows = pa.table({"close": pa.array([Decimal("1.10"), None], pa.decimal128(20, 8))})
+    rows = pa.table({"close": pa.array([Decimal("1.10"), None], pa.decimal128(38, 18))})
 
     frame = frame_of(rows)
 
@@ -20,7 +22,7 @@ def test_decimals_become_floats_and_missing_ones_nan() -> None:
 
 
 def test_column_without_any_decimal_is_still_one_of_floats() -> None:
-    frame = frame_of(pa.table({"volume": pa.array([None, None], pa.decimal128(28, 8))}))
+    frame = frame_of(pa.table({"volume": pa.array([None, None], pa.decimal128(38, 18))}))
 
     assert str(frame["volume"].dtype) == "float64"
     assert frame["volume"].isna().all()
@@ -30,6 +32,13 @@ def test_widest_decimals_become_the_nearest_float() -> None:
     rows = pa.table({"volume": pa.array([Decimal("99999999999999999999.99999999")])})
 
     assert frame_of(rows)["volume"].tolist() == [1e20]
+
+
+@given(st.lists(st.decimals(-(10**19), 10**19, places=18), max_size=20))
+def test_every_decimal_becomes_the_float_nearest_to_it(numbers: list[Decimal]) -> None:
+    rows = pa.table({"close": pa.array(numbers, pa.decimal128(38, 18))})
+
+    assert frame_of(rows)["close"].tolist() == [float(number) for number in numbers]
 
 
 def test_text_dates_instants_and_whole_numbers_stay_what_they_are() -> None:
@@ -64,7 +73,7 @@ def test_columns_and_rows_keep_their_order() -> None:
 
 
 def test_no_rows_keep_their_columns() -> None:
-    frame = frame_of(pa.table({"close": pa.array([], pa.decimal128(20, 8))}))
+    frame = frame_of(pa.table({"close": pa.array([], pa.decimal128(38, 18))}))
 
     assert list(frame.columns) == ["close"]
     assert len(frame) == 0
@@ -74,7 +83,7 @@ def test_pieces_become_one_frame_of_floats_and_categories() -> None:
     rows = pa.table(
         {
             "symbol": ["AAPL", "SPY", "AAPL"],
-            "close": pa.array([Decimal("1.10"), None, Decimal("2")], pa.decimal128(20, 8)),
+            "close": pa.array([Decimal("1.10"), None, Decimal("2")], pa.decimal128(38, 18)),
         }
     )
     pieces = pa.concat_tables([rows.slice(0, 2), rows.slice(2)]).to_reader()
@@ -87,6 +96,6 @@ def test_pieces_become_one_frame_of_floats_and_categories() -> None:
 
 
 def test_no_pieces_keep_their_columns() -> None:
-    frame = frame_of(pa.table({"close": pa.array([], pa.decimal128(20, 8))}).to_reader())
+    frame = frame_of(pa.table({"close": pa.array([], pa.decimal128(38, 18))}).to_reader())
 
     assert (list(frame.columns), len(frame)) == (["close"], 0)

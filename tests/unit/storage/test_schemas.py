@@ -46,13 +46,13 @@ def test_instants_are_microseconds_in_utc(name: str) -> None:
 
 
 def test_prices_and_volumes_are_exact_wherever_they_are_numbers() -> None:
-    price, volume = pa.decimal128(20, 8), pa.decimal128(28, 8)
+    value = pa.decimal128(38, 18)
 
     for name in ("silver.bars", "silver.candidate", "gold.daily"):
         schema = SCHEMAS[name]
-        assert {schema.field(one).type for one in ("open", "high", "low", "close")} == {price}
-        assert schema.field("volume").type == volume
-    assert SCHEMAS["silver.bars"].field("adj_close").type == price
+        columns = ("open", "high", "low", "close", "volume")
+        assert {schema.field(column).type for column in columns} == {value}
+    assert SCHEMAS["silver.bars"].field("adj_close").type == value
 
 
 @pytest.mark.parametrize("name", ALL)
