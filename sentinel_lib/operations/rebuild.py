@@ -19,16 +19,16 @@ from sentinel_lib.operations.versions import PUBLISHED_TABLES, version_after
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import RunRecord, StageRecord
-from sentinel_lib.settings import Stage, load_pipeline
+from sentinel_lib.settings import PipelineFile, Stage, load_pipeline
 from sentinel_lib.settings.notebook_source import code_cells
 from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.reachable_code import CODE_PARTS, ReachableCode, code_digest
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.payloads import PayloadArchive
-from sentinel_lib.storage.run_history import RunHistory
+from sentinel_lib.storage.run_history import Fingerprint, RunHistory
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Lake
-from sentinel_lib.workbench.code import code_digest
 
 ARTIFACTS = ("gold/aggregates.csv", "gold/freshness.json")
 COMPARED_TABLES = ("bronze.bars", *PUBLISHED_TABLES)
@@ -213,13 +213,32 @@ def _note_code(data: Path, run_id: str, config: Path, found: Verification) -> No
         found.notes.append(note)
         return
     certificate = Certificate.model_validate(record.details["certificate"])
-    now = code_digest(in_project(load_pipeline(config).notebooks))
     changed = {
-        "the code has changed since some of these runs were made": certificate.code_digest != now,
+        "the code has changed since some of these runs were made": _is_other_code(
+            RunHistory(data).fingerprints(run_id), load_pipeline(config), certificate
+        ),
         f"some of these runs were made by {certificate.engine}": certificate.engine
         != engine_name(),
     }
     found.notes += [note for note, is_so in changed.items() if is_so and note not in found.notes]
+
+
+def _is_other_code(
+    recorded: Mapping[str, Fingerprint], pipeline: PipelineFile, certificate: Certificate
+) -> bool:
+    """Whether a stage's notebook, or what it reaches, is not as it was: the gate's by the
+    certificate, the others' by what the pipeline has noted of them.
+    """
+    library = ReachableCode()
+    for stage in pipeline.stages:
+        code = library.of_notebook(in_project(pipeline.notebooks) / stage.notebook)
+        if stage.name == VALIDATE and certificate.code_digest != code_digest(code):
+            return True
+        known = recorded.get(stage.name, {})
+        before = {part: known[part] for part in known if part.startswith(CODE_PARTS)}
+        if before and before != code:
+            return True
+    return False
 
 
 def _differs(before: Lake, after: Lake, name: str, found: Verification) -> bool:

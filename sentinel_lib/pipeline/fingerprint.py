@@ -6,7 +6,6 @@ The same fingerprint as when it last ran means that running it again would chang
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,12 +13,11 @@ from pathlib import Path
 from sentinel_lib.errors import SourceError
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.plan import Plan, StagePlan
-from sentinel_lib.pipeline.reachable_code import ReachableCode
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings import FilesOptions
 from sentinel_lib.settings.input_files import matching
-from sentinel_lib.settings.notebook_source import code_cells
 from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.settings.reachable_code import ReachableCode
 from sentinel_lib.storage.run_history import Fingerprint
 from sentinel_lib.storage.table_versions import table_version
 
@@ -38,17 +36,15 @@ def of_stage(planned: StagePlan, plan: Plan, code: ReachableCode, clock: str) ->
     ``clock`` stands for ``as_of``: the time at which it would ask for other data than before.
     """
     stage = planned.stage
-    cells = code_cells(planned.notebook)
     parts = {
         "clock": iso(plan.as_of) if stage.when == "always" else clock,
-        f"notebook:{planned.notebook.name}": _digest(json.dumps(cells).encode()),
         "python": platform.python_version(),
         "dependencies": _file_digest(LOCK_FILE),
         "config:assets.yaml": plan.terms["assets"],
     }
     if stage.suite:
         parts[f"config:expectations/{stage.suite}.yaml"] = plan.terms[stage.suite]
-    parts |= {f"library:{name}": digest for name, digest in code.digests(cells).items()}
+    parts |= code.of_notebook(planned.notebook)
     parts |= {
         f"parameter:{name}": str(value)
         for name, value in planned.parameters.items()
@@ -110,8 +106,4 @@ def _file_digest(path: Path) -> str:
         return "absent"
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-_DIGEST_LENGTH = len(_digest(b""))
+_DIGEST_LENGTH = 2 * hashlib.sha256().digest_size

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 
 from sentinel_lib import logger, monitoring
 from sentinel_lib.errors import ExitCode, most_severe
@@ -107,6 +108,7 @@ class _Run:
             with self.opened:
                 for planned in plan.stages:
                     self.outcomes.append(self._turn_of(planned))
+                    self._keep_fingerprints()
                     self.progress.stage_finished(self.outcomes[-1])
                 if not (self.stop.heard or self.options.only_stage):
                     self.outcomes = verdict.held_to_freshness(self.outcomes, plan.symbols)
@@ -115,8 +117,8 @@ class _Run:
             self.crash = crash
             self.monitor.crashed(crash)
         record = self._recorded()
+        self._keep_fingerprints()
         if any(outcome.was_executed for outcome in self.outcomes):
-            self.history.write_fingerprints(plan.run_id, self.selection.fingerprints(self.outcomes))
             record = self._with_reports(record)
         self.monitor.run_ended(record)
         log().info("the run ends", status=record.status, exit_code=record.exit_code)
@@ -156,15 +158,18 @@ class _Run:
         logger.unbind("stage")
         return outcome
 
+    def _keep_fingerprints(self) -> None:
+        """After every stage, so that a run that is killed can be resumed by them."""
+        if any(outcome.was_executed for outcome in self.outcomes):
+            known = self.selection.fingerprints(self.outcomes)
+            self.history.write_fingerprints(self.plan.run_id, known)
+
     def _hand_over(self, planned: StagePlan) -> None:
-        """Let the stage find what those said that are skipped, before the first one that is not."""
-        if any(one.was_executed for one in self.outcomes):
-            earlier: Sequence[StageOutcome] = self.outcomes[-1:]
-        else:
-            earlier = self.outcomes
+        """Let the stage find what those said that were skipped since the last one that was not."""
+        if not any(one.was_executed for one in self.outcomes):
             self.stages.kernels.warm(first_has_gate=planned.stage.suite is not None)
             self.history.write_request(self._request())
-        for outcome in earlier:
+        for outcome in takewhile(lambda one: not one.was_executed, reversed(self.outcomes)):
             if outcome.produced_by:
                 self.history.carry_over(outcome.name, outcome.produced_by, self.plan.run_id)
 

@@ -13,9 +13,9 @@ from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.options import RunOptions
 from sentinel_lib.pipeline.past import Attempt
 from sentinel_lib.pipeline.plan import Plan, StagePlan
-from sentinel_lib.pipeline.reachable_code import ReachableCode
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageOutcome, StageRecord
+from sentinel_lib.settings.reachable_code import ReachableCode
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
 
 CANDIDATE = "silver.candidate"
@@ -69,7 +69,11 @@ class Selection:
         self._clock = self._effective_clock()
         self._code = ReachableCode()
         self._fixed: dict[str, Fingerprint] = {}
+        self._outdated: dict[str, Fingerprint] = {}
+        self._reread: list[str] = []
         self._first = self._index(options.from_stage or options.only_stage)
+        if options.resumed:
+            self._first = self._first_changed()
         self._last = self._index(options.only_stage or self._names[-1])
         for name in self._names[: self._first]:
             self._require_record(name)
@@ -80,8 +84,12 @@ class Selection:
         position = self._names.index(name)
         if position > self._last:
             return Decision(instead=StageOutcome(name=name, status="skipped"))
+        self._of_stage(planned)  # now: what changes while it runs is for the next run
         if position < self._first:
-            return Decision(instead=_carried(self._require_record(name)))
+            record = self._require_record(name)
+            if self._changes(planned, record):
+                self._outdated[name] = self._recorded(name)
+            return Decision(instead=_carried(record))
         reasons = self._asked() or self.reasons(planned, ran)
         attempt = self._past.get(name)
         if reasons or attempt is None or attempt.record is None:
@@ -112,29 +120,61 @@ class Selection:
         """What every stage that ended well went by, with the tables as the run leaves them.
 
         A run changes what its own earlier stages read: by the principle that running again
-        changes nothing, that is no reason to.
+        changes nothing, that is no reason to. A stage that was passed over, although something
+        had changed since it ran, still went by what it did then.
         """
         planned = {one.stage.name: one for one in self._plan.stages}
         return {
-            outcome.name: self._now(planned[outcome.name], outcome.record)
+            outcome.name: self._outdated[outcome.name]
+            if outcome.name in self._outdated
+            else self._now(planned[outcome.name], outcome.record)
             for outcome in outcomes
             if outcome.was_reached and outcome.verdict in ("ok", "degraded")
         }
 
-    def _now(self, planned: StagePlan, record: StageRecord | None) -> Fingerprint:
+    def _of_stage(self, planned: StagePlan) -> Fingerprint:
         name = planned.stage.name
         if name not in self._fixed:
             self._fixed[name] = fingerprint.of_stage(planned, self._plan, self._code, self._clock)
-        return self._fixed[name] | fingerprint.of_state(planned, self._plan.folders.data, record)
+        return self._fixed[name]
+
+    def _now(self, planned: StagePlan, record: StageRecord | None) -> Fingerprint:
+        state = fingerprint.of_state(planned, self._plan.folders.data, record)
+        return self._of_stage(planned) | state
+
+    def _recorded(self, name: str) -> Fingerprint:
+        """What a stage that is not to run went by. A run that is resumed had the same ``as_of``."""
+        if self._options.resumed:
+            recorded = self._history.fingerprints(self._options.resumed).get(name)
+            return {**recorded, "clock": self._clock} if recorded else {}
+        return self._past[name].fingerprint
+
+    def _changes(self, planned: StagePlan, record: StageRecord) -> list[str]:
+        """What a stage that is not to run would now read differently."""
+        recorded = self._recorded(planned.stage.name)
+        return fingerprint.difference(recorded, self._now(planned, record))
+
+    def _first_changed(self) -> int:
+        """Where to resume: where the run stopped, or before that at the first stage that would now
+        read something else. What that stage had certified counts no more.
+        """
+        for position, planned in enumerate(self._plan.stages[: self._first]):
+            self._reread = self._changes(planned, self._require_record(planned.stage.name))
+            if self._reread:
+                return position
+        return self._first
 
     def _asked(self) -> list[str]:
         asked = {
             "--force": self._options.force,
-            f"--from {self._options.from_stage}": self._options.from_stage,
+            "resume": self._options.resumed,
+            f"--from {self._options.from_stage}": self._options.from_stage
+            and not self._options.resumed,
             f"--only {self._options.only_stage}": self._options.only_stage,
             "replay": self._options.kind == "replay",
         }
-        return [f"asked for by {flag}" for flag, is_given in asked.items() if is_given]
+        flags = [f"asked for by {flag}" for flag, is_given in asked.items() if is_given]
+        return [*flags, *self._reread]
 
     def _reasons_of_publisher(self, planned: StagePlan) -> list[str]:
         """A candidate that has been published cannot be again: who writes it must run as well."""

@@ -12,8 +12,9 @@ class Certificate(BaseModel):
 
     ``candidate_digest`` names the rows that were audited, ``base_version`` the version of the
     published table they were made against (-1 where there was none), ``suite_digest`` the rules,
-    ``code_digest`` the library and the notebooks, ``engine`` what ran the row work, ``inputs`` the
-    payloads; ``verdicts`` is each asset's status.
+    ``config_digest`` the assets' terms, ``code_digest`` what ``20_validate`` consists of and can
+    reach, ``engine`` what ran the row work, ``inputs`` the payloads; ``verdicts`` is each asset's
+    status. It counts only while the rules, the terms and the code are these.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,6 +25,7 @@ class Certificate(BaseModel):
     candidate_digest: str
     base_version: int
     suite_digest: str
+    config_digest: str = ""  # certificates of version 0.1 had none
     code_digest: str
     engine: str
     inputs: tuple[str, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -16,12 +15,10 @@ from sentinel_lib.cleaning.row_keys import CORRECTION, DEDUPLICATED, INSERT, KEY
 from sentinel_lib.cleaning.row_rules import applicable
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.cleaning.verdicts import AssetCounts, Verdict, counted, held_rows, verdict
-from sentinel_lib.errors import GateBlocked, StageError, StorageError
+from sentinel_lib.errors import GateBlocked, StageError
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, AssetLedger, Check, StageRecord
-from sentinel_lib.settings import load_pipeline
-from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import RowRule
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.digest import content_digest, ordered_digest
@@ -30,7 +27,7 @@ from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit
 from sentinel_lib.validation import audit, suite_digest
-from sentinel_lib.workbench.code import code_digest
+from sentinel_lib.workbench.certification import certificate_path, code_of_gate, terms_digest
 from sentinel_lib.workbench.stage import Stage
 
 CANDIDATE = "silver.candidate"
@@ -152,52 +149,15 @@ def certify(stage: Stage) -> Certificate:
         candidate_digest=digest,
         base_version=-1 if version is None else version,
         suite_digest=suite_digest(stage.suite),
-        code_digest=code_digest(in_project(load_pipeline(stage.config).notebooks)),
+        config_digest=terms_digest(stage),
+        code_digest=code_of_gate(stage),
         engine=engine_name(),
         inputs=tuple(sorted(set(fetches["payload"].to_pylist()))),
         verdicts={symbol: one.status for symbol, one in stage.ledgers.items()},
         checks_passed=sum(check.passed for check in stage.checks),
     )
-    artifacts.replace(_certificate_path(stage.output), certificate.model_dump_json().encode())
+    artifacts.replace(certificate_path(stage.output), certificate.model_dump_json().encode())
     return certificate
-
-
-def read_certificate(stage: Stage) -> Certificate:
-    """The certificate of the published candidate; none means that no gate let it through."""
-    path = _certificate_path(stage.data)
-    if not path.exists():
-        raise GateBlocked("the candidate has no certificate: no gate has let it through")
-    try:
-        return Certificate.model_validate_json(path.read_bytes())
-    except ValueError as broken:
-        raise StorageError(f"{path} is not a certificate: {broken}", next_step="make run") from None
-
-
-def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certificate) -> None:
-    """Refuse to go on unless ``certificate`` names exactly this candidate, for exactly this run."""
-    digest = content_digest(candidate, KEY)
-    validated = stage.said_by(VALIDATE)
-    claims = [
-        ("rows (sha256)", certificate.candidate_digest, digest),
-        ("run", certificate.run_id, validated.run_id if validated else stage.input_run_id),
-    ]
-    if not stage.is_by_hand:
-        version = stage.published.version(SILVER)
-        claims.append(
-            (
-                "version of silver.bars",
-                str(certificate.base_version),
-                str(-1 if version is None else version),
-            )
-        )
-    for what, certified, found in claims:
-        if certified != found:
-            raise GateBlocked(
-                f"the candidate is not the one that was certified: its {what} differs",
-                observed=found,
-                expected=certified,
-                next_step="run the pipeline again, so that the gate sees what is to be published",
-            )
 
 
 def publish_silver(
@@ -294,7 +254,3 @@ def _has_any(part: pd.DataFrame, columns: tuple[str, ...]) -> bool:
 
 def _number_of_rows(counted: pa.Table) -> dict[str, int]:
     return dict(zip(*(column.to_pylist() for column in counted.columns), strict=True))
-
-
-def _certificate_path(data: Path) -> Path:
-    return data / "silver" / "certificate.json"

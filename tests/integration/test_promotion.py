@@ -8,6 +8,7 @@ import yaml
 
 from sentinel_lib import read_table
 from sentinel_lib.errors import GateBlocked, StageError, StorageError
+from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
 from sentinel_lib.workbench import open_stage
 
@@ -164,6 +165,55 @@ def test_a_fetch_that_does_not_say_what_was_due_stops_the_next_stage(project):
 
     assert isinstance(outcome.errors["validate"], StageError)
     assert "stage 'ingest' recorded no due_sessions of GOOD" in str(outcome.errors["validate"])
+
+
+def promoted_by_another_run(project, run_id="run-009"):
+    """What stops a run that goes on where run-001 had certified its candidate."""
+    history = RunHistory(project.data)
+    for stage in ("ingest", "validate"):
+        history.carry_over(stage, "run-001", run_id)
+    outcome = project.run(AS_OF, stages=["promote_silver"], run_id=run_id)
+    return outcome.errors.get("promote_silver")
+
+
+def test_a_certificate_counts_in_another_run_while_nothing_has_changed(project):
+    project.assets({"GOOD": {}})
+    project.run(AS_OF, stages=["ingest", "validate"])
+
+    assert promoted_by_another_run(project) is None
+    assert Lake(project.data).exists("silver.bars")
+
+
+def test_a_certificate_of_other_rules_publishes_nothing(project):
+    project.assets({"GOOD": {}})
+    project.run(AS_OF, stages=["ingest", "validate"])
+    project.rules("silver", limits={"min_rows": 1000})
+
+    stopped = promoted_by_another_run(project)
+
+    assert isinstance(stopped, GateBlocked)
+    assert "observed: changed since: rules of silver.yaml\n" in str(stopped)
+    assert "next: python run_pipeline.py run" in str(stopped)
+    assert not Lake(project.data).exists("silver.bars")
+
+
+def test_a_certificate_of_other_terms_of_the_assets_publishes_nothing(project):
+    project.assets({"GOOD": {}})
+    project.run(AS_OF, stages=["ingest", "validate"])
+    project.assets({"GOOD": {"gaps": "block"}})
+
+    assert "changed since: terms of assets.yaml\n" in str(promoted_by_another_run(project))
+
+
+@pytest.mark.parametrize("field", ["code_digest", "config_digest"])
+def test_a_certificate_of_other_code_or_of_an_older_version_publishes_nothing(project, field):
+    project.assets({"GOOD": {}})
+    project.run(AS_OF, stages=["ingest", "validate"])
+    path = project.data / "silver" / "certificate.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: ""}))
+
+    assert isinstance(promoted_by_another_run(project), GateBlocked)
+    assert not Lake(project.data).exists("silver.bars")
 
 
 def test_a_stage_before_the_first_one_changes_nothing(project):

@@ -81,6 +81,32 @@ def test_resume_goes_on_at_the_failed_stage_with_the_same_as_of_and_parameters(
     assert list(record.assets) == ["AAPL"]
 
 
+def test_resume_validates_again_what_was_certified_under_other_rules(project: Any) -> None:
+    project.terms = {"validate": "suite: silver"}
+    project.stages("ingest", "validate", "promote_silver", "monitor")
+    project.says(promote_silver={"status": "blocked"})
+    failed = project.run()
+    suite = project.folder / "config" / "expectations" / "silver.yaml"
+    suite.write_text(suite.read_text().replace("column: close", "column: open"))
+    project.says()
+
+    record = resumed(project, failed.run_id)
+
+    assert shown(record) == {
+        "ingest": failed.run_id, "validate": "ok", "promote_silver": "ok", "monitor": "ok",
+    }  # fmt: skip
+
+
+def test_stage_finds_every_record_of_those_skipped_since_another_one_ran(project: Any) -> None:
+    first = project.run()
+    project.edit("ingest", "said = says", "said = says  # edited\\nsaid = says")
+
+    second = project.run()
+
+    assert shown(second)["validate"] == shown(second)["promote_silver"] == first.run_id
+    assert project.history.read_stage(second.run_id, "validate").run_id == first.run_id
+
+
 def test_resume_goes_on_with_a_run_that_was_killed_and_left_no_record(project: Any) -> None:
     class Killed(Silent):
         def stage_started(self, stage: str) -> None:

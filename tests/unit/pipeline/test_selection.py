@@ -52,6 +52,8 @@ def end_run(project: Any, at: datetime = AS_OF, **said: dict[str, Any]) -> str:
 
 
 def end_with(project: Any, plan: Plan, selection: Selection, outcomes: list[Any]) -> None:
+    for outcome in outcomes:
+        project.history.write_stage(outcome.record)
     project.history.write_fingerprints(plan.run_id, selection.fingerprints(outcomes))
     project.history.write_run(
         RunRecord(
@@ -169,9 +171,8 @@ def test_parameter_executes_the_stages_that_declare_it_but_threads_do_not(market
     assert runs(market, assets=("AAPL",)) == dict.fromkeys(STAGES, True)
 
 
-def test_suite_executes_the_stage_whose_gate_it_is_and_its_comments_do_not(market: Any) -> None:
-    market.terms = {**LINEAGE, "validate": f"{LINEAGE['validate']}, suite: silver"}
-    market.stages(*STAGES)
+def test_suite_executes_the_stage_whose_gate_it_is_and_its_comments_do_not(gated: Any) -> None:
+    market = gated
     end_run(market)
     suite = market.folder / "config" / "expectations" / "silver.yaml"
     suite.write_text(f"# as agreed\n{suite.read_text()}")
@@ -228,6 +229,79 @@ def test_from_needs_the_stages_before_it_to_have_succeeded(market: Any) -> None:
 
     with pytest.raises(UsageError, match="cannot go on from 'ingest', which has not succeeded"):
         planned(market, from_stage="validate")
+
+
+def tighten(project: Any) -> None:
+    suite = project.folder / "config" / "expectations" / "silver.yaml"
+    suite.write_text(suite.read_text().replace("column: close", "column: open"))
+
+
+@pytest.fixture
+def gated(market: Any) -> Any:
+    """The market, with the suite of Silver before ``validate``."""
+    market.terms = {**LINEAGE, "validate": f"{LINEAGE['validate']}, suite: silver"}
+    market.stages(*STAGES)
+    return market
+
+
+def test_resumed_run_begins_where_the_other_one_stopped(gated: Any) -> None:
+    failed = end_run(gated, promote_silver={"status": "failed"})
+
+    found = runs(gated, resumed=failed, from_stage="promote_silver")
+
+    assert found == {**NOTHING, "promote_silver": True, "monitor": True}
+
+
+def test_resumed_run_begins_at_the_first_stage_that_would_read_something_else(gated: Any) -> None:
+    failed = end_run(gated, promote_silver={"status": "failed"})
+    tighten(gated)
+    given = gated.options(resumed=failed, from_stage="promote_silver")
+    plan = planning.make(given, NEXT_CLOSE)
+
+    decisions = [Selection(plan, given).decide(one, []) for one in plan.stages]
+
+    assert [one.instead is None for one in decisions] == [False, True, True, True]
+    assert "config expectations/silver.yaml changed" in decisions[1].reasons
+
+
+def test_resumed_run_takes_nothing_from_stages_of_which_it_is_not_known_what_they_read(
+    gated: Any,
+) -> None:
+    failed = end_run(gated, promote_silver={"status": "failed"})
+    (gated.history.folder / failed / "fingerprints.json").unlink()
+
+    found = runs(gated, resumed=failed, from_stage="promote_silver")
+
+    assert found == dict.fromkeys(STAGES, True)
+
+
+def test_stage_that_was_passed_over_by_other_rules_runs_next_time(gated: Any) -> None:
+    end_run(gated)
+    tighten(gated)
+    plan, selection = planned(gated, from_stage="promote_silver")
+    outcomes = []
+    for one in plan.stages:
+        instead = selection.decide(one, []).instead
+        record = StageRecord(run_id=plan.run_id, stage=one.stage.name, as_of=AS_OF, status="ok")
+        outcomes.append(instead or StageOutcome(name=record.stage, status="ok", record=record))
+
+    end_with(gated, plan, selection, outcomes)
+
+    assert runs(gated)["validate"]
+
+
+def test_what_is_edited_while_its_stage_runs_is_for_the_next_run(market: Any) -> None:
+    plan, selection = planned(market)
+    outcomes = []
+    for one in plan.stages:
+        selection.decide(one, [])
+        record = StageRecord(run_id=plan.run_id, stage=one.stage.name, as_of=AS_OF, status="ok")
+        outcomes.append(StageOutcome(name=one.stage.name, status="ok", record=record))
+    market.edit("ingest", "import json", "import json  # noqa")
+
+    end_with(market, plan, selection, outcomes)
+
+    assert runs(market)["ingest"]
 
 
 def test_stage_that_is_none_is_an_error_with_the_nearest_name(market: Any) -> None:

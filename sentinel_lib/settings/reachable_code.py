@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from sentinel_lib.settings.notebook_source import code_cells
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 PACKAGE = "sentinel_lib"
+CODE_PARTS = ("notebook:", "library:")
 
 # Every run looks at all modules, and parsing them as Python takes a fifth of a second. A line of
 # prose that looks like an import at worst adds a module.
@@ -34,6 +37,15 @@ class ReachableCode:
     root: Path = PROJECT_ROOT
     _read: dict[str, _Module] = field(default_factory=dict)
 
+    def of_notebook(self, notebook: Path) -> dict[str, str]:
+        """The sha256 of a notebook's code cells, and of every module that they can reach.
+
+        The names begin with one of ``CODE_PARTS``.
+        """
+        cells = code_cells(notebook)
+        library = {f"library:{name}": digest for name, digest in self.digests(cells).items()}
+        return {f"notebook:{notebook.name}": _digest(json.dumps(cells).encode()), **library}
+
     def digests(self, sources: Iterable[str]) -> dict[str, str]:
         """The sha256 of every module that ``sources`` can reach, by the module's name."""
         waiting = [name for source in sources for name in self._imported(source)]
@@ -50,7 +62,7 @@ class ReachableCode:
         if name not in self._read:
             content = self._files[name].read_bytes()
             imports = frozenset(self._imported(content.decode()))
-            self._read[name] = _Module(hashlib.sha256(content).hexdigest(), imports)
+            self._read[name] = _Module(_digest(content), imports)
         return self._read[name]
 
     def _imported(self, source: str) -> Iterator[str]:
@@ -70,6 +82,15 @@ class ReachableCode:
     def _files(self) -> dict[str, Path]:
         paths = (self.root / PACKAGE).rglob("*.py")
         return {_name(path.relative_to(self.root)): path for path in paths}
+
+
+def code_digest(parts: Mapping[str, str]) -> str:
+    """One sha256 for what ``of_notebook`` gives."""
+    return _digest(json.dumps(parts, sort_keys=True).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _name(path: Path) -> str:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from sentinel_lib.pipeline.reachable_code import ReachableCode
+from sentinel_lib.settings.reachable_code import ReachableCode, code_digest
 
 NOTEBOOK = "from sentinel_lib.bars import Bar\nBar()"
 
@@ -44,6 +45,29 @@ def test_a_change_shows_in_the_module_that_was_changed_and_in_no_other(library: 
 
     changed = [name for name in after if after[name] != before[name]]
     assert changed == ["sentinel_lib.text.words"]
+
+
+def test_digest_of_a_notebook_is_about_its_code_and_what_that_reaches(library: Path) -> None:
+    notebook = library / "gate.ipynb"
+    cells = [
+        {"cell_type": "markdown", "source": "# Gate"},
+        {"cell_type": "code", "source": NOTEBOOK},
+    ]
+
+    def digest() -> str:
+        notebook.write_text(json.dumps({"cells": cells}))
+        return code_digest(ReachableCode(library).of_notebook(notebook))
+
+    first = digest()
+    (library / "sentinel_lib" / "reports.py").write_text("import json\n")
+    cells[0]["source"] = "# The gate, in other words"
+    same = digest()
+    (library / "sentinel_lib" / "bars.py").write_text("import sentinel_lib.text\n")
+    other_library = digest()
+    cells[1]["source"] = NOTEBOOK + "  # edited"
+
+    assert first == same
+    assert len({first, other_library, digest()}) == 3
 
 
 def test_the_stages_reach_what_they_use_and_not_what_runs_them() -> None:
