@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sentinel_lib.notebook_runner.kernel import Kernel
 
 TRACEBACK_LINES = 15
+ERROR_HEAD, ERROR_TAIL = 15_000, 5_000
+"""Characters of an error that are kept: it is in the record, the report, the mail and the log. The
+notebook has all of it.
+"""
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _NOISY_LOGGERS = ("papermill", "traitlets", "asyncio")
 
@@ -204,10 +208,18 @@ def _in_words(
     """The error's own text where it was raised on purpose, else with the end of the traceback."""
     raised = getattr(errors, error_name, None)
     if isinstance(raised, type) and issubclass(raised, errors.SentinelError):
-        return error
+        return _shortened(scrub(error))
     # Scrubbed before it is cut: half a secret cannot be found any more.
     lines = scrub(_ANSI.sub("", "\n".join(traceback))).splitlines()
-    return "\n".join([f"{error_name}: {error}", *lines[-TRACEBACK_LINES:]])
+    words = [scrub(f"{error_name}: {error}"), *lines[-TRACEBACK_LINES:]]
+    return "\n".join(map(_shortened, words))
+
+
+def _shortened(text: str) -> str:
+    left_out = len(text) - ERROR_HEAD - ERROR_TAIL
+    if left_out <= 0:
+        return text
+    return f"{text[:ERROR_HEAD]}\n[{left_out:,} characters left out]\n{text[-ERROR_TAIL:]}"
 
 
 @contextmanager

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
+LONGEST_LINE = 300
+"""Characters of what went wrong in a line of progress."""
+
 _COLOURS = {"ok": "green", "degraded": "yellow", "skipped": "dim"}
 
 
@@ -122,7 +125,7 @@ def _ending(outcome: StageOutcome) -> str:
         why = f": unchanged since run {outcome.produced_by}" if outcome.produced_by else ""
         return f"{outcome.name} skipped{why}"
     ended = f"{outcome.name} {outcome.status}, {duration(outcome.seconds)}"
-    return f"{ended}: {outcome.error.splitlines()[0]}" if outcome.error else ended
+    return f"{ended}: {outcome.error.splitlines()[0][:LONGEST_LINE]}" if outcome.error else ended
 
 
 @contextmanager

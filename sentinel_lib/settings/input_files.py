@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from fnmatch import fnmatch
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from pathlib import Path
 
 from sentinel_lib.errors import SourceError
@@ -25,8 +26,8 @@ def matching(path: Path) -> list[Path]:
         return [path]
     if path.is_dir():
         found = [one for one in path.iterdir() if one.name.lower().endswith(SUFFIXES)]
-    elif has_magic(str(path)):
-        found = [Path(one) for one in glob(str(path), recursive=True)]  # noqa: PTH207 Path.glob takes no absolute pattern
+    elif pattern := _pattern(path):
+        found = [Path(one) for one in glob(pattern, recursive=True)]  # noqa: PTH207 Path.glob takes no absolute pattern
     else:
         raise SourceError(
             f"the input path {path} does not exist",
@@ -46,6 +47,14 @@ def matching(path: Path) -> list[Path]:
 
 def covers(path: Path, file: str | Path) -> bool:
     """Whether ``path`` stands for ``file``, as far as its name tells: it may be gone by now."""
-    pattern, name = in_project(path), in_project(file)
-    is_like = has_magic(str(pattern)) and fnmatch(str(name), str(pattern))
-    return is_like or name == pattern or name.parent == pattern
+    meant, name = in_project(path), in_project(file)
+    return name == meant or name.parent == meant or fnmatch(str(name), _pattern(meant))
+
+
+def _pattern(path: Path) -> str:
+    """``path`` as a pattern, or nothing if it is none. The part of it that exists is meant as it is
+    written, whatever its name has in it.
+    """
+    literal = next(one for one in (path, *path.parents) if one.exists() or one == one.parent)
+    rest = str(path.relative_to(literal))
+    return os.path.join(escape(str(literal)), rest) if has_magic(rest) else ""  # noqa: PTH118

@@ -10,7 +10,7 @@ from sentinel_lib import ingestion
 from sentinel_lib.errors import SourceError
 from sentinel_lib.records.bar import Bar
 from sentinel_lib.settings import Asset, FilesOptions
-from sentinel_lib.settings.input_files import matching
+from sentinel_lib.settings.input_files import covers, matching
 
 ROW = "date,close\n2024-01-02,10\n"
 UNREADABLE = Path("/proc/self/mem")
@@ -49,6 +49,17 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> Non
     (tmp_path / "a[1].csv").write_text(ROW)
 
     assert matching(tmp_path / "a[1].csv") == [tmp_path / "a[1].csv"]
+
+
+def test_a_glob_is_read_in_a_folder_whose_name_looks_like_one(tmp_path: Path) -> None:
+    inbox = tmp_path / "a [x] {y} % *"
+    inbox.mkdir()
+    (inbox / "bars.csv").write_text(ROW)
+
+    assert matching(inbox / "b*.csv") == [inbox / "bars.csv"]
+    assert covers(inbox / "b*.csv", inbox / "bars.csv")
+    assert not covers(inbox / "b*.csv", inbox / "other.csv")
+    assert not covers(inbox, tmp_path / "a x {y} % 1" / "bars.csv")
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,23 @@ def test_exception_in_a_cell_is_told_with_its_place_and_traceback(
     assert "An Exception was encountered" in nbformat.read(executed, as_version=4).cells[0].source
 
 
+def test_very_long_error_is_told_by_its_beginning_and_its_end(
+    tmp_path: Path, kernels: Kernels
+) -> None:
+    raising = (NOTEBOOKS / "raises.ipynb").read_text()
+    source = tmp_path / "raises.ipynb"
+    source.write_text(raising.replace('\\"a price of None\\"', "'price ' * 1_000_000"))
+
+    execution = execute(
+        source, tmp_path / "executed.ipynb", {}, timeout_seconds=60, on_cell=lambda cell: None,
+        kernels=kernels,
+    )  # fmt: skip
+
+    assert execution.error.startswith("ValueError: price price ")
+    assert "characters left out]" in execution.error
+    assert len(execution.error) < 100_000
+
+
 def test_error_raised_on_purpose_is_told_in_its_own_words(tmp_path: Path, kernels: Kernels) -> None:
     execution = run("raises_source_error", tmp_path / "raises.ipynb", kernels=kernels)
 
