@@ -18,6 +18,8 @@ SESSIONS_PER_YEAR = {CONTINUOUS: 365}
 EXCHANGE_SESSIONS_PER_YEAR = 252
 
 _DAY = timedelta(days=1)
+_SETTLED_YEAR = 2024
+_REMEDY = "upgrade exchange_calendars, or give the asset another calendar"
 _SATURDAY = 5
 _FIRST_DAY = "1678-01-01"
 _LAST_DAY = "2261-12-31"
@@ -34,7 +36,11 @@ class Session:
 
 
 def sessions(calendar: str, first: date, last: date) -> list[Session]:
-    """The sessions dated from ``first`` to ``last``, both included."""
+    """The sessions dated from ``first`` to ``last``, both included, that ``calendar`` knows.
+
+    After its last known day there are none: ask ``trouble`` before concluding that nothing trades.
+    Raises ``ConfigError`` where it cannot be built.
+    """
     if last < first:
         return []
     if calendar in (CONTINUOUS, WEEKDAYS):
@@ -43,7 +49,6 @@ def sessions(calendar: str, first: date, last: date) -> list[Session]:
     exchange = _exchange(calendar, *_decades(first.year, last.year))
     if exchange is None:
         return []
-    _require_known(type(exchange), calendar, last.year)
     schedule = exchange.schedule.loc[str(first) : str(last)]
     return [
         Session(label.date(), opened.to_pydatetime(), closed.to_pydatetime())
@@ -60,25 +65,44 @@ def closed_sessions(calendar: str, first: date, as_of: datetime) -> list[Session
 
 
 def open_sessions(calendar: str, as_of: datetime, count: int) -> list[Session]:
-    """The first ``count`` sessions that close after ``as_of``."""
+    """The first ``count`` sessions that close after ``as_of``; fewer where no more are known."""
     found: list[Session] = []
     first = last = as_of.date() - _DAY
-    while len(found) < count:
+    end = last_known_day(calendar) or date.max
+    while len(found) < count and last <= end:
         # No further than there must be: the last year that a calendar knows ends some day.
         last += _DAY * (count - len(found))
         found = [one for one in sessions(calendar, first, last) if one.close_utc > as_of]
     return found
 
 
+def last_known_day(calendar: str) -> date | None:
+    """The last day whose sessions ``calendar`` knows, or None where they have no end.
+
+    Raises ``ConfigError`` where it cannot be built.
+    """
+    if calendar in (CONTINUOUS, WEEKDAYS):
+        return None
+    latest = type(_settled_exchange(calendar)).bound_max()
+    return None if latest is None else latest.date()
+
+
+def trouble(calendar: str, day: date) -> str:
+    """Why the sessions of ``calendar`` are not known on ``day``, and what to do; else empty."""
+    try:
+        last = last_known_day(calendar)
+    except ConfigError as unusable:
+        return f"{unusable.message}; {_REMEDY}"
+    if last is None or day <= last:
+        return ""
+    return f"calendar '{calendar}' knows no sessions after {last}; {_REMEDY}"
+
+
 def time_zone(calendar: str) -> str:
     """The time zone by which an instant belongs to a session's date."""
     if calendar in (CONTINUOUS, WEEKDAYS):
         return "UTC"
-    settled = 2024  # every calendar knows it, and the zone is the same in every year
-    exchange = _exchange(calendar, *_decades(settled, settled))
-    if exchange is None:
-        raise _unusable(calendar)
-    return str(exchange.tz)
+    return str(_settled_exchange(calendar).tz)
 
 
 def sessions_per_year(calendar: str) -> int:
@@ -116,20 +140,18 @@ def _exchange(calendar: str, first_year: int, last_year: int) -> ExchangeCalenda
         kind = type(_default_exchange(calendar))
     except NotImplementedError as broken:
         raise _unusable(calendar) from broken
-    _require_known(kind, calendar, first_year)
     earliest, latest = kind.bound_min(), kind.bound_max()
     start = start if earliest is None else max(start, str(earliest.date()))
     end = end if latest is None else min(end, str(latest.date()))
     return _built(calendar, start, end) if start < end else None
 
 
-def _require_known(kind: type[ExchangeCalendar], calendar: str, year: int) -> None:
-    latest = kind.bound_max()
-    if latest is not None and latest.year < year:
-        raise ConfigError(
-            f"calendar '{calendar}' knows no sessions after {latest.date()}",
-            next_step="upgrade exchange_calendars, or give the asset another calendar",
-        )
+def _settled_exchange(calendar: str) -> ExchangeCalendar:
+    """The calendar over years that all know, for what is the same in every year."""
+    exchange = _exchange(calendar, *_decades(_SETTLED_YEAR, _SETTLED_YEAR))
+    if exchange is None:
+        raise _unusable(calendar)
+    return exchange
 
 
 def _default_exchange(calendar: str) -> ExchangeCalendar:
@@ -152,5 +174,5 @@ def _built(calendar: str, start: str | None = None, end: str | None = None) -> E
 def _unusable(calendar: str) -> ConfigError:
     return ConfigError(
         f"the installed exchange_calendars cannot build calendar '{calendar}'",
-        next_step="upgrade exchange_calendars, or give the asset another calendar",
+        next_step=_REMEDY,
     )

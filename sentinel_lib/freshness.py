@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sentinel_lib.calendars import closed_sessions, open_sessions, sessions
+from sentinel_lib.calendars import closed_sessions, open_sessions, sessions, trouble
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.stage import Freshness
 from sentinel_lib.settings.assets import Asset
@@ -55,32 +55,14 @@ def freshness(
     """The state of ``asset`` at ``as_of``. ``last_bar`` is the timestamp of its last good bar.
 
     ``start`` is where its history was asked to begin: without any bar, sessions count from there.
+    It is unknown where its calendar does not know the day.
     """
-    grace = timedelta(minutes=asset.options.grace_minutes)
-    known_until = _session_date(asset, last_bar) if last_bar else start - timedelta(days=1)
-    behind = closed_sessions(asset.calendar, known_until + timedelta(days=1), as_of - grace)
-    loaded_until = _end_of(asset, last_bar, known_until) if last_bar else None
-    limits = asset.freshness
-    status: Freshness = "fresh"
-    reason = "no session has closed since the last bar"
-    if behind:
-        reason = (
-            f"{len(behind)} session(s) closed since the last bar, the first on {behind[0].date}"
-        )
-    if loaded_until is None:
-        status = "unknown"
-        reason = f"no good bar yet; {len(behind)} session(s) have closed since {start}"
-    elif _is_reached(limits.error_after, len(behind), loaded_until, as_of - grace):
-        status = "stale"
-    elif _is_reached(limits.warn_after, len(behind), loaded_until, as_of - grace):
-        status = "late"
-    ahead = {"fresh": (limits.warn_after, limits.error_after), "late": (limits.error_after,)}
-    breach = None
-    if status in ahead and loaded_until is not None:
-        after = max(as_of - grace, _close_of(asset, known_until))
-        breach = grace + min(
-            _reached_at(limit, asset, len(behind), loaded_until, after) for limit in ahead[status]
-        )
+    status: Freshness
+    unknown = trouble(asset.calendar, as_of.date())
+    if unknown:
+        status, reason, behind, breach = "unknown", unknown, 0, None
+    else:
+        status, reason, behind, breach = _judged(asset, last_bar, as_of, start)
     if asset.is_paused(as_of):
         status, breach = "paused", None
         reason = f"paused until {asset.paused_until}" + (
@@ -91,11 +73,37 @@ def freshness(
         status=status,
         max_loaded_at=last_bar,
         snapshotted_at=as_of,
-        sessions_behind=len(behind),
+        sessions_behind=behind,
         next_breach_at=breach,
         reason=reason,
-        criteria=limits.model_dump(mode="json"),
+        criteria=asset.freshness.model_dump(mode="json"),
     )
+
+
+def _judged(
+    asset: Asset, last_bar: datetime | None, as_of: datetime, start: date
+) -> tuple[Freshness, str, int, datetime | None]:
+    """The status, its reason, the sessions behind, and when it gets worse."""
+    now = as_of - timedelta(minutes=asset.options.grace_minutes)
+    known_until = _session_date(asset, last_bar) if last_bar else start - timedelta(days=1)
+    closed = closed_sessions(asset.calendar, known_until + timedelta(days=1), now)
+    behind, limits = len(closed), asset.freshness
+    if last_bar is None:
+        reason = f"no good bar yet; {behind} session(s) have closed since {start}"
+        return "unknown", reason, behind, None
+    reason = "no session has closed since the last bar"
+    if closed:
+        reason = f"{behind} session(s) closed since the last bar, the first on {closed[0].date}"
+    loaded_until = _end_of(asset, last_bar, known_until)
+    if _is_reached(limits.error_after, behind, loaded_until, now):
+        return "stale", reason, behind, None
+    is_late = _is_reached(limits.warn_after, behind, loaded_until, now)
+    ahead = (limits.error_after,) if is_late else (limits.warn_after, limits.error_after)
+    after = max(now, _close_of(asset, known_until))
+    reached = [_reached_at(limit, asset, behind, loaded_until, after) for limit in ahead]
+    moments = [moment for moment in reached if moment is not None]
+    breach = min(moments) + (as_of - now) if moments else None
+    return "late" if is_late else "fresh", reason, behind, breach
 
 
 def _is_reached(limit: Limit, behind: int, loaded_until: datetime, now: datetime) -> bool:
@@ -106,11 +114,16 @@ def _is_reached(limit: Limit, behind: int, loaded_until: datetime, now: datetime
 
 def _reached_at(
     limit: Limit, asset: Asset, behind: int, loaded_until: datetime, after: datetime
-) -> datetime:
-    """When ``limit`` is reached if no bar arrives, counting sessions that close after ``after``."""
+) -> datetime | None:
+    """When ``limit`` is reached if no bar arrives, counting sessions that close after ``after``.
+
+    None where the calendar ends before.
+    """
     if limit.duration is not None:
         return loaded_until + limit.duration
-    return open_sessions(asset.calendar, after, limit.count - behind)[-1].close_utc
+    needed = limit.count - behind
+    sessions_ahead = open_sessions(asset.calendar, after, needed)
+    return sessions_ahead[-1].close_utc if len(sessions_ahead) == needed else None
 
 
 def _session_date(asset: Asset, last_bar: datetime) -> date:

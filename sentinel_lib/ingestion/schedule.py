@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
-from sentinel_lib.calendars import Session, open_sessions, sessions
+from sentinel_lib.calendars import Session, last_known_day, open_sessions, sessions, trouble
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings import Asset, FilesOptions
@@ -25,6 +25,8 @@ def due_windows(
 ) -> list[Window]:
     """What to ask for at ``as_of``: one window per asset that is not paused and has a bar due.
 
+    Without a calendar nobody knows what is due, so such an asset is not asked for.
+
     ``last_bars`` holds the timestamp (UTC) of each asset's last good bar; an asset without one is
     asked for from ``start`` on. Files always have a window: they are read anew at every run.
     """
@@ -34,7 +36,7 @@ def due_windows(
         is_due = isinstance(asset.options, FilesOptions) or due_sessions(
             asset, start, last_bar, as_of
         )
-        if is_due and not asset.is_paused(as_of):
+        if is_due and not asset.is_paused(as_of) and not trouble(asset.calendar, as_of.date()):
             windows.append(Window(symbol, _window_start(asset, start, last_bar, as_of), as_of))
     return windows
 
@@ -62,6 +64,8 @@ def next_due(
     for symbol, asset in assets.items():
         if asset.is_paused(as_of):
             moments.append(_midnight(asset.paused_until or as_of.date()))
+            continue
+        if trouble(asset.calendar, as_of.date()):
             continue
         is_file = isinstance(asset.options, FilesOptions)
         if not is_file and due_sessions(asset, start, last_bars.get(symbol), as_of):
@@ -91,6 +95,8 @@ def _sessions(calendar: str, first: date, last: date) -> tuple[Session, ...]:
 def _due(
     asset: Asset, start: date, last_bar: datetime | None, as_of: datetime
 ) -> Iterator[Session]:
+    if trouble(asset.calendar, as_of.date()):
+        return
     deadline = as_of - timedelta(minutes=asset.options.grace_minutes)
     earliest = _next_start(asset, start, last_bar)
     if asset.interval == DAILY:
@@ -105,10 +111,13 @@ def _due(
 
 
 def _next_end(asset: Asset, as_of: datetime) -> datetime:
-    """The first instant after ``as_of`` at which a bar is due."""
+    """The first instant after ``as_of`` at which a bar is due, or at which that is not known."""
     grace = timedelta(minutes=asset.options.grace_minutes)
     asked = as_of - grace
-    [session] = open_sessions(asset.calendar, asked, 1)
+    ahead = open_sessions(asset.calendar, asked, 1)
+    if not ahead:
+        return _midnight((last_known_day(asset.calendar) or as_of.date()) + _DAY)
+    session = ahead[0]
     if asset.interval == DAILY:
         return session.close_utc + grace
     begins = _aligned(max(session.open_utc, asked - _interval(asset)), asset)

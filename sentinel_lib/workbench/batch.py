@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
-from sentinel_lib.calendars import sessions, time_zone
+from sentinel_lib.calendars import sessions, time_zone, trouble
 from sentinel_lib.cleaning.bar_times import DAILY, TIMES
 from sentinel_lib.cleaning.row_rules import WAITING
 from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
 from sentinel_lib.storage.tables import is_one_of
+from sentinel_lib.workbench.known_calendars import has_known_sessions
 from sentinel_lib.workbench.stage import Stage
 from sentinel_lib.workbench.unlisted import lines_of
 
@@ -77,10 +78,12 @@ def asset_terms(stage: Stage) -> pa.Table:
             "interval": asset.interval,
             "interval_seconds": INTERVAL_SECONDS[asset.interval],
             "calendar": asset.calendar,
-            "calendar_timezone": time_zone(asset.calendar),
+            "calendar_timezone": time_zone(asset.calendar)
+            if has_known_sessions(stage, symbol)
+            else "UTC",
             "fields": asset.fields,
         }
-        for asset in stage.assets.values()
+        for symbol, asset in stage.assets.items()
     ]
     rows += [{"asset": line} for line in NO_ASSET]
     types = {"interval_seconds": pa.int64()}
@@ -97,7 +100,7 @@ def session_table(stage: Stage, typed: Table) -> Table:
     rows = [
         {"calendar": span["calendar"], "session_date": one.date, "close_utc": one.close_utc}
         for span in spans.to_pyarrow().to_pylist()
-        if span["first"] is not None
+        if span["first"] is not None and not trouble(span["calendar"], stage.as_of.date())
         for one in sessions(
             span["calendar"],
             max(span["first"], EARLIEST_SESSION),

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentinel_lib.calendars import trouble
 from sentinel_lib.errors import ConfigError, UsageError
 from sentinel_lib.ingestion import Fetched, Parsed, due_sessions
 from sentinel_lib.ingestion.files import locator_of, stem
@@ -202,6 +203,8 @@ def _delivery(
     unread = {one.symbol or stem(one.locator): one.reason for one in parsed.rejected}
     if asset.is_paused(stage.as_of):
         return "paused", asset.reason or f"until {asset.paused_until}"
+    if problem := trouble(asset.calendar, stage.as_of.date()):
+        return "blocked", problem
     if asset.symbol in failed:
         return "unreachable", failed[asset.symbol]
     if rows_in:

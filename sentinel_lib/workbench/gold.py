@@ -22,6 +22,7 @@ from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.validation import audit
 from sentinel_lib.workbench.batch import asset_terms
 from sentinel_lib.workbench.candidate import SILVER
+from sentinel_lib.workbench.known_calendars import has_known_sessions
 from sentinel_lib.workbench.stage import Stage
 
 DAILY = "gold.daily"
@@ -32,14 +33,18 @@ _KEY = ["symbol", "session"]
 
 
 def silver_bars(stage: Stage) -> Table:
-    """The published bars of every asset that is configured; those of removed assets stay behind."""
+    """The published bars of every asset that is configured; those of removed assets stay behind.
+
+    So do those of an asset whose calendar does not know the day: it keeps its last good figures.
+    """
     lake = stage.published
     if not lake.exists(SILVER):
         raise StorageError(
             f"table {SILVER} has not been published in {lake.root}", next_step="make run"
         )
     bars = stage.engine.scan(lake.files(SILVER), SCHEMAS[SILVER])
-    return bars.filter(bars.symbol.isin(list(stage.assets)))
+    known = [symbol for symbol in stage.assets if has_known_sessions(stage, symbol)]
+    return bars.filter(bars.symbol.isin(known or [""]))
 
 
 def terms(stage: Stage) -> Table:

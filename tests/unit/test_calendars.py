@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from sentinel_lib.calendars import (
     Session,
     closed_sessions,
+    last_known_day,
     open_sessions,
     sessions,
     sessions_per_year,
     time_zone,
+    trouble,
 )
 from sentinel_lib.errors import ConfigError
 
@@ -107,9 +109,43 @@ def test_sessions_begin_where_the_data_of_a_calendar_begins() -> None:
     assert dates(found) == ["1997-01-06", "1997-01-07"]
 
 
-def test_sessions_after_the_data_of_a_calendar_are_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"calendar 'XKRX' knows no sessions after 2050-12-31"):
-        sessions("XKRX", date(2052, 1, 1), date(2052, 2, 1))
+@pytest.mark.parametrize("year", [2051, 2060])
+def test_sessions_end_where_the_data_of_a_calendar_ends(year: int) -> None:
+    found = sessions("XKRX", date(2050, 12, 29), date(year, 2, 1))
+
+    assert dates(found) == ["2050-12-29"]
+    assert sessions("XKRX", date(2051, 1, 1), date(year, 2, 1)) == []
+
+
+def test_open_sessions_are_fewer_where_the_data_of_a_calendar_ends() -> None:
+    assert dates(open_sessions("XKRX", at("2050-12-28T00:00:00"), 5)) == [
+        "2050-12-28",
+        "2050-12-29",
+    ]
+    assert open_sessions("XKRX", at("2050-12-31T00:00:00"), 1) == []
+
+
+def test_trouble_begins_on_the_day_after_the_last_known_one() -> None:
+    assert last_known_day("XKRX") == date(2050, 12, 31)
+    assert trouble("XKRX", date(2050, 12, 31)) == ""
+    assert trouble("XKRX", date(2051, 1, 1)) == (
+        "calendar 'XKRX' knows no sessions after 2050-12-31; "
+        "upgrade exchange_calendars, or give the asset another calendar"
+    )
+
+
+@pytest.mark.parametrize("calendar", ["24/7", "weekdays", "XNYS"])
+def test_calendar_without_an_end_is_never_in_trouble(calendar: str) -> None:
+    assert last_known_day(calendar) is None
+    assert trouble(calendar, date(2200, 1, 1)) == ""
+
+
+@pytest.mark.parametrize("calendar", ["ASEX", "XBEL", "XBSE", "XCYS"])
+def test_calendar_that_cannot_be_built_is_in_trouble_on_every_day(calendar: str) -> None:
+    assert trouble(calendar, date(2026, 11, 2)) == (
+        f"the installed exchange_calendars cannot build calendar '{calendar}'; "
+        "upgrade exchange_calendars, or give the asset another calendar"
+    )
 
 
 def test_calendar_that_the_library_cannot_build_is_an_error() -> None:
