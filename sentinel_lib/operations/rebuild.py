@@ -15,7 +15,7 @@ import yaml
 from sentinel_lib.errors import SentinelError, StageError, StorageError
 from sentinel_lib.operations.difference import KEYS
 from sentinel_lib.operations.rollback import rollback
-from sentinel_lib.operations.versions import PUBLISHED_TABLES, version_after
+from sentinel_lib.operations.versions import version_after
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import RunRecord, StageRecord
@@ -27,7 +27,7 @@ from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
-from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.schemas import PUBLISHED_TABLES, SCHEMAS
 from sentinel_lib.storage.tables import Lake
 
 ARTIFACTS = ("gold/aggregates.csv", "gold/freshness.json")

@@ -9,14 +9,14 @@ from pathlib import Path
 from sentinel_lib.errors import StorageError, UsageError
 from sentinel_lib.gold_metrics import csv_text
 from sentinel_lib.operations.scratch import linked
-from sentinel_lib.operations.versions import PUBLISHED_TABLES, RESTORED_TABLES, commit_after
+from sentinel_lib.operations.versions import commit_after
 from sentinel_lib.records.roles import INGEST, MONITOR, ROLES
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.settings import Asset
 from sentinel_lib.storage import artifacts, journal
 from sentinel_lib.storage.journal import Journal
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.schemas import PUBLISHED_TABLES, RESTORED_TABLES, SCHEMAS
 from sentinel_lib.storage.tables import Commit, Lake
 from sentinel_lib.workbench import Stage
 from sentinel_lib.workbench.board import freshness_board, quality_of, write_board

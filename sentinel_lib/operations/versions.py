@@ -8,12 +8,6 @@ from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake, PublishedCommit
 
-PUBLISHED_TABLES = ("silver.bars", "gold.daily", "gold.aggregates")
-"""What readers rely on."""
-
-RESTORED_TABLES = (*PUBLISHED_TABLES, "quarantine.bars")
-"""What a rollback restores: a row that was promoted later waits again where it waited then."""
-
 
 def commit_after(lake: Lake, table: str, run_id: str) -> PublishedCommit | None:
     """The commit of ``table`` that was the newest when run ``run_id`` had ended.

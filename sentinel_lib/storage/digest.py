@@ -18,7 +18,7 @@ def content_digest(rows: pa.Table, key: Sequence[str]) -> str:
         return found
     others = [name for name in rows.column_names if name not in key]
     ordered = rows.sort_by([(column, "ascending") for column in (*key, *others)])
-    return _digest(ordered.schema, _blocks(ordered.to_reader()))
+    return _digest(ordered.schema, blocks(ordered.to_reader()))
 
 
 def ordered_digest(rows: pa.RecordBatchReader, key: Sequence[str]) -> str | None:
@@ -27,7 +27,7 @@ def ordered_digest(rows: pa.RecordBatchReader, key: Sequence[str]) -> str | None
     Never all of the rows are held.
     """
     try:
-        return _digest(rows.schema, _ascending(_blocks(rows), key))
+        return _digest(rows.schema, _ascending(blocks(rows), key))
     except _OutOfOrderError:
         return None
 
@@ -48,7 +48,7 @@ def _digest(schema: pa.Schema, blocks: Iterable[pa.Table]) -> str:
     return digest.hexdigest()
 
 
-def _blocks(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
+def blocks(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
     """The rows in pieces of one size, however they come."""
     waiting = rows.schema.empty_table()
     for batch in rows:

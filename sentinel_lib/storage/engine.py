@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ MEMORY_LIMIT = "1GiB"
 """What tables and sorts of the engine may take; the rest goes to its spill folder."""
 
 _ROWS_AT_A_TIME = 1 << 17
+_GLOB = re.compile(r"[*?\[]")
 
 
 def engine_name() -> str:
@@ -56,9 +58,10 @@ class Engine:
         if not files:
             return self.load(schema.empty_table())
         name = self._name("scanned")
-        listed = ", ".join(map(_quoted, files))
+        listed = ", ".join(_quoted(_GLOB.sub(r"[\g<0>]", file)) for file in files)
         columns = ", ".join(f'"{column}"' for column in schema.names)
-        self._run(f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM read_parquet([{listed}])")
+        rows = f"read_parquet([{listed}], hive_partitioning = false)"
+        self._run(f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM {rows}")
         return self.connection.table(name)
 
     def materialise(self, expression: Table, repeated: Iterable[str] = ()) -> Table:

@@ -25,7 +25,7 @@ def remove_orphans(lake: Lake) -> int:
 
 def _orphans(lake: Lake, name: str) -> list[Path]:
     folder = lake.path(name)
-    named = {Path(file).name for file in (lake.files(name) if lake.exists(name) else ())}
+    named = {Path(file).name for file in Lake(lake.root, is_checked=False).files(name)}
     for commit in folder.glob("_delta_log/*.json"):
         for line in commit.read_text(encoding="utf-8").splitlines():
             for action in json.loads(line).values():

@@ -17,6 +17,12 @@ _BAR = [(name, _BAR_TYPES.get(name, TEXT)) for name in Bar.model_fields]
 _PROVENANCE = [("payload", TEXT), ("layout", TEXT), ("line", COUNT)]
 _RAW = [(name, TEXT) for name in ("symbol", "timestamp", *VALUE_COLUMNS)]
 
+PUBLISHED_TABLES = ("silver.bars", "gold.daily", "gold.aggregates")
+"""What readers rely on."""
+
+RESTORED_TABLES = (*PUBLISHED_TABLES, "quarantine.bars")
+"""What a rollback restores: a row that was promoted later waits again where it waited then."""
+
 SCHEMAS: dict[str, pa.Schema] = {
     # one fetch of a payload for a run
     "bronze.fetches": pa.schema(

@@ -1,35 +1,31 @@
 """The tables: Delta Lake, one commit a change, each commit saying which run made it and why.
 
-A table's name is ``layer.table``; it lives in ``<data>/<layer>/<table>``.
+A table's name is ``layer.table``; it lives in ``<data>/<layer>/<table>``. A table is changed by
+whole files: those with rows that change are written anew. What is read is checked, file by file.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from sentinel_lib.errors import StorageError
-from sentinel_lib.storage.schemas import SCHEMAS, TEXT
-from sentinel_lib.storage.selection import selected
+from sentinel_lib.storage import changes, data_files, delta_log
+from sentinel_lib.storage.changes import Kept, Rows
+from sentinel_lib.storage.delta_log import DeltaLog, changing
+from sentinel_lib.storage.schemas import RESTORED_TABLES, SCHEMAS
+from sentinel_lib.storage.table_versions import table_version
 
 _AS_OF = "sentinel.as_of"
 _RUN_ID = "sentinel.run_id"
 _CERTIFICATE = "sentinel.certificate"
-_CAUSE = re.compile(r"\s*(\x1b\[\d+m)?↳(\x1b\[0m)?\s*")  # deltalake draws a tree of causes
-
-Rows: TypeAlias = pa.Table | pa.RecordBatchReader
-"""All at once, or piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +36,12 @@ class Commit:
     as_of: datetime
     certificate: Mapping[str, Any] = field(default_factory=dict)
 
-    def properties(self) -> CommitProperties:
+    def metadata(self) -> dict[str, str]:
         """The metadata of the Delta commit."""
         metadata = {_RUN_ID: self.run_id, _AS_OF: self.as_of.isoformat()}
         if self.certificate:
             metadata[_CERTIFICATE] = json.dumps(self.certificate, sort_keys=True)
-        return CommitProperties(custom_metadata=metadata)
+        return metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +55,43 @@ class PublishedCommit:
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """All tables under the data folder ``root``."""
+    """All tables under the data folder ``root``.
+
+    A file whose bytes are not those that were committed, or that carries no checksum, is a
+    ``StorageError`` for whoever reads it. ``is_checked=False`` reads it all the same: for tables
+    that were written before files had checksums.
+    """
 
     root: Path
+    is_checked: bool = True
 
     def path(self, name: str) -> Path:
         """The folder of the table ``name``."""
-        layer, _, table = name.partition(".")
-        return self.root / layer / table
+        return self.root.joinpath(*name.split(".", 1))
 
     def exists(self, name: str) -> bool:
         """Whether the table has been written at all."""
-        return DeltaTable.is_deltatable(str(self.path(name)))
+        return self.version(name) is not None
 
     def version(self, name: str) -> int | None:
         """The number of the table's newest commit, or None where there is no table."""
-        return self._open(name).version() if self.exists(name) else None
+        return table_version(self.root, name)
 
     def certificate(self, name: str) -> dict[str, Any]:
         """The certificate in the newest commit, or an empty one."""
-        if not self.exists(name):
-            return {}
-        newest = self._open(name).history(limit=1)[0]
+        newest = next(delta_log.opened(self.root, name).commits(), {})
         return dict(json.loads(newest.get(_CERTIFICATE, "{}")))
 
     def commits(self, name: str) -> list[PublishedCommit]:
         """Every commit of a table that a run made, the oldest first."""
-        if not self.exists(name):
-            return []
-        return [
+        made = [
             PublishedCommit(
                 commit["version"], commit[_RUN_ID], datetime.fromisoformat(commit[_AS_OF])
             )
-            for commit in reversed(self._open(name).history())
+            for commit in delta_log.opened(self.root, name).commits()
             if _RUN_ID in commit
         ]
+        return made[::-1]
 
     def read(
         self,
@@ -105,9 +103,12 @@ class Lake:
         version: int | None = None,
     ) -> pa.Table:
         """The rows of a table: now, as it was published at ``as_of``, or as ``version`` left it."""
-        dataset = self._dataset(name, as_of, version)
+        log = self._opened(name)
+        if as_of is not None:
+            version = _published_version(log, as_of)
         try:
-            return selected(dataset, columns, where)
+            rows = self._rows(log if version is None else log.at(version), where)
+            return rows.to_table(columns=list(columns) if columns else None, filter=where)
         except (OSError, pa.ArrowException) as failed:
             raise StorageError(
                 f"table {name} in {self.root} cannot be read: {failed}",
@@ -129,86 +130,150 @@ class Lake:
 
     def files(self, name: str) -> list[str]:
         """The Parquet files that a table is made of now, for an engine to read by itself."""
-        return sorted(self._open(name).file_uris()) if self.exists(name) else []
+        log = delta_log.opened(self.root, name)
+        self._check(log, log.files())
+        return [str(path) for path in log.files()]
 
     def append(self, name: str, rows: pa.Table, commit: Commit) -> None:
         """Add ``rows`` in one commit. No rows make no commit, but the table exists afterwards."""
         if len(rows) or not self.exists(name):
-            self._write(name, rows, commit, mode="append")
+            with changing(name):
+                log = delta_log.opened(self.root, name)
+                changes.commit(log, changes.typed(log, rows), [], commit.metadata())
 
-    def overwrite(self, name: str, rows: Rows, commit: Commit, *, only: str | None = None) -> None:
+    def overwrite(
+        self, name: str, rows: Rows, commit: Commit, *, only: ds.Expression | None = None
+    ) -> None:
         """Make ``rows`` the content in one commit: all, or what ``only`` (a predicate) covers."""
-        if only is None or not self.exists(name):
-            self._write(name, rows, commit, mode="overwrite")
-        else:
-            self._write(name, rows, commit, mode="overwrite", predicate=only)
+        with changing(name):
+            log = delta_log.opened(self.root, name)
+            new = changes.typed(log, rows)
+            if only is None or log.table is None:
+                changes.commit(log, new, None, commit.metadata())
+                return
+            content = new if isinstance(new, pa.Table) else new.read_all()
+            if len(content.filter(only)) < len(content):
+                raise StorageError(
+                    f"table {name} could not be written: rows lie outside the part to overwrite"
+                )
+            self._replace(log, only, changes.rows_without(only), content, commit.metadata())
 
     def upsert(self, name: str, rows: pa.Table, key: Sequence[str], commit: Commit) -> None:
         """Add ``rows``, replacing those with the same ``key``, in one commit."""
         if not self.exists(name) or not len(rows):
             self.append(name, rows, commit)
             return
-        same_key = " AND ".join(f"kept.{column} = new.{column}" for column in key)
-        with _changing(name):
-            merge = self._open(name).merge(
-                _typed(name, rows),
-                same_key,
-                source_alias="new",
-                target_alias="kept",
-                commit_properties=commit.properties(),
+        with changing(name):
+            log = delta_log.opened(self.root, name)
+            new = changes.typed(log, rows)
+            keys = new.select(list(key))
+            if len(keys.group_by(list(key)).aggregate([])) < len(keys):
+                raise StorageError(f"table {name} could not be written: a key of the rows repeats")
+            self._replace(
+                log, changes.between(keys), changes.rows_without_keys(keys), new, commit.metadata()
             )
-            merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
     def replace_if_changed(self, name: str, rows: pa.Table, commit: Commit) -> None:
         """Make ``rows`` the whole content, columns included; equal content makes no commit."""
-        if self.exists(name) and self.read(name).equals(_typed(name, rows)):
-            return
-        self._write(name, rows, commit, mode="overwrite", schema_mode="overwrite")
+        with changing(name):
+            log = delta_log.opened(self.root, name)
+            new = changes.typed(log, rows, is_replaced=True)
+            # content that is damaged is replaced as well
+            is_whole = log.table is not None and not any(map(data_files.damage, log.files()))
+            if not is_whole or not self.read(name).equals(new):
+                changes.commit(log, new, None, commit.metadata())
 
-    def delete(self, name: str, predicate: str, commit: Commit) -> None:
-        """Remove the rows that ``predicate`` covers, in one commit."""
-        with _changing(name):
-            self._open(name).delete(predicate, commit_properties=commit.properties())
+    def delete(self, name: str, where: ds.Expression, commit: Commit) -> None:
+        """Remove the rows for which ``where`` holds in one commit, if there are any."""
+        with changing(name):
+            self._replace(
+                self._opened(name), where, changes.rows_without(where), None, commit.metadata()
+            )
 
     def forget_history(self, name: str) -> None:
         """Remove the files of a scratch table that its newest version does not need."""
-        with _changing(name):
-            self._open(name).vacuum(
-                retention_hours=0, enforce_retention_duration=False, dry_run=False
-            )
-
-    def _write(self, name: str, rows: Rows, commit: Commit, **how: Any) -> None:
-        path, typed = self.path(name), _typed(name, rows)
-        with _changing(name):
-            path.mkdir(parents=True, exist_ok=True)
-            write_deltalake(str(path), typed, commit_properties=commit.properties(), **how)
+        with changing(name):
+            needed = self._opened(name).files()
+            for path in set(self.path(name).glob("*.parquet")) - set(needed):
+                path.unlink()
 
     def vacuum(self, name: str, keep: timedelta) -> list[str]:
         """Remove the files that no version of the last ``keep`` needs; gives their names."""
-        with _changing(name):
-            hours = max(0, int(keep.total_seconds() // 3600))
-            return self._open(name).vacuum(
-                retention_hours=hours, enforce_retention_duration=False, dry_run=False
-            )
+        with changing(name):
+            return self._opened(name).vacuum(max(0, int(keep.total_seconds() // 3600)))
 
-    def _dataset(self, name: str, as_of: datetime | None, version: int | None) -> ds.Dataset:
-        table = self._open(name)
-        if as_of is not None:
-            version = _published_version(table, name, as_of)
-        if version is not None:
-            table.load_as_version(version)
-        return table.to_pyarrow_dataset()
+    def damaged(self, name: str) -> list[StorageError]:
+        """What is wrong with the files of a table's newest version, each of them read afresh."""
+        log = delta_log.opened(self.root, name)
+        return list(self._damaged(log, log.files(), is_afresh=True))
 
-    def _open(self, name: str) -> DeltaTable:
-        try:
-            return DeltaTable(str(self.path(name)))
-        except TableNotFoundError:
+    def _replace(
+        self,
+        log: DeltaLog,
+        near: ds.Expression,
+        kept: Kept,
+        new: pa.Table | None,
+        metadata: Mapping[str, str],
+    ) -> None:
+        """Add ``new``, and write anew the files with rows that are not ``kept``.
+
+        None of those rows is where ``near`` does not hold.
+        """
+        rows, removed = self._rows(log, near), list[str]()
+
+        def content() -> Iterator[pa.RecordBatch]:
+            for fragment in rows.get_fragments():
+                before = fragment.to_table(schema=rows.schema)
+                after = kept(before)
+                if len(after) < len(before):
+                    removed.append(fragment.path)
+                    yield from after.to_batches()
+            yield from [] if new is None else new.to_batches()
+
+        reader = pa.RecordBatchReader.from_batches(rows.schema, content())
+        changes.commit(log, reader, removed, metadata, is_due=new is not None)
+
+    def _opened(self, name: str) -> DeltaLog:
+        log = delta_log.opened(self.root, name)
+        if log.table is None:
             raise StorageError(
-                f"table {name} has not been published in {self.root}",
-                next_step="make run",
-            ) from None
-        except DeltaError as failed:
-            raise StorageError(f"table {name} in {self.root} cannot be read: {failed}") from failed
+                f"table {name} has not been published in {self.root}", next_step="make run"
+            )
+        return log
+
+    def _rows(self, log: DeltaLog, where: ds.Expression | None) -> ds.FileSystemDataset:
+        """The files that may have rows for which ``where`` holds, checked."""
+        every = log.dataset()
+        files = list(every.get_fragments(filter=where))
+        self._check(log, [log.folder / file.path for file in files])
+        return ds.FileSystemDataset(files, every.schema, every.format, every.filesystem)
+
+    def _check(self, log: DeltaLog, files: Iterable[Path]) -> None:
+        for error in self._damaged(log, files) if self.is_checked else ():
+            raise error
+
+    def _damaged(
+        self, log: DeltaLog, files: Iterable[Path], *, is_afresh: bool = False
+    ) -> Iterator[StorageError]:
+        for path in files:
+            problem = data_files.damage(path, is_afresh=is_afresh)
+            if problem:
+                yield StorageError(
+                    f"table {log.name} in {self.root} cannot be read: "
+                    f"its file {path.relative_to(self.root)} is damaged",
+                    observed=problem,
+                    next_step=self._way_back(log, path),
+                )
+
+    def _way_back(self, log: DeltaLog, damaged: Path) -> str:
+        """The newest run that can be rolled back to without ``damaged``, or else a repair."""
+        commits = self.commits(log.name) if log.name in RESTORED_TABLES else []
+        last = {made.run_id: made.version for made in commits}
+        for run_id, version in reversed(last.items()):
+            files = log.at(version).files()
+            if damaged not in files and not any(map(data_files.damage, files)):
+                return f"python run_pipeline.py rollback {run_id}"
+        return "python run_pipeline.py verify --repair"
 
 
 def is_one_of(column: str, values: Iterable[str]) -> ds.Expression:
@@ -216,52 +281,10 @@ def is_one_of(column: str, values: Iterable[str]) -> ds.Expression:
     return ds.field(column).isin(pa.array(list(values), pa.string()))
 
 
-@contextmanager
-def _changing(name: str) -> Iterator[None]:
-    """Whatever keeps a table from being changed is a ``StorageError``."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except CommitFailedError as overtaken:
-        raise StorageError(
-            f"table {name} was changed by another run at the same time: {overtaken}",
-            next_step="wait for the other run to end, then run the same command again",
-        ) from overtaken
-    except Exception as failed:  # for a value that does not fit, deltalake raises a bare Exception
-        raise StorageError(
-            f"table {name} could not be written: {_CAUSE.sub(': ', str(failed)).strip()}",
-            next_step="make room or fix the permissions of the data folder, "
-            "then run the same command again",
-        ) from failed
-
-
-def _typed(name: str, rows: Rows) -> Rows:
-    """``rows`` with the types that the table stores, which has one type of text."""
-    stored = [
-        (field.name, TEXT if field.type == pa.large_string() else field.type)
-        for field in rows.schema
-    ]
-    schema = SCHEMAS.get(name, pa.schema(stored))
-    if sorted(rows.schema.names) != sorted(schema.names):
-        raise StorageError(
-            f"the rows do not have the columns of table {name}",
-            observed=", ".join(rows.schema.names),
-            expected=", ".join(schema.names),
-        )
-    if isinstance(rows, pa.RecordBatchReader):
-        typed = (one.select(schema.names).cast(schema) for one in rows)
-        return pa.RecordBatchReader.from_batches(schema, typed)
-    try:
-        return rows.select(schema.names).cast(schema)
-    except pa.ArrowException as misfit:
-        raise StorageError(f"the rows do not fit table {name}: {misfit}") from misfit
-
-
-def _published_version(table: DeltaTable, name: str, as_of: datetime) -> int:
+def _published_version(log: DeltaLog, as_of: datetime) -> int:
     dated = [
         (datetime.fromisoformat(commit[_AS_OF]), commit["version"])
-        for commit in reversed(table.history())
+        for commit in reversed(list(log.commits()))
         if _AS_OF in commit
     ]
     published: list[tuple[datetime, int]] = []
@@ -271,7 +294,7 @@ def _published_version(table: DeltaTable, name: str, as_of: datetime) -> int:
     if not known:
         first = min(dated)[0].isoformat() if dated else "a moment after its first run"
         raise StorageError(
-            f"table {name} had not been published yet at {as_of.isoformat()}",
+            f"table {log.name} had not been published yet at {as_of.isoformat()}",
             expected=f"{first} or later",
         )
     return int(known[-1])

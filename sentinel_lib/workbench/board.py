@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from sentinel_lib.freshness import AssetFreshness, freshness
 from sentinel_lib.ingestion import next_due
@@ -131,7 +132,7 @@ def write_history(
             for rule, count in record.quarantine.items()
         ],
     }
-    only = f"run_id = '{stage.input_run_id}'"
+    only = ds.field("run_id") == stage.input_run_id
     for name, rows in tables.items():
         run = {"run_id": stage.input_run_id, "as_of": stage.as_of}
         if rows:

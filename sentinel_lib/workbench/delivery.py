@@ -10,6 +10,7 @@ from datetime import datetime
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from sentinel_lib.calendars import trouble
 from sentinel_lib.errors import ConfigError, UsageError
@@ -151,9 +152,8 @@ def store_batch(
     ]
     fetches = pa.Table.from_pylist(log, schema=SCHEMAS["bronze.fetches"])
     if len(fetches):
-        stage.lake.overwrite(
-            "bronze.fetches", fetches, stage.commit, only=f"run_id = '{stage.run_id}'"
-        )
+        of_the_run = ds.field("run_id") == stage.run_id
+        stage.lake.overwrite("bronze.fetches", fetches, stage.commit, only=of_the_run)
 
 
 def rejected_payloads(stage: Stage, parsed: Parsed) -> list[Check]:

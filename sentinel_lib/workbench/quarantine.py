@@ -56,32 +56,23 @@ def write_quarantine(
     kept = _kept(stage, resolved, before)
     content = pa.concat_tables([kept, quarantined, waited])
     if payloads:
-        listed = ", ".join(f"'{payload}'" for payload in payloads)
-        stage.lake.overwrite(QUARANTINE, content, stage.commit, only=f"payload IN ({listed})")
-        _drop_provisional(stage, resolved, listed)
+        stage.lake.overwrite(QUARANTINE, content, stage.commit, only=is_one_of("payload", payloads))
+        _drop_provisional(stage, resolved, payloads)
     return quarantined
 
 
-def _drop_provisional(stage: Stage, resolved: Table, payloads: str) -> None:
+def _drop_provisional(stage: Stage, resolved: Table, payloads: list[str]) -> None:
     """Forget bars that were provisional in older payloads: the source has been asked again."""
     assets = resolved.select("asset").distinct().to_pyarrow()["asset"].to_pylist()
-    older = ~ds.field("payload").isin(
-        resolved.select("payload").distinct().to_pyarrow()["payload"].combine_chunks()
-    )
+    older = ~is_one_of("payload", payloads)
     where = ds.field("is_provisional") & is_one_of("asset", assets) & older
-    if len(stage.lake.read_or_empty(QUARANTINE, columns=["line"], where=where)):
-        named = ", ".join("'" + asset.replace("'", "''") + "'" for asset in assets)
-        stage.lake.delete(
-            QUARANTINE,
-            f"is_provisional AND asset IN ({named}) AND payload NOT IN ({payloads})",
-            stage.commit,
-        )
+    stage.lake.delete(QUARANTINE, where, stage.commit)
 
 
 def release_waiting(stage: Stage) -> None:
     """Take the rows out of quarantine that waited for this promotion."""
     if stage.lake.exists(QUARANTINE):
-        stage.lake.delete(QUARANTINE, f"rule = '{AWAITING_PROMOTION}'", stage.commit)
+        stage.lake.delete(QUARANTINE, ds.field("rule") == AWAITING_PROMOTION, stage.commit)
 
 
 def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table:

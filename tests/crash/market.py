@@ -32,7 +32,7 @@ TABLES = {
 GROWING = ("bronze.fetches", "quarantine.bars", "silver.candidate", "ops")
 """Tables to which every run commits, whether or not it finds anything new."""
 
-PART = re.compile(r"part-[0-9a-f-]+-c000")
+PART = re.compile(r"\d+-\d+-[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def test_overwriting_leaves_the_new_rows_only(lake: Lake) -> None:
 def test_overwriting_a_part_leaves_the_rest(lake: Lake) -> None:
     lake.append(DAILY, sessions(("AAPL", 20, "1"), ("SPY", 20, "5")), MONDAY)
 
-    lake.overwrite(DAILY, sessions(("SPY", 23, "6")), TUESDAY, only="symbol = 'SPY'")
+    lake.overwrite(DAILY, sessions(("SPY", 23, "6")), TUESDAY, only=ds.field("symbol") == "SPY")
 
     assert closes(lake.read(DAILY)) == [("AAPL", 20, "1"), ("SPY", 23, "6")]
 
@@ -94,13 +94,13 @@ def test_overwriting_a_part_leaves_the_rest(lake: Lake) -> None:
 def test_overwriting_a_part_with_no_rows_deletes_it(lake: Lake) -> None:
     lake.append(DAILY, sessions(("AAPL", 20, "1"), ("SPY", 20, "5")), MONDAY)
 
-    lake.overwrite(DAILY, sessions(), TUESDAY, only="symbol IN ('SPY', 'TSLA')")
+    lake.overwrite(DAILY, sessions(), TUESDAY, only=ds.field("symbol").isin(["SPY", "TSLA"]))
 
     assert closes(lake.read(DAILY)) == [("AAPL", 20, "1")]
 
 
 def test_overwriting_a_part_of_no_table_makes_it(lake: Lake) -> None:
-    lake.overwrite(DAILY, sessions(("SPY", 20, "5")), MONDAY, only="symbol = 'SPY'")
+    lake.overwrite(DAILY, sessions(("SPY", 20, "5")), MONDAY, only=ds.field("symbol") == "SPY")
 
     assert closes(lake.read(DAILY)) == [("SPY", 20, "5")]
 
@@ -126,7 +126,7 @@ def test_upsert_of_no_rows_makes_no_commit(lake: Lake) -> None:
 def test_delete_removes_what_the_predicate_covers(lake: Lake) -> None:
     lake.append(DAILY, sessions(("AAPL", 20, "1"), ("SPY", 20, "5")), MONDAY)
 
-    lake.delete(DAILY, "symbol = 'SPY'", TUESDAY)
+    lake.delete(DAILY, ds.field("symbol") == "SPY", TUESDAY)
 
     assert closes(lake.read(DAILY)) == [("AAPL", 20, "1")]
     assert metadata(lake, DAILY)["sentinel.run_id"] == "r2"
@@ -193,7 +193,7 @@ def test_every_commit_says_its_run_its_clock_and_its_certificate(lake: Lake, way
         case "overwrite":
             lake.overwrite(DAILY, rows, CERTIFIED)
         case "part":
-            lake.overwrite(DAILY, rows, CERTIFIED, only="symbol = 'AAPL'")
+            lake.overwrite(DAILY, rows, CERTIFIED, only=ds.field("symbol") == "AAPL")
         case "upsert":
             lake.upsert(DAILY, rows, KEY, CERTIFIED)
         case "replace":

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 from deltalake import write_deltalake
 
@@ -58,7 +59,9 @@ def test_rows_outside_the_part_to_overwrite_are_refused(lake: Lake) -> None:
     lake.append(DAILY, sessions(("AAPL", 20, "1")), MONDAY)
 
     with pytest.raises(StorageError, match=r"gold\.daily could not be written"):
-        lake.overwrite(DAILY, sessions(("AAPL", 23, "2")), TUESDAY, only="symbol = 'SPY'")
+        lake.overwrite(
+            DAILY, sessions(("AAPL", 23, "2")), TUESDAY, only=ds.field("symbol") == "SPY"
+        )
 
     assert closes(lake.read(DAILY)) == [("AAPL", 20, "1")]
 
@@ -76,7 +79,7 @@ def test_delete_by_a_column_that_is_not_there_is_an_error(lake: Lake) -> None:
     lake.append(DAILY, sessions(("AAPL", 20, "1")), MONDAY)
 
     with pytest.raises(StorageError, match=r"gold\.daily could not be written"):
-        lake.delete(DAILY, "ticker = 'AAPL'", TUESDAY)
+        lake.delete(DAILY, ds.field("ticker") == "AAPL", TUESDAY)
 
 
 def test_moment_before_the_first_commit_is_an_error_that_names_the_first(lake: Lake) -> None:
@@ -150,7 +153,7 @@ def test_columns_of_a_table_without_a_schema_stay_what_they_were(
 
     if "rows" in wrong.column_names:
         wrong = pa.table({"rows": ["many"], "note": ["x"]})
-    with pytest.raises(StorageError, match=r"ops\.notes could not be written"):
+    with pytest.raises(StorageError, match=r"the rows do not (have|fit) .*ops\.notes"):
         lake.append("ops.notes", wrong, TUESDAY)
 
     assert lake.read("ops.notes").equals(before)
@@ -172,13 +175,14 @@ def test_folder_that_cannot_be_written_is_an_error_that_names_the_table(
 
 def test_table_that_has_lost_a_file_is_an_error_that_names_it(lake: Lake) -> None:
     lake.append(DAILY, sessions(("AAPL", 20, "1")), MONDAY)
-    for path in lake.path(DAILY).glob("*.parquet"):
-        path.unlink()
+    (lost,) = lake.path(DAILY).glob("*.parquet")
+    lost.unlink()
 
     with pytest.raises(StorageError, match=r"gold\.daily in .* cannot be read") as caught:
         lake.read(DAILY)
 
-    assert str(lake.path(DAILY)) in str(caught.value.next_step)
+    assert f"its file gold/daily/{lost.name} is damaged" in caught.value.message
+    assert caught.value.observed == "it cannot be read: No such file or directory"
 
 
 def test_table_whose_log_is_garbled_is_an_error_that_names_it(lake: Lake) -> None:
@@ -197,7 +201,9 @@ def test_one_of_two_writers_at_the_same_time_is_told_so(lake: Lake) -> None:
     def write(note: str, gate: threading.Barrier) -> None:
         gate.wait()
         try:
-            lake.overwrite("ops.notes", notes(*[note] * 1_000), TUESDAY, only="run_id = 'r1'")
+            lake.overwrite(
+                "ops.notes", notes(*[note] * 1_000), TUESDAY, only=ds.field("run_id") == "r1"
+            )
         except StorageError as error:
             refused.append(error)
 

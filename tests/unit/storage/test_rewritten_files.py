@@ -1,4 +1,4 @@
-"""Rows are found whatever way Delta has written the file they are in."""
+"""Rows are found whatever change has rewritten the file they are in."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ TO_ADD = pa.table({"symbol": ["MSFT"], "close": [4]})
 
 @pytest.fixture(params=["merge", "deletion"])
 def lake(request, tmp_path):
-    """A table of which Delta has rewritten one file, and not another."""
+    """A table of which a change has rewritten one file, and not another."""
     lake = Lake(tmp_path)
     if request.param == "merge":
         lake.append("trial.prices", ROWS, COMMIT)
@@ -23,7 +23,7 @@ def lake(request, tmp_path):
     else:
         gone = pa.table({"symbol": ["GONE"], "close": [0]})
         lake.append("trial.prices", pa.concat_tables([ROWS, gone]), COMMIT)
-        lake.delete("trial.prices", "close < 1", COMMIT)
+        lake.delete("trial.prices", ds.field("close") < 1, COMMIT)
     lake.append("trial.prices", TO_ADD, COMMIT)
     return lake
 
