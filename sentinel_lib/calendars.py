@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sentinel_lib.errors import ConfigError
 from sentinel_lib.records.calendar_names import CONTINUOUS, WEEKDAYS
 
 if TYPE_CHECKING:
+    import pandas as pd
     from exchange_calendars import ExchangeCalendar
 
 SESSIONS_PER_YEAR = {CONTINUOUS: 365}
@@ -28,11 +30,33 @@ _LAST_DAY = "2261-12-31"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One trading day: its date, and the instants in UTC at which it opens and closes."""
+    """One trading day: its date, and the instants in UTC at which it opens and closes.
+
+    Some exchanges have a lunch break, in which nothing is traded.
+    """
 
     date: date
     open_utc: datetime
     close_utc: datetime
+    break_start_utc: datetime | None = None
+    break_end_utc: datetime | None = None
+
+    def has_bar(self, start: datetime, length: timedelta) -> bool:
+        """Whether a bar from ``start`` on lies within hours: some of it does."""
+        end = start + length
+        if self.break_start_utc is None or self.break_end_utc is None:
+            is_in_break = False
+        else:
+            is_in_break = self.break_start_utc <= start and end <= self.break_end_utc
+        return start < self.close_utc and end > self.open_utc and not is_in_break
+
+    def bar_starts(self, length: timedelta, after: datetime | None = None) -> Iterator[datetime]:
+        """When its bars begin, counted from its opening, or from ``after`` within it."""
+        start = max(self.open_utc, after or self.open_utc)
+        while start < self.close_utc:
+            if self.has_bar(start, length):
+                yield start
+            start += length
 
 
 def sessions(calendar: str, first: date, last: date) -> list[Session]:
@@ -50,12 +74,8 @@ def sessions(calendar: str, first: date, last: date) -> list[Session]:
     if exchange is None:
         return []
     schedule = exchange.schedule.loc[str(first) : str(last)]
-    return [
-        Session(label.date(), opened.to_pydatetime(), closed.to_pydatetime())
-        for label, opened, closed in zip(
-            schedule.index, schedule["open"], schedule["close"], strict=True
-        )
-    ]
+    moments = [_moments(schedule[name]) for name in ("open", "close", "break_start", "break_end")]
+    return [Session(*row) for row in zip(schedule.index.date, *moments, strict=True)]
 
 
 def closed_sessions(calendar: str, first: date, as_of: datetime) -> list[Session]:
@@ -105,9 +125,39 @@ def time_zone(calendar: str) -> str:
     return str(_settled_exchange(calendar).tz)
 
 
+def session_shift(calendar: str) -> timedelta:
+    """How much later than the clocks of ``calendar`` its dates are.
+
+    The session of a day that opens at 17:00 on the evening before begins seven hours before it.
+    """
+    if calendar in (CONTINUOUS, WEEKDAYS):
+        return timedelta(0)
+    exchange = _settled_exchange(calendar)
+    opens = exchange.open_times[-1][1]
+    time_of_day = timedelta(hours=opens.hour, minutes=opens.minute)
+    days_before = -int(exchange.open_offset)
+    return days_before * (_DAY - time_of_day)
+
+
 def sessions_per_year(calendar: str) -> int:
     """How many sessions a year of ``calendar`` has, by the convention that volatility uses."""
     return SESSIONS_PER_YEAR.get(calendar, EXCHANGE_SESSIONS_PER_YEAR)
+
+
+def _moments(column: pd.Series) -> list[Any]:
+    """The instants of a column, None where there is none."""
+    return [
+        None if is_absent else moment.to_pydatetime()
+        for moment, is_absent in zip(column, column.isna(), strict=True)
+    ]
+
+
+def _settled_exchange(calendar: str) -> ExchangeCalendar:
+    """The calendar in a year that every one knows: zone and opening days are those of all years."""
+    exchange = _exchange(calendar, *_decades(_SETTLED_YEAR, _SETTLED_YEAR))
+    if exchange is None:
+        raise _unusable(calendar)
+    return exchange
 
 
 def _decades(first_year: int, last_year: int) -> tuple[int, int]:
@@ -144,14 +194,6 @@ def _exchange(calendar: str, first_year: int, last_year: int) -> ExchangeCalenda
     start = start if earliest is None else max(start, str(earliest.date()))
     end = end if latest is None else min(end, str(latest.date()))
     return _built(calendar, start, end) if start < end else None
-
-
-def _settled_exchange(calendar: str) -> ExchangeCalendar:
-    """The calendar over years that all know, for what is the same in every year."""
-    exchange = _exchange(calendar, *_decades(_SETTLED_YEAR, _SETTLED_YEAR))
-    if exchange is None:
-        raise _unusable(calendar)
-    return exchange
 
 
 def _default_exchange(calendar: str) -> ExchangeCalendar:

@@ -132,7 +132,8 @@ def _session_date(asset: Asset, last_bar: datetime) -> date:
     nearby = sessions(
         asset.calendar, last_bar.date() - timedelta(days=1), last_bar.date() + timedelta(days=1)
     )
-    return max((one.date for one in nearby if one.open_utc <= last_bar), default=last_bar.date())
+    end = last_bar + timedelta(seconds=INTERVAL_SECONDS[asset.interval])
+    return max((one.date for one in nearby if one.open_utc < end), default=last_bar.date())
 
 
 def _end_of(asset: Asset, last_bar: datetime, session: date) -> datetime:

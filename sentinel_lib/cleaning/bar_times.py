@@ -61,8 +61,8 @@ def local_of_instant(zone, instant):  # type: ignore[no-untyped-def]
 def timed(rows: Table, date_formats: tuple[str, ...], times: Table) -> Table:
     """``rows``, whose text of a time is ``timestamp_text``, with what it says.
 
-    Adds ``timestamp`` (UTC; the session date at 00:00 for daily bars), ``session``, ``final_at``,
-    ``is_daily``, and ``is_zone_assumed``: the text has no offset, so it was read in ``timezone``.
+    Adds ``timestamp`` (UTC; the session date at 00:00 for daily bars), ``session``, ``is_daily``,
+    and ``is_zone_assumed``: the text has no offset, so it was read in ``timezone``.
 
     ``times`` has the columns ``TIMES`` of all rows of each payload. A daily time is a date label
     if it has no offset or another one than zero; if it has the offset zero, where every such time
@@ -74,23 +74,37 @@ def timed(rows: Table, date_formats: tuple[str, ...], times: Table) -> Table:
     known = read.left_join(labels, [read[name] == labels[f"of_{name}"] for name in _GROUP])
     is_label = known.offset_minutes.isnull() | (known.offset_minutes != 0)
     is_label |= known.are_labels.fill_null(False) & _is_midnight(known.instant)
-    local = local_of_instant(known.calendar_timezone, known.instant)
+    local = _date_time_of(known, known.instant)
     day = is_label.ifelse(known.written, local).truncate("D")
     dated = known.mutate(
         timestamp=known.is_daily.ifelse(instant_of_local("UTC", day), known.instant),
         is_zone_assumed=known.offset_minutes.isnull(),
     )
-    return dated.mutate(
-        session=session_of(dated),
-        final_at=dated.timestamp + dated.interval_seconds.as_interval("s"),
-    )
+    return dated.mutate(session=session_of(dated))
 
 
 def session_of(bars: Table) -> DateValue:
-    """The session of a bar: a daily one's own date, else its date on the exchange's clock."""
-    local = local_of_instant(bars.calendar_timezone, bars.timestamp)
+    """The session of a bar: a daily one's own date, else its date on the exchange's clock, which
+    begins with the evening before where the exchange opens then.
+    """
     daily = local_of_instant("UTC", bars.timestamp)
-    return (bars.interval == DAILY).ifelse(daily, local).date()
+    return (bars.interval == DAILY).ifelse(daily, _date_time_of(bars, bars.timestamp)).date()
+
+
+def is_within_hours(bars: Table) -> BooleanValue:
+    """Whether some of a bar lies within the hours of its session, not all of it in the break.
+
+    Always, for bars that keep no hours. The columns are those of a bar, its terms and its session.
+    """
+    ends = bars.timestamp + bars.interval_seconds.as_interval("s")
+    is_in_break = (bars.timestamp >= bars.break_start_utc) & (ends <= bars.break_end_utc)
+    overlaps = (bars.timestamp < bars.close_utc) & (ends > bars.open_utc)
+    return ~bars.keeps_hours | (overlaps & ~is_in_break.fill_null(False)).fill_null(False)
+
+
+def _date_time_of(bars: Table, instant: TimestampValue) -> TimestampValue:
+    local = local_of_instant(bars.calendar_timezone, instant)
+    return local + bars.session_shift_seconds.as_interval("s")
 
 
 def trimmed(text: StringValue) -> StringValue:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
-from sentinel_lib.cleaning.bar_times import session_of
 from sentinel_lib.records.bar import DIGITS, SCALE, WHOLE_DIGITS
 
 VALUE, WHOLE = f"decimal({DIGITS}, {SCALE})", f"decimal({DIGITS}, 0)"
 
 
-def daily_bars(silver: Table, terms: Table) -> Table:
+def daily_bars(bars: Table) -> Table:
     """Bars of ``silver.bars`` aggregated to sessions.
 
-    ``terms`` has one row per asset: ``symbol``, ``calendar_timezone``. ``open`` is the session's
-    first, ``close`` its last, ``volume`` the exact sum, ``bar_count`` the bars it was made of.
-    ``is_too_large`` says that the sum has more digits than a volume may; ``volume`` is NULL then.
+    They have ``session``, and ``is_within_hours``: the others are left out. ``open`` is the
+    session's first, ``close`` its last, ``volume`` the exact sum, ``bar_count`` the bars it was
+    made of. ``is_too_large`` says that the sum has more digits than a volume may; ``volume`` is
+    NULL then.
     """
-    bars = silver.join(terms, "symbol")
-    bars = bars.mutate(session=session_of(bars))
+    bars = bars.filter(bars.is_within_hours)
     # In two parts, for the engine would stop at the first sum that is too large.
     whole = bars.volume.floor().cast(WHOLE)
     grouped = bars.group_by(["symbol", "session"]).agg(

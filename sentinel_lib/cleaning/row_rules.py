@@ -10,6 +10,7 @@ from operator import and_
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
+from sentinel_lib.cleaning.bar_times import is_within_hours
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS, has_column
 from sentinel_lib.records.bar import DECLARED_COLUMNS, VALUE_COLUMNS
 from sentinel_lib.settings.suites import Between, InSet, NotNull, PairGreater, RowRule
@@ -24,7 +25,18 @@ HELD_BACK = "held_back"
 
 AWAITING_PROMOTION = "awaiting_promotion"
 
-_ONLY_FOR_JUDGING = ("is_daily", "is_provisional", "is_malformed", "final_at", "unreadable")
+_ONLY_FOR_JUDGING = (
+    *(
+        "is_daily",
+        "is_provisional",
+        "is_malformed",
+        "interval_seconds",
+        "keeps_hours",
+        "unreadable",
+    ),
+    *("session_calendar", "session_date", "open_utc", "close_utc"),
+    *("break_start_utc", "break_end_utc"),
+)
 
 WAITING = (NOT_FINAL, AWAITING_PROMOTION)
 """Quarantined until a later run judges them again, or until their promotion is done."""
@@ -33,11 +45,11 @@ OUTSIDE_THE_LIMIT = (NOT_FINAL, NO_BAR, HELD_BACK)
 
 
 def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: datetime) -> Table:
-    """``typed`` with ``rule``: the first rule a row breaks by itself, or NULL. What serves to find
-    it alone is left out.
+    """``typed`` with ``rule``, the first rule a row breaks by itself, or NULL; and
+    ``is_within_hours``. What serves to find them alone is left out.
 
-    ``sessions`` has one row per calendar and session: ``calendar``, ``session_date``,
-    ``close_utc``. ``as_of`` decides which bars are final.
+    ``sessions`` has one row per calendar and session: ``calendar``, ``session_date``, ``open_utc``,
+    ``close_utc``, ``break_start_utc``, ``break_end_utc``. ``as_of`` decides which bars are final.
     """
     bars = typed.left_join(
         sessions.rename(session_calendar="calendar"),
@@ -46,6 +58,7 @@ def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: 
             typed.session == sessions.session_date,
         ],
     )
+    bars = bars.mutate(is_within_hours=is_within_hours(bars))
     broken = [
         (bars.is_malformed, MALFORMED),
         (bars.timestamp.isnull(), f"timestamp.{UNREADABLE}"),
@@ -56,9 +69,7 @@ def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: 
         *((~row_passes(bars, rule), rule.name) for rule in rules),
         *_bar_rules(bars),
     ]
-    return bars.mutate(rule=ibis.cases(*broken)).drop(
-        "session_calendar", "session_date", "close_utc", *_ONLY_FOR_JUDGING
-    )
+    return bars.mutate(rule=ibis.cases(*broken)).drop(*_ONLY_FOR_JUDGING)
 
 
 def row_passes(bars: Table, rule: RowRule) -> BooleanValue:
@@ -92,7 +103,9 @@ def _lies_between(bars: Table, rule: Between) -> BooleanValue:
 
 def _is_not_final(bars: Table, as_of: datetime) -> BooleanValue:
     now = ibis.literal(as_of, "timestamp('UTC')")
-    closes = bars.is_daily.ifelse(bars.close_utc, bars.final_at)
+    ends = bars.timestamp + bars.interval_seconds.as_interval("s")
+    crosses_the_close = bars.keeps_hours & bars.is_within_hours & (ends > bars.close_utc)
+    closes = (bars.is_daily | crosses_the_close).ifelse(bars.close_utc, ends)
     is_ahead = bars.timestamp > now
     return bars.is_provisional | is_ahead | (closes > now).fill_null(False)
 

@@ -2,7 +2,8 @@
 
 The input is one row per raw row of the batch: the columns of ``bronze.bars``, those of its fetch
 (``file``, ``source``, ``fetched_as_of``, ``date_format``, ``timezone``) and the terms of its asset
-(``interval``, ``interval_seconds``, ``calendar``, ``calendar_timezone``, ``fields``).
+(``interval``, ``interval_seconds``, ``calendar``, ``calendar_timezone``,
+``session_shift_seconds``, ``keeps_hours``, ``fields``).
 """
 
 from __future__ import annotations
@@ -48,12 +49,11 @@ def typed_bars(raw: Table, date_formats: Iterable[str], times: Table | None = No
     """``raw`` with its values typed. A value that cannot be read is NULL.
 
     ``symbol`` is the asset's, ``timestamp`` is UTC (the session date at 00:00 for daily bars), each
-    value an exact decimal. Adds ``session`` (date), ``final_at`` (when an intraday bar's interval
-    ends), ``is_malformed`` (its source could not make out the row), ``unreadable`` (the name of
-    the first value that is there but is no number, or NULL) and ``rounded`` (each value that has
-    more decimals than are kept, as `` close=...``, or NULL). The text stays in ``raw``: ``READING``
-    and ``line`` lead back to it. ``times`` are those of the whole payloads (``bar_times.timed``),
-    of which ``raw`` may have only some rows.
+    value an exact decimal. Adds ``session`` (date), ``is_malformed`` (its source could not make out
+    the row), ``unreadable`` (the name of the first value that is there but is no number, or NULL)
+    and ``rounded`` (each value that has more decimals than are kept, as `` close=...``, or NULL).
+    The text stays in ``raw``: ``READING`` and ``line`` lead back to it. ``times`` are those of the
+    whole payloads (``bar_times.timed``), of which ``raw`` may have only some rows.
     """
     text = raw.rename({f"{name}_text": name for name in ("symbol", "timestamp", *VALUE_COLUMNS)})
     dated = timed(text, tuple(date_formats) or (ISO_8601,), raw if times is None else times)
@@ -72,8 +72,8 @@ def typed_bars(raw: Table, date_formats: Iterable[str], times: Table | None = No
     )
     return judged.select(
         *READING, "line", *_TERMS, "is_daily", "is_provisional", "is_malformed", "fetched_as_of",
-        "is_zone_assumed", "timestamp", "session", "final_at", *VALUE_COLUMNS, "unreadable",
-        "rounded",
+        "is_zone_assumed", "interval_seconds", "keeps_hours", "timestamp", "session",
+        *VALUE_COLUMNS, "unreadable", "rounded",
     )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from sentinel_lib.settings import Asset, FilesOptions
 DAILY = "1d"
 
 _DAY = timedelta(days=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def due_windows(
@@ -103,10 +102,10 @@ def _due(
         asked = _sessions(asset.calendar, earliest.date(), deadline.date() + _DAY)
         yield from (session for session in asked if session.close_utc <= deadline)
         return
-    first = _date_before(earliest)
-    for session in _sessions(asset.calendar, first, deadline.date() + _DAY):
-        begins = _aligned(max(session.open_utc, earliest), asset)
-        if begins + _interval(asset) <= min(session.close_utc, deadline):
+    length = _interval(asset)
+    for session in _sessions(asset.calendar, _date_before(earliest), deadline.date() + _DAY):
+        first = next(session.bar_starts(length, earliest), None)
+        if first is not None and min(first + length, session.close_utc) <= deadline:
             yield session
 
 
@@ -120,9 +119,9 @@ def _next_end(asset: Asset, as_of: datetime) -> datetime:
     session = ahead[0]
     if asset.interval == DAILY:
         return session.close_utc + grace
-    begins = _aligned(max(session.open_utc, asked - _interval(asset)), asset)
-    ends = begins + _interval(asset)
-    return min(ends if ends > asked else ends + _interval(asset), session.close_utc) + grace
+    length = _interval(asset)
+    ends = (min(start + length, session.close_utc) for start in session.bar_starts(length))
+    return next(end for end in ends if end > asked) + grace
 
 
 def _window_start(
@@ -146,20 +145,18 @@ def _next_start(asset: Asset, start: date, last_bar: datetime | None) -> datetim
 
 
 def _starts(asset: Asset, session: Session, end: datetime) -> Iterator[datetime]:
-    """The bars of one session that are final by ``end``: wholly inside it, and over."""
+    """The bars of one session that are final by ``end``, the first from its opening on.
+
+    One that crosses the close is final with it.
+    """
     if asset.interval == DAILY:
         if session.close_utc <= end:
             yield _midnight(session.date)
         return
-    begins, length = _aligned(session.open_utc, asset), _interval(asset)
-    while begins + length <= min(session.close_utc, end):
-        yield begins
-        begins += length
-
-
-def _aligned(moment: datetime, asset: Asset) -> datetime:
-    """The first interval to start at or after ``moment``; they are counted from the epoch."""
-    return moment + (_EPOCH - moment) % _interval(asset)
+    length = _interval(asset)
+    for start in session.bar_starts(length):
+        if min(start + length, session.close_utc) <= end:
+            yield start
 
 
 def _interval(asset: Asset) -> timedelta:

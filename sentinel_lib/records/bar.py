@@ -154,7 +154,8 @@ class Bar(BaseModel):
     ``model_validate(row, context={"date_format": ..., "timezone": ...})`` reads raw text; it raises
     ``pydantic.ValidationError`` naming every field that is wrong. A daily time is the date that it
     writes, but for one with the offset zero that is no date label (``is_label`` False): that is an
-    instant, and belongs to the day that clocks in ``calendar_timezone`` show then.
+    instant, and belongs to the day that clocks in ``calendar_timezone`` show then, or
+    ``session_shift_seconds`` later where its exchange opens on the evening before.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -179,7 +180,9 @@ class Bar(BaseModel):
         if info.data.get("interval") == "1d":
             is_utc = written.tzinfo is not None and not written.utcoffset()
             if is_utc and not context.get("is_label", True):
-                written = instant.astimezone(ZoneInfo(context.get("calendar_timezone", "UTC")))
+                local = instant.astimezone(ZoneInfo(context.get("calendar_timezone", "UTC")))
+                shift = timedelta(seconds=context.get("session_shift_seconds", 0))
+                written = local.replace(tzinfo=None) + shift
             return datetime(written.year, written.month, written.day, tzinfo=UTC)
         return instant
 

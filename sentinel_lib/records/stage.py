@@ -32,7 +32,10 @@ class _Record(BaseModel):
 
 
 class AssetLedger(_Record):
-    """One asset's rows through one stage. ``rows_in = promoted + quarantined + deduplicated``."""
+    """One asset's rows through one stage. ``rows_in = promoted + quarantined + deduplicated``.
+
+    ``outside_hours`` are bars that stay in Silver and enter no session; they are beside the rest.
+    """
 
     status: AssetStatus = "passed"
     reason: str = ""
@@ -40,6 +43,7 @@ class AssetLedger(_Record):
     promoted: int = 0
     quarantined: int = 0
     deduplicated: int = 0
+    outside_hours: int = 0
 
     @property
     def unexplained(self) -> int:

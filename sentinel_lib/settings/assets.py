@@ -48,6 +48,7 @@ def _symbol(name: str) -> str:
 
 
 Symbol = Annotated[str, AfterValidator(_symbol)]
+Hours = Literal["regular", "extended"]
 
 
 class AssetTerms(ConfigModel):
@@ -60,6 +61,7 @@ class AssetTerms(ConfigModel):
     fields: Fields = "ohlcv"
     freshness: Limits = Limits()
     gaps: Literal["block", "warn"] = "block"
+    hours: Hours = "regular"
     owner: str | None = None
     paused_until: Day | None = None
     reason: str | None = None
@@ -83,6 +85,12 @@ class Asset(AssetTerms):
     def columns(self) -> tuple[str, ...]:
         """The fields that a bar of this asset must have."""
         return DECLARED_COLUMNS[self.fields]
+
+    @property
+    def keeps_hours(self) -> bool:
+        """Whether bars outside the hours of its exchange are left out of its sessions."""
+        is_exchange = self.calendar not in (CONTINUOUS, WEEKDAYS)
+        return self.interval != "1d" and is_exchange and self.hours == "regular"
 
     @property
     def asked_as(self) -> str:

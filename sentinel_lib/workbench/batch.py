@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
-from sentinel_lib.calendars import sessions, time_zone, trouble
+from sentinel_lib.calendars import session_shift, sessions, time_zone, trouble
 from sentinel_lib.cleaning.bar_times import DAILY, TIMES
 from sentinel_lib.cleaning.row_rules import WAITING
 from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
@@ -25,8 +26,25 @@ EARLIEST_SESSION = date(1900, 1, 1)
 _READING = ("payload", "layout")
 _FETCH = ("file", "source", "fetched_as_of", "date_format", "timezone")
 _RAW = ("payload", "layout", "line", "symbol", "timestamp", *VALUE_COLUMNS)
+_TERMS = pa.schema(
+    [
+        ("asset", pa.string()),
+        ("interval", pa.string()),
+        ("interval_seconds", pa.int64()),
+        ("calendar", pa.string()),
+        ("calendar_timezone", pa.string()),
+        ("session_shift_seconds", pa.int64()),
+        ("keeps_hours", pa.bool_()),
+        ("fields", pa.string()),
+    ]
+)
+_HOURS = ("open_utc", "close_utc", "break_start_utc", "break_end_utc")
 _SESSIONS = pa.schema(
-    [("calendar", pa.string()), ("session_date", pa.date32()), ("close_utc", INSTANT)]
+    [
+        ("calendar", pa.string()),
+        ("session_date", pa.date32()),
+        *((name, INSTANT) for name in _HOURS),
+    ]
 )
 
 
@@ -81,27 +99,27 @@ def asset_terms(stage: Stage) -> pa.Table:
             "calendar_timezone": time_zone(asset.calendar)
             if has_known_sessions(stage, symbol)
             else "UTC",
+            "session_shift_seconds": int(session_shift(asset.calendar).total_seconds())
+            if has_known_sessions(stage, symbol)
+            else 0,
+            "keeps_hours": asset.keeps_hours,
             "fields": asset.fields,
         }
         for symbol, asset in stage.assets.items()
     ]
     rows += [{"asset": line} for line in NO_ASSET]
-    types = {"interval_seconds": pa.int64()}
-    names = ("asset", "interval", "interval_seconds", "calendar", "calendar_timezone", "fields")
-    return pa.Table.from_pylist(
-        rows, schema=pa.schema([(name, types.get(name, pa.string())) for name in names])
-    )
+    return pa.Table.from_pylist(rows, schema=_TERMS)
 
 
-def session_table(stage: Stage, typed: Table) -> Table:
-    """The sessions of every calendar in the batch, from its first bar to the day after as_of."""
-    spans = typed.group_by("calendar").agg(first=typed.session.min(), last=typed.session.max())
+def session_table(stage: Stage, bars: Table) -> Table:
+    """The sessions of every calendar in ``bars``, from its first to the day after ``as_of``."""
+    spans = bars.group_by("calendar").agg(first=bars.session.min(), last=bars.session.max())
     horizon = stage.as_of.date() + timedelta(days=1)
     rows = [
-        {"calendar": span["calendar"], "session_date": one.date, "close_utc": one.close_utc}
+        {"calendar": span["calendar"], "session_date": session.date, **asdict(session)}
         for span in spans.to_pyarrow().to_pylist()
         if span["first"] is not None and not trouble(span["calendar"], stage.as_of.date())
-        for one in sessions(
+        for session in sessions(
             span["calendar"],
             max(span["first"], EARLIEST_SESSION),
             min(span["last"], horizon),

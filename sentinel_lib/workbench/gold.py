@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions_per_year
+from sentinel_lib.cleaning.bar_times import is_within_hours, session_of
 from sentinel_lib.errors import StageError, StorageError
 from sentinel_lib.gold_metrics import csv_text
 from sentinel_lib.records.bar import WHOLE_DIGITS
@@ -20,7 +21,7 @@ from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.validation import audit
-from sentinel_lib.workbench.batch import asset_terms
+from sentinel_lib.workbench.batch import asset_terms, session_table
 from sentinel_lib.workbench.candidate import SILVER
 from sentinel_lib.workbench.known_calendars import has_known_sessions
 from sentinel_lib.workbench.stage import Stage
@@ -36,6 +37,7 @@ def silver_bars(stage: Stage) -> Table:
     """The published bars of every asset that is configured; those of removed assets stay behind.
 
     So do those of an asset whose calendar does not know the day: it keeps its last good figures.
+    Each has its ``session``, and ``is_within_hours``.
     """
     lake = stage.published
     if not lake.exists(SILVER):
@@ -44,13 +46,10 @@ def silver_bars(stage: Stage) -> Table:
         )
     bars = stage.engine.scan(lake.files(SILVER), SCHEMAS[SILVER])
     known = [symbol for symbol in stage.assets if has_known_sessions(stage, symbol)]
-    return bars.filter(bars.symbol.isin(known or [""]))
-
-
-def terms(stage: Stage) -> Table:
-    """The terms that bars need to find their session, a row per asset."""
-    rows = asset_terms(stage).select(["asset", "calendar_timezone"])
-    return stage.engine.load(rows.rename_columns({"asset": "symbol"}))
+    chosen = bars.filter(bars.symbol.isin(known or [""]))
+    terms = stage.engine.load(asset_terms(stage).rename_columns({"asset": "symbol"}))
+    placed = _placed(stage, chosen.join(terms.drop("interval"), "symbol"))
+    return placed.select(*SCHEMAS[SILVER].names, "session", "is_within_hours")
 
 
 def daily_frame(stage: Stage, daily: Table) -> pd.DataFrame:
@@ -61,12 +60,11 @@ def daily_frame(stage: Stage, daily: Table) -> pd.DataFrame:
 
 
 def completeness(stage: Stage, silver: Table, daily: Table) -> list[Check]:
-    """Per asset: every bar of Silver is in a session of Gold, and no other. A session's volume that
-    has more digits than a table holds is a check of its own.
+    """Per asset: every bar of Silver within hours, at least one, is in a session of Gold, and no
+    other. A session's volume that has more digits than a table holds is a check of its own.
     """
-    bars = silver.group_by("symbol").agg(count=silver.count()).to_pyarrow().to_pylist()
     made = daily.group_by("symbol").agg(count=daily.bar_count.sum()).to_pyarrow().to_pylist()
-    counted = {row["symbol"]: int(row["count"]) for row in made}
+    counts = {row["symbol"]: int(row["count"]) for row in made}
     large = daily.filter(daily.is_too_large).group_by("symbol").agg(first=daily.session.min())
     too_large = [
         Check(
@@ -82,31 +80,30 @@ def completeness(stage: Stage, silver: Table, daily: Table) -> list[Check]:
     return too_large + [
         Check(
             name="complete against silver.bars",
-            passed=counted.get(row["symbol"], 0) == row["count"],
+            passed=counts.get(symbol, 0) == within > 0,
             table=DAILY,
-            symbol=row["symbol"],
-            observed=f"sessions made of {counted.get(row['symbol'], 0)} bars",
-            expected=f"{row['count']} bars",
+            symbol=symbol,
+            observed=f"sessions made of {counts.get(symbol, 0)} bars",
+            expected=f"{within} bars" if within else f"one of {outside} bars within hours",
         )
-        for row in sorted(bars, key=lambda row: str(row["symbol"]))
+        for symbol, (within, outside) in _bars_by_hours(silver).items()
     ]
 
 
 def gold_ledgers(silver: Table, checks: list[Check]) -> dict[str, AssetLedger]:
-    """Every asset's bars: all of them promoted into sessions, or the asset is held back whole."""
-    bars = silver.group_by("symbol").agg(count=silver.count()).to_pyarrow().to_pylist()
+    """Every asset's bars within hours: all of them promoted into sessions, or the asset is held
+    back whole. Those outside are counted beside them.
+    """
     failed = {one.symbol: one for one in checks if not one.passed and one.blocks}
     ledgers = {}
-    for row in sorted(bars, key=lambda row: str(row["symbol"])):
-        symbol, count = row["symbol"], row["count"]
+    for symbol, (within, outside) in _bars_by_hours(silver).items():
+        ledger = AssetLedger(rows_in=within, promoted=within, outside_hours=outside)
         check = failed.get(symbol)
-        if check is None:
-            ledgers[symbol] = AssetLedger(rows_in=count, promoted=count)
-        else:
+        if check is not None:
             reason = f"{check.name}: observed {check.observed}, expected {check.expected}"
-            ledgers[symbol] = AssetLedger(
-                status="blocked", reason=reason, rows_in=count, quarantined=count
-            )
+            held = {"status": "blocked", "reason": reason, "promoted": 0, "quarantined": within}
+            ledger = ledger.model_copy(update=held)
+        ledgers[symbol] = ledger
     return ledgers
 
 
@@ -153,6 +150,26 @@ def publish_gold(
     path = stage.output / "gold" / AGGREGATES_FILE
     artifacts.replace(path, csv_text(table.to_pandas()).encode())
     return path
+
+
+def _placed(stage: Stage, bars: Table) -> Table:
+    """``bars`` with ``session`` and ``is_within_hours``."""
+    dated = bars.mutate(session=session_of(bars))
+    if not any(asset.keeps_hours for asset in stage.assets.values()):
+        return dated.mutate(is_within_hours=True)
+    sessions = session_table(stage, dated.filter(dated.keeps_hours))
+    of_calendar = sessions.rename(session_calendar="calendar")
+    same = [dated.calendar == of_calendar.session_calendar, dated.session == sessions.session_date]
+    joined = dated.left_join(of_calendar, same)
+    return joined.mutate(is_within_hours=is_within_hours(joined))
+
+
+def _bars_by_hours(bars: Table) -> dict[str, tuple[int, int]]:
+    """How many bars of each asset lie within hours, and how many outside."""
+    within = bars.is_within_hours.sum()
+    counts = bars.group_by("symbol").agg(within=within, outside=bars.count() - within)
+    rows = sorted(counts.to_pyarrow().to_pylist(), key=lambda row: str(row["symbol"]))
+    return {row["symbol"]: (int(row["within"]), int(row["outside"])) for row in rows}
 
 
 def _with_last_good(stage: Stage, aggregates: pd.DataFrame, passing: list[str]) -> pa.Table:

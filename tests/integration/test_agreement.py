@@ -68,11 +68,13 @@ def raw(rows):
     terms = {"payload": "p", "layout": "l", "defect": None, "is_provisional": False}
     terms |= {"file": "bars.csv", "source": "files", "date_format": "iso", "timezone": "UTC"}
     terms |= {"interval": "1d", "calendar": "24/7", "calendar_timezone": "UTC", "fields": "ohlcv"}
+    terms |= {"session_shift_seconds": 0, "keeps_hours": False}
     terms |= {"fetched_as_of": datetime(2024, 2, 1, tzinfo=UTC), "timestamp": "2024-01-02"}
     whole = [{**terms, **SOUND, "asset": "AAPL", "line": at, **row} for at, row in enumerate(rows)]
     kinds = {"line": pa.int64(), "is_provisional": pa.bool_(), "fetched_as_of": INSTANT}
     names = [*whole[0], "symbol", "interval_seconds"]
-    kinds["interval_seconds"] = pa.int64()
+    kinds |= {"interval_seconds": pa.int64(), "session_shift_seconds": pa.int64()}
+    kinds["keeps_hours"] = pa.bool_()
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in names])
     return pa.Table.from_pylist([{**row, "interval_seconds": 86_400} for row in whole], schema)
 

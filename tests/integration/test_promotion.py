@@ -250,10 +250,8 @@ def test_a_changed_choice_of_metrics_changes_what_is_published(project):
 
 def test_a_changed_intermediate_frame_changes_what_is_published(project):
     project.assets({"GOOD": {}})
-    made = "daily = stage.engine.materialise(daily_bars(bars, terms(stage)))"
-    doubled = (
-        "daily = daily_bars(bars, terms(stage))\ndaily = daily.mutate(close=daily.close * 0 + 42)"
-    )
+    made = "daily = stage.engine.materialise(daily_bars(bars))"
+    doubled = "daily = daily_bars(bars)\ndaily = daily.mutate(close=daily.close * 0 + 42)"
 
     project.run(AS_OF, edits=[(made, doubled)])
 

@@ -34,6 +34,8 @@ SOUND = {
     "interval": "1d",
     "calendar": "24/7",
     "calendar_timezone": "UTC",
+    "session_shift_seconds": 0,
+    "keeps_hours": False,
     "fields": "ohlcv",
 }
 SCHEMA = pa.schema(
@@ -89,17 +91,30 @@ def compiled(engine):
 
 @pytest.fixture(scope="session")
 def sessions(engine):
-    """1 to 9 January 2024: every day in 24/7, weekdays from the 2nd in XNYS, closed at 21:00Z."""
+    """1 to 9 January 2024: every day in 24/7, weekdays from the 2nd in XNYS, 14:30Z to 21:00Z, and
+    in XTKS, 00:00Z to 06:00Z with a break from 02:30Z to 03:30Z.
+    """
     days = [date(2024, 1, 1) + timedelta(days=offset) for offset in range(9)]
     midnight = {day: datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days}
-    always = [("24/7", day, midnight[day] + timedelta(days=1)) for day in days]
-    exchange = [
-        ("XNYS", day, midnight[day] + timedelta(hours=21)) for day in days[1:] if day.weekday() < 5
+    hours = {
+        "24/7": (0, 24, None, None),
+        "XNYS": (14.5, 21, None, None),
+        "XTKS": (0, 6, 2.5, 3.5),
+    }
+    moments = ("open_utc", "close_utc", "break_start_utc", "break_end_utc")
+    rows = [
+        {"calendar": calendar, "session_date": day}
+        | {
+            name: None if hour is None else midnight[day] + timedelta(hours=hour)
+            for name, hour in zip(moments, of_day, strict=True)
+        }
+        for calendar, of_day in hours.items()
+        for day in days
+        if calendar == "24/7" or (day.weekday() < 5 and day > days[0])
     ]
-    columns = zip(*always, *exchange, strict=True)
-    types = [pa.string(), pa.date32(), INSTANT]
-    arrays = [pa.array(list(values), kind) for values, kind in zip(columns, types, strict=True)]
-    return engine.load(pa.table(arrays, names=["calendar", "session_date", "close_utc"]))
+    names = [("calendar", pa.string()), ("session_date", pa.date32())]
+    schema = pa.schema([*names, *((name, INSTANT) for name in moments)])
+    return engine.load(pa.Table.from_pylist(rows, schema=schema))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ibis.expr.types import Table
 
+from sentinel_lib.cleaning.bar_times import session_of
 from sentinel_lib.cleaning.daily_bars import daily_bars
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.schemas import SCHEMAS
@@ -37,14 +39,21 @@ def bar(timestamp: str, prices: str, volume: str | None = "10", **given: Any) ->
     }
 
 
+def placed(engine: Engine, silver: pa.Table, zone_of: dict[str, str]) -> Table:
+    """The bars with their sessions; those of 23:00 UTC are outside hours."""
+    zones = {"symbol": list(zone_of), "calendar_timezone": list(zone_of.values())}
+    bars = engine.load(silver).join(engine.load(pa.table(zones)), "symbol")
+    bars = bars.mutate(session_shift_seconds=0)
+    return bars.mutate(session=session_of(bars), is_within_hours=bars.timestamp.hour() != 23)
+
+
 def daily(*bars: dict[str, Any], threads: int = 1, **zones: str) -> list[list[Any]]:
     """The sessions, as rows of plain values in the order of ``COLUMNS``."""
     zone_of = {"AAPL": "America/New_York", **zones}
     engine = Engine(threads)
-    terms = pa.table({"symbol": list(zone_of), "calendar_timezone": list(zone_of.values())})
     silver = pa.Table.from_pylist(list(bars), schema=SILVER)
 
-    found = daily_bars(engine.load(silver), engine.load(terms)).to_pyarrow()
+    found = daily_bars(placed(engine, silver, zone_of)).to_pyarrow()
 
     return [[row[name] for name in COLUMNS] for row in found.to_pylist()]
 
@@ -113,6 +122,14 @@ def test_fields_that_a_price_only_asset_lacks_stay_empty() -> None:
     assert found == [["AAPL", date(2026, 11, 23), None, None, None, Decimal("7"), None, 2]]
 
 
+def test_bars_outside_hours_enter_no_session() -> None:
+    found = daily(
+        bar("2026-11-23T15:00", "10 12 9 11"), bar("2026-11-23T23:00", "1 99 1 50", volume="7")
+    )
+
+    assert found[0][2:] == [*map(Decimal, ("10", "12", "9", "11", "10")), 1]
+
+
 def test_volume_of_zero_is_not_a_missing_one() -> None:
     assert daily(bar("2026-11-23T15:00", "1 1 1 1", "0"))[0][6] == 0
 
@@ -129,7 +146,6 @@ def test_smallest_and_largest_values_are_summed_exactly() -> None:
 
 def test_volume_too_large_for_its_column_is_absent_and_said_for_its_session_alone() -> None:
     engine = Engine(1)
-    terms = pa.table({"symbol": ["AAPL"], "calendar_timezone": ["UTC"]})
     bars = [
         bar("2026-11-23T15:00", "1 1 1 1", "99999999999999999999.5"),
         bar("2026-11-23T16:00", "1 1 1 1", "0.5"),
@@ -138,7 +154,7 @@ def test_volume_too_large_for_its_column_is_absent_and_said_for_its_session_alon
     ]
     silver = pa.Table.from_pylist(bars, schema=SILVER)
 
-    found = daily_bars(engine.load(silver), engine.load(terms)).to_pyarrow()
+    found = daily_bars(placed(engine, silver, {"AAPL": "UTC"})).to_pyarrow()
 
     assert found["volume"].to_pylist() == [None, Decimal(7), None]
     assert found["is_too_large"].to_pylist() == [True, False, False]
@@ -146,10 +162,9 @@ def test_volume_too_large_for_its_column_is_absent_and_said_for_its_session_alon
 
 def test_result_has_the_types_that_gold_stores() -> None:
     engine = Engine(1)
-    terms = pa.table({"symbol": ["AAPL"], "calendar_timezone": ["UTC"]})
     silver = pa.Table.from_pylist([bar("2026-11-23T15:00", "1 1 1 1")], schema=SILVER)
 
-    found = daily_bars(engine.load(silver), engine.load(terms)).to_pyarrow()
+    found = daily_bars(placed(engine, silver, {"AAPL": "UTC"})).to_pyarrow()
 
     assert found.select(COLUMNS).schema.types == SCHEMAS["gold.daily"].types
 
@@ -158,7 +173,8 @@ def test_no_bars_make_no_sessions() -> None:
     assert daily() == []
 
 
-HOURS = st.lists(st.integers(0, 24 * 3 - 1), min_size=1, max_size=12, unique=True)
+WITHIN = st.integers(0, 24 * 3 - 1).filter(lambda hour: hour % 24 != 23)
+HOURS = st.lists(WITHIN, min_size=1, max_size=12, unique=True)
 
 
 @settings(deadline=None, max_examples=25)
@@ -177,10 +193,3 @@ def test_every_bar_is_in_one_session_in_any_order_and_number_of_threads(
     assert daily(*shuffled, threads=3) == found
     assert sum(row[7] for row in found) == len(bars)
     assert sum(row[6] for row in found) == sum(hours)
-
-
-@pytest.mark.parametrize("symbol", ["TSLA", "aapl"])
-def test_bars_of_assets_without_terms_are_left_out(symbol: str) -> None:
-    found = daily(bar("2026-11-23T15:00", "1 1 1 1", symbol=symbol))
-
-    assert found == []

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -85,6 +85,69 @@ def test_an_intraday_bar_is_final_when_its_interval_is_over(judge):
     after = judge(bar, as_of=datetime(2024, 1, 5, 11, tzinfo=UTC))
 
     assert (before, after) == (["not_final"], [None])
+
+
+@pytest.mark.parametrize(
+    ("interval", "start", "final_at"),
+    [
+        ("1h", "2024-01-05T20:30:00Z", datetime(2024, 1, 5, 21)),
+        ("1h", "2024-01-05T14:00:00Z", datetime(2024, 1, 5, 15)),
+        ("1h", "2024-01-05T21:00:00Z", datetime(2024, 1, 5, 22)),
+        ("4h", "2024-01-05T18:30:00Z", datetime(2024, 1, 5, 21)),
+    ],
+)
+def test_a_bar_that_crosses_the_close_is_final_with_it(judge, interval, start, final_at):
+    exchange = {"calendar": "XNYS", "calendar_timezone": "America/New_York", "keeps_hours": True}
+    bar = {**exchange, "interval": interval, "timestamp": start}
+    final_at = final_at.replace(tzinfo=UTC)
+
+    before, after = (judge(bar, as_of=now) for now in (final_at - timedelta(seconds=1), final_at))
+
+    assert (before, after) == (["not_final"], [None])
+
+
+def test_where_no_hours_are_kept_a_bar_is_final_at_the_end_of_its_interval(judge):
+    zone = {"calendar": "XNYS", "calendar_timezone": "America/New_York"}
+    bar = {**zone, "interval": "1h", "timestamp": "2024-01-05T20:30:00Z"}
+
+    before = judge(bar, as_of=datetime(2024, 1, 5, 21, 29, tzinfo=UTC))
+    after = judge(bar, as_of=datetime(2024, 1, 5, 21, 30, tzinfo=UTC))
+
+    assert (before, after) == (["not_final"], [None])
+
+
+@pytest.mark.parametrize(
+    ("calendar", "interval", "start", "is_within"),
+    [
+        ("XNYS", "1m", "14:29", False),
+        ("XNYS", "1m", "14:30", True),
+        ("XNYS", "1m", "20:59", True),
+        ("XNYS", "1m", "21:00", False),
+        ("XNYS", "1h", "13:30", False),
+        ("XNYS", "1h", "14:00", True),
+        ("XNYS", "1h", "20:30", True),
+        ("XTKS", "1m", "02:29", True),
+        ("XTKS", "1m", "02:30", False),
+        ("XTKS", "1m", "03:29", False),
+        ("XTKS", "1m", "03:30", True),
+        ("XTKS", "1h", "02:00", True),
+        ("XTKS", "1h", "02:30", False),
+        ("XTKS", "1h", "03:00", True),
+    ],
+)
+def test_a_bar_is_within_hours_if_some_of_it_is(
+    engine, load_rows, sessions, calendar, interval, start, is_within
+):
+    zone = {"XNYS": "America/New_York", "XTKS": "Asia/Tokyo"}[calendar]
+    terms = {"calendar": calendar, "calendar_timezone": zone, "interval": interval}
+    rows = load_rows(
+        {**terms, "keeps_hours": True, "timestamp": f"2024-01-04T{start}:00Z"},
+        {**terms, "keeps_hours": False, "timestamp": f"2024-01-04T{start}:00Z"},
+    )
+
+    judged = judged_rows(typed_bars(rows, ["iso"]), sessions, [], AS_OF).order_by("line")
+
+    assert judged.is_within_hours.to_pyarrow().to_pylist() == [is_within, True]
 
 
 def test_an_empty_row_on_a_holiday_is_no_bar_and_no_fault(judge):

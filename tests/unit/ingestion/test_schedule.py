@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from sentinel_lib.ingestion import due_sessions, due_windows
+from sentinel_lib.ingestion import due_sessions, due_windows, next_due
+from sentinel_lib.ingestion.schedule import final_starts
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings import Asset
 
@@ -59,11 +60,14 @@ def test_the_grace_of_a_source_delays_what_is_due() -> None:
 @pytest.mark.parametrize(
     ("last_bar", "as_of", "expected"),
     [
-        (None, "2026-11-23T15:59:59", 0),
-        (None, "2026-11-23T16:00:00", 1),
+        (None, "2026-11-23T15:29:59", 0),
+        (None, "2026-11-23T15:30:00", 1),
         ("2026-11-23T15:00:00", "2026-11-23T16:59:59", 0),
         ("2026-11-23T15:00:00", "2026-11-23T17:00:00", 1),
-        ("2026-11-23T20:00:00", "2026-11-24T15:59:59", 0),
+        ("2026-11-23T19:30:00", "2026-11-23T20:59:59", 0),
+        ("2026-11-23T19:30:00", "2026-11-23T21:00:00", 1),
+        ("2026-11-23T20:00:00", "2026-11-24T15:29:59", 0),
+        ("2026-11-23T20:30:00", "2026-11-24T15:29:59", 0),
         ("2026-11-23T20:00:00", "2026-11-25T22:00:00", 2),
     ],
 )
@@ -120,3 +124,39 @@ def test_files_have_a_window_whatever_is_due() -> None:
     windows = due_windows({"X": asset(source="files")}, START, {"X": at("2026-11-20")}, as_of)
 
     assert windows == [Window("X", at("2026-11-21"), as_of)]
+
+
+@pytest.mark.parametrize(
+    ("calendar", "interval", "starts"),
+    [
+        ("XNYS", "1h", "14:30 15:30 16:30 17:30 18:30 19:30 20:30"),
+        ("XNYS", "4h", "14:30 18:30"),
+        ("XTKS", "1h", "00:00 01:00 02:00 03:00 04:00 05:00 06:00"),
+        ("XTKS", "30m", "00:00 00:30 01:00 01:30 02:00 03:30 04:00 04:30 05:00 05:30 06:00"),
+        ("24/7", "4h", "00:00 04:00 08:00 12:00 16:00 20:00"),
+    ],
+)
+def test_bars_are_counted_from_the_opening_and_leave_out_the_break(
+    calendar: str, interval: str, starts: str
+) -> None:
+    """Tokyo trades to 15:30 since November 2024, with a break from 11:30 to 12:30."""
+    window = Window("X", at("2026-11-24"), at("2026-11-25"))
+
+    [(_, found)] = list(final_starts(asset(calendar=calendar, interval=interval), window))[:1]
+
+    assert [f"{start:%H:%M}" for start in found] == starts.split()
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"),
+    [
+        ("2026-11-27T14:00:00", "2026-11-27T15:30:00"),
+        ("2026-11-27T15:30:00", "2026-11-27T16:30:00"),
+        ("2026-11-27T17:30:00", "2026-11-27T18:00:00"),
+        ("2026-11-27T18:00:00", "2026-11-30T15:30:00"),
+    ],
+)
+def test_the_next_hour_is_due_at_its_end_or_at_the_close(as_of: str, expected: str) -> None:
+    assets = {"X": asset(interval="1h", source="files")}
+
+    assert next_due(assets, START, {}, at(as_of)) == at(expected)

@@ -125,7 +125,7 @@ def test_an_exchange_has_no_bar_on_a_holiday_and_closes_early() -> None:
     assert [line[:10] for line in after] == ["2026-11-25", "2026-11-27"]
 
 
-def test_intraday_bars_lie_inside_their_session_and_are_over() -> None:
+def test_intraday_bars_begin_with_their_session_and_are_over() -> None:
     apple = asset(calendar="XNYS", interval="1h")
     day = datetime(2026, 11, 27, tzinfo=UTC)
 
@@ -133,7 +133,7 @@ def test_intraday_bars_lie_inside_their_session_and_are_over() -> None:
         line.split(",")[0] for line in lines(apple, day, day + timedelta(hours=17, minutes=30))
     ]
 
-    assert times == ["2026-11-27T15:00:00Z", "2026-11-27T16:00:00Z"]
+    assert times == [f"2026-11-27T{hour}:30:00Z" for hour in (14, 15, 16)]
 
 
 def test_a_price_only_series_has_only_a_close() -> None:
