@@ -54,12 +54,14 @@ class StagePlan:
 class Plan:
     """A run that nothing speaks against. ``symbols`` are the assets known beforehand.
 
-    ``terms`` are digests of what the configuration says: of the assets, and of each suite.
+    ``config`` is the folder that was read, a copy where the plan is that of a run. ``terms`` are
+    digests of what it says: of the assets, and of each suite.
     """
 
     run_id: str
     started_at: datetime
     as_of: datetime
+    config: Path
     folders: Folders
     stages: tuple[StagePlan, ...]
     assets: Mapping[str, settings.Asset]
@@ -79,18 +81,20 @@ class Plan:
         return self.folders.reports / self.run_id
 
 
-def make(options: RunOptions, started_at: datetime) -> Plan:
+def make(options: RunOptions, started_at: datetime, copy: Path | None = None) -> Plan:
     """Read the whole configuration and every notebook's parameters; create nothing.
 
+    ``copy`` is a copy of the configuration, to read in place of the folder that ``options`` name.
     Raises ``ConfigError`` or ``UsageError`` for whatever cannot be run.
     """
     config = in_project(options.config).resolve()
-    pipeline = settings.load_pipeline(config)
-    file, document = read_assets(config)
+    read = copy or config
+    pipeline = settings.load_pipeline(read, config)
+    file, document = read_assets(read, config)
     read_in_place = {"path": options.input_path} if options.input_path else None
     assets = file.resolve(document, options.source, read_in_place)
     terms = {"assets": _digest(file)}
-    terms |= {layer: _digest(settings.load_suite(config, layer)) for layer in LAYERS}
+    terms |= {layer: _digest(settings.load_suite(read, layer, config)) for layer in LAYERS}
     folders = _folders(pipeline, options)
     published = last_published(RunHistory(folders.data).newest())
     default_as_of = published if options.kind == "replay" else None
@@ -115,6 +119,7 @@ def make(options: RunOptions, started_at: datetime) -> Plan:
         run_id=run_id,
         started_at=started_at,
         as_of=as_of,
+        config=read,
         folders=folders,
         stages=_stages(pipeline.stages, folders.notebooks, offered, options),
         assets=assets,

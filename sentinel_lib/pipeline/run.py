@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from itertools import takewhile
+from pathlib import Path
 
 from sentinel_lib import logger, monitoring
-from sentinel_lib.errors import ExitCode, most_severe
+from sentinel_lib.errors import ExitCode, UsageError, most_severe
 from sentinel_lib.logger import log
 from sentinel_lib.monitoring import Monitor
 from sentinel_lib.notebook_runner import Kernels
@@ -26,7 +28,9 @@ from sentinel_lib.pipeline.selection import Decision, Selection
 from sentinel_lib.pipeline.stage_run import StageRunner
 from sentinel_lib.records.stage import RunRecord, RunRequest, StageOutcome
 from sentinel_lib.settings.environment import load_environment
+from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
+from sentinel_lib.storage.config_copy import config_copy
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 
@@ -61,7 +65,8 @@ def run(
                     on_wait=progress.waiting,
                 )
             )
-            plan = planning.make(options, now())  # anew: another run may have published until now
+            copy = held.enter_context(config_copy(in_project(options.config).resolve(), data))
+            plan = _plan_from(copy, options, now(), data)
             selection = Selection(plan, options)
         lock.sign(plan.run_id)
         logger.configure(
@@ -75,6 +80,19 @@ def run(
         held.callback(logger.unbind, "run_id")
         of_this = (plan, options, selection, progress, stop, now, monitor, scrubber.scrub, kernels)
         return _Run(*of_this).made()
+
+
+def _plan_from(copy: Path, options: RunOptions, started_at: datetime, data: Path) -> Plan:
+    """The plan, made anew under the lock: another run may have published until then."""
+    plan = planning.make(options, started_at, copy)
+    if plan.folders.data != data:
+        raise UsageError(
+            "pipeline.yaml no longer names the data folder that it named when the run began",
+            observed=str(plan.folders.data),
+            expected=str(data),
+            next_step="run the same command again",
+        )
+    return plan
 
 
 @dataclass
@@ -168,6 +186,7 @@ class _Run:
         """Let the stage find what those said that were skipped since the last one that was not."""
         if not any(one.was_executed for one in self.outcomes):
             self.stages.kernels.warm(first_has_gate=planned.stage.suite is not None)
+            self.history.keep_config(self.plan.run_id, self.plan.config)
             self.history.write_request(self._request())
         for outcome in takewhile(lambda one: not one.was_executed, reversed(self.outcomes)):
             if outcome.produced_by:

@@ -27,6 +27,7 @@ from sentinel_lib.settings.document import read_document
 from sentinel_lib.settings.pipeline import FILE_NAME
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.schedule import EXAMPLE, Schedule
+from sentinel_lib.storage.config_copy import exact_files
 from sentinel_lib.storage.run_history import RunHistory
 
 
@@ -83,6 +84,7 @@ def _unscheduled(config_file: Path) -> ConfigError:
 
 def _refuse_what_cannot_run(options: RunOptions, now: Clock) -> None:
     """Find what is wrong with the configuration now, not when the first run is due."""
+    exact_files(in_project(options.config))
     try:
         plan.make(options, now())
     except UsageError:

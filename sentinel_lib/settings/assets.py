@@ -192,9 +192,12 @@ def _at(document: Document, location: Location, said: Explanation) -> ConfigErro
     return document.error(location, said.message, observed=said.observed, expected=said.expected)
 
 
-def read_assets(config: Path) -> tuple[AssetsFile, Document]:
-    """``assets.yaml`` in the folder ``config``, and its lines."""
-    document = read_document(config / FILE_NAME)
+def read_assets(config: Path, shown: Path | None = None) -> tuple[AssetsFile, Document]:
+    """``assets.yaml`` in the folder ``config``, and its lines.
+
+    ``shown`` is the folder that messages name, if ``config`` is a copy of it.
+    """
+    document = read_document(config / FILE_NAME, (shown or config) / FILE_NAME)
     return document.read_as(AssetsFile), document
 
 

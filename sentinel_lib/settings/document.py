@@ -83,9 +83,13 @@ def _absent_key(detail: ErrorDetails) -> str | None:
     return None
 
 
-def read_document(path: Path) -> Document:
-    """Parse the YAML file at ``path``; raises ``ConfigError`` with the line of what is wrong."""
-    text = _text_of(path)
+def read_document(file: Path, shown: Path | None = None) -> Document:
+    """Parse the YAML file ``file``; raises ``ConfigError`` with the line of what is wrong.
+
+    ``shown`` is what messages call it: of a copy, the file that it is a copy of.
+    """
+    path = shown or file
+    text = _text_of(file, path)
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         document = Document(path, None)
@@ -100,9 +104,10 @@ def read_document(path: Path) -> Document:
     return Document(path, content, document.lines)
 
 
-def _text_of(path: Path) -> str:
+def _text_of(file: Path, path: Path) -> str:
+    """The content of ``file``, which messages call ``path``."""
     try:
-        return path.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: there is no such file", next_step="create it, or name its folder by --config"

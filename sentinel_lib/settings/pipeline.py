@@ -71,9 +71,12 @@ class PipelineFile(ConfigModel):
     stages: Annotated[list[Stage], Field(min_length=1)]
 
 
-def load_pipeline(config: Path) -> PipelineFile:
-    """``pipeline.yaml`` in the folder ``config``; raises ``ConfigError`` naming file and line."""
-    document = read_document(config / FILE_NAME)
+def load_pipeline(config: Path, shown: Path | None = None) -> PipelineFile:
+    """``pipeline.yaml`` in the folder ``config``; raises ``ConfigError`` naming file and line.
+
+    ``shown`` is the folder that messages name, if ``config`` is a copy of it.
+    """
+    document = read_document(config / FILE_NAME, (shown or config) / FILE_NAME)
     file = document.read_as(PipelineFile)
     first_at: dict[str, int] = {}
     for index, stage in enumerate(file.stages):

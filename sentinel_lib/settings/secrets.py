@@ -19,6 +19,9 @@ BEGINNING = 4
 
 LONG_ENOUGH_TO_BE_RANDOM = 16
 
+DSN = "SENTRY_DSN"
+"""Its user is a key, and never a person's name."""
+
 
 class Scrubber:
     """Puts ``(secret:NAME)`` in the place of every secret, in whatever form it is written.
@@ -28,10 +31,12 @@ class Scrubber:
     short to be told from ordinary text.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, *, users_are_secret: bool = True) -> None:
+        """``users_are_secret``: whether the user of an address may be a key without a password."""
         values: dict[str, str] = {}
         for variable, secret in _secrets(environment):
-            for value in _values(variable, secret):
+            with_users = users_are_secret or variable == DSN
+            for value in _values(variable, secret, with_users):
                 values.setdefault(value, variable)
         longest_first = sorted(values, key=lambda value: (-len(value), value))
         self._forms: dict[str, list[tuple[Form, str]]] = {}
@@ -44,19 +49,27 @@ class Scrubber:
 
     def scrub(self, text: str) -> str:
         """``text`` without secrets."""
-        if self._beginning is None:
-            return text
         kept, at = [], 0
-        begun = self._beginning.search(text)
-        while begun:
+        for start, end, name in self._shown_in(text):
+            kept += [text[at:start], f"(secret:{name})"]
+            at = end
+        return "".join([*kept, text[at:]])
+
+    def first(self, text: str) -> tuple[int, str] | None:
+        """Where in ``text`` the first secret begins, and the variable that holds it."""
+        return next(((start, name) for start, _, name in self._shown_in(text)), None)
+
+    def _shown_in(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Every secret in ``text``: where it begins and ends, and its variable."""
+        begun = self._beginning.search(text) if self._beginning else None
+        while begun and self._beginning:
             start = end = begun.start()
             for form, name in self._forms[text[start]]:
                 if found := form.compiled.match(text, start):
-                    kept += [text[at:start], f"(secret:{name})"]
-                    at = end = found.end()
+                    end = found.end()
+                    yield start, end, name
                     break
             begun = self._beginning.search(text, max(end, start + 1))
-        return "".join([*kept, text[at:]])
 
     def scrub_tree(self, tree: Any) -> Any:
         """The same for every text in mappings, their keys too, and in lists.
@@ -88,7 +101,7 @@ def _secrets(environment: Environment) -> Iterator[tuple[str, str]]:
             yield name.upper(), secret.get_secret_value()
 
 
-def _values(variable: str, secret: str) -> Iterator[str]:
+def _values(variable: str, secret: str, with_users: bool) -> Iterator[str]:
     """``secret`` and its parts that are secrets by themselves."""
     if len(secret) < SHORTEST:
         raise _too_short(variable, "its value")
@@ -96,10 +109,10 @@ def _values(variable: str, secret: str) -> Iterator[str]:
     for item in secret.split():
         if "://" in item:
             yield item
-            yield from _parts(variable, item)
+            yield from _parts(variable, item, with_users)
 
 
-def _parts(variable: str, address: str) -> Iterator[str]:
+def _parts(variable: str, address: str, with_users: bool) -> Iterator[str]:
     """The password of an address, and what looks like a key: a user without a password, and parts
     that mix letters with digits or are as long as random ones.
     """
@@ -108,6 +121,8 @@ def _parts(variable: str, address: str) -> Iterator[str]:
     user, _, password = user_and_password.partition(":")
     if password and len(password) < SHORTEST:
         raise _too_short(variable, "the password in it")
+    if not (password or with_users):
+        user = ""
     keys = [password] if password else [user]
     queried = [pair.partition("=")[2] for pair in parts.query.split("&")]
     places = [user, host, *parts.path.split("/"), *queried, parts.fragment]

@@ -194,9 +194,13 @@ class Suite(ConfigModel):
         return [rule for rule in self.rules if isinstance(rule, RowRule)]
 
 
-def load_suite(config: Path, layer: str) -> Suite:
-    """The suite of a layer; raises ``ConfigError`` naming file and line."""
-    document = read_document(config / "expectations" / f"{layer}.yaml")
+def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
+    """The suite of a layer; raises ``ConfigError`` naming file and line.
+
+    ``shown`` is the folder that messages name, if ``config`` is a copy of it.
+    """
+    name = f"expectations/{layer}.yaml"
+    document = read_document(config / name, (shown or config) / name)
     suite = document.read_as(Suite)
     if layer != DRIFT_LAYER and "schema_drift" in suite.model_fields_set:
         raise document.error(

@@ -88,13 +88,17 @@ class RunHistory:
         artifacts.replace(path, _scrubbed(record.model_dump_json()))
         return path
 
-    def keep_config(self, run_id: str, config: Path) -> None:
-        """Keep a copy of the configuration that a run goes by."""
-        scrub = load_scrubber().scrub
-        for path in sorted(config.rglob("*.yaml")):
-            kept = self.config_of(run_id) / path.relative_to(config)
-            text = path.read_bytes().decode(errors="surrogateescape")
-            artifacts.replace(kept, scrub(text).encode(errors="surrogateescape"))
+    def keep_config(self, run_id: str, copy: Path) -> None:
+        """Make ``copy``, a folder of ``config_copy``, the configuration that the run goes by."""
+        kept = self.config_of(run_id)
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            copy.rename(kept)
+        except OSError as failed:
+            raise StorageError(
+                f"{kept} could not be written: {failed.strerror or failed}",
+                next_step="make room or fix the folder's permissions, then run again",
+            ) from failed
 
     def config_of(self, run_id: str) -> Path:
         """The folder of the configuration that a run went by."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import get_args
 
 from sentinel_lib import ingestion, logger
@@ -23,6 +24,7 @@ from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.settings.sources import SourceName
+from sentinel_lib.storage.config_copy import config_copy
 from sentinel_lib.storage.lock import enter_stage
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.workbench.stage import BY_HAND, Stage
@@ -35,17 +37,18 @@ def open_stage(
 
     Without a ``run_id`` it is opened by hand: it continues the last run, reads what is published
     and writes to ``data/sandbox``. An empty ``as_of`` is then that run's, or up to ``ingest`` the
-    present.
+    present. A stage of a run reads the copy of ``config_dir`` that was kept when the run began.
     """
-    config, data = in_project(config_dir), in_project(data_dir)
-    pipeline = load_pipeline(config)
+    shown, data = in_project(config_dir), in_project(data_dir)
+    history = RunHistory(data)
+    if run_id:
+        enter_stage(data, run_id=run_id, stage=name, now=lambda: datetime.now(UTC))
+    config = _kept_config(history, run_id, shown, data) if run_id else shown
+    pipeline = load_pipeline(config, shown)
     names = [stage.name for stage in pipeline.stages]
     spec = {stage.name: stage for stage in pipeline.stages}.get(name)
     if spec is None:
         raise StageError(f"pipeline.yaml has no stage '{name}'{nearest(name, names)}")
-    if run_id:
-        enter_stage(data, run_id=run_id, stage=name, now=lambda: datetime.now(UTC))
-    history = RunHistory(data)
     is_always = spec.when == "always"
     before = None
     if INGEST not in names[names.index(name) :]:
@@ -55,7 +58,7 @@ def open_stage(
                 f"stage {name} continues a run, and its stage '{INGEST}' left no record",
                 next_step="make run",
             )
-    file, document = read_assets(config)
+    file, document = read_assets(config, shown)
     stage = Stage(
         name=name,
         run_id=run_id or BY_HAND,
@@ -74,8 +77,6 @@ def open_stage(
     elif name != INGEST:
         stage.assets = file.resolve(document)
         stage.selected = tuple(stage.assets)
-    if run_id and not history.config_of(run_id).is_dir():
-        history.keep_config(run_id, config)
     log_file = None if stage.is_by_hand else in_project(pipeline.logs) / f"{run_id}.jsonl"
     environment = load_environment()
     logger.configure(
@@ -133,6 +134,15 @@ def _without_symbols(input_path: str, parsed: ingestion.Parsed) -> SentinelError
         next_step="fill the symbol column, or name another by columns: {symbol: ...} "
         "in the options of the files source; a file without such a column is named after its asset",
     )
+
+
+def _kept_config(history: RunHistory, run_id: str, config: Path, data: Path) -> Path:
+    """The copy of ``config`` that the run keeps, made now if no pipeline has made it."""
+    kept = history.config_of(run_id)
+    if not kept.is_dir():
+        with config_copy(config, data) as copy:
+            history.keep_config(run_id, copy)
+    return kept
 
 
 def _formerly_put_in(stage: Stage) -> dict[str, Asset]:

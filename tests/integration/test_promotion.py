@@ -167,6 +167,18 @@ def test_a_fetch_that_does_not_say_what_was_due_stops_the_next_stage(project):
     assert "stage 'ingest' recorded no due_sessions of GOOD" in str(outcome.errors["validate"])
 
 
+def test_every_stage_of_a_run_reads_the_configuration_with_which_it_began(project):
+    project.assets({"GOOD": {}})
+    project.run(AS_OF, stages=["ingest"], run_id="run-001")
+    project.rules("silver", limits={"min_rows": 1000})
+
+    same_run = project.run(AS_OF, stages=["validate"], run_id="run-001")
+    by_hand = project.run(AS_OF, stages=["validate"], by_hand=True)
+
+    assert same_run.errors == {}
+    assert "min_rows" in str(by_hand.errors["validate"])
+
+
 def promoted_by_another_run(project, run_id="run-009"):
     """What stops a run that goes on where run-001 had certified its candidate."""
     history = RunHistory(project.data)

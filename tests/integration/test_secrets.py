@@ -24,9 +24,9 @@ AS_OF = "2024-06-05T21:00:00Z"
 
 TROUBLED = {
     "BTC-USD": {"source": "kraken"},
-    "MSFT": {"paused_until": "2030-01-01", "reason": f"no answer from {ADDRESS}"},
+    "MSFT": {"paused_until": "2030-01-01", "reason": "no answer"},
 }
-UNREACHABLE = {"kraken": {"base_url": ADDRESS.replace("json", "http"), "attempts": 1}}
+UNREACHABLE = {"kraken": {"base_url": "http://127.0.0.1:1", "attempts": 1}}
 
 LEAKS = """
 import base64, html, json, os, urllib.parse
@@ -132,6 +132,9 @@ def leaky(tmp_path_factory):
         command.add_to_cell("50_monitor.ipynb", "write_history(stage", LEAKS + failing)
         command.codes.append(command.run("run", "--as-of", AS_OF))
         command.codes.append(command.run("status"))
+        told = {"AAPL": {"paused_until": "2030-01-01", "reason": f"no answer from {ADDRESS}"}}
+        command.change("assets.yaml", assets=told)
+        command.codes.append(command.run("run", "--as-of", AS_OF))
         command.codes.append(command.run("history", "--json"))
         yield command
 
@@ -139,6 +142,8 @@ def leaky(tmp_path_factory):
 def test_runs_got_as_far_as_they_had_to(leaky):
     assert leaky.codes[0] in (0, 5, 8), leaky.printed
     assert leaky.codes[1] in (1, 4, 6), leaky.printed
+    assert leaky.codes[3] == 3, leaky.printed
+    assert "holds the value of NOTIFY_URLS" in leaky.printed
     assert "(secret:NOTIFY_URLS) on standard output" in leaky.printed + everything_in(
         leaky, "reports"
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -199,3 +200,28 @@ def test_as_of_may_be_a_day_ahead_for_clocks_differ(project: Any) -> None:
     tomorrow = NOW.replace(microsecond=0) + timedelta(days=1)
 
     assert plan.make(project.options(as_of=tomorrow), NOW).as_of == tomorrow
+
+
+def test_error_in_a_copy_of_the_configuration_names_the_file_that_was_copied(
+    project: Any, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(project.folder / "config", copy)
+    file = copy / "expectations" / "silver.yaml"
+    file.write_text(f"surprise: 1\n{file.read_text()}")
+    shown = project.folder / "config" / "expectations" / "silver.yaml"
+
+    with pytest.raises(ConfigError, match=f"^{shown}:1: surprise: unknown key"):
+        plan.make(project.options(), NOW, copy)
+
+
+def test_stages_are_told_the_folder_of_the_user_when_a_copy_is_read(
+    project: Any, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(project.folder / "config", copy)
+
+    made = plan.make(project.options(), NOW, copy)
+
+    assert made.config == copy
+    assert made.stages[0].parameters["config_dir"] == str(project.folder / "config")

@@ -65,6 +65,26 @@ def test_stage_that_runs_finds_what_the_skipped_ones_said(project: Any) -> None:
     assert shown(project.run())["validate"] == second.run_id
 
 
+def test_configuration_that_is_edited_during_a_run_is_that_of_the_next_one(project: Any) -> None:
+    assets = project.folder / "config" / "assets.yaml"
+    before = assets.read_text()
+
+    class Editing(Silent):
+        def stage_started(self, stage: str) -> None:
+            if stage == "validate":
+                assets.write_text(before.replace("MSFT: {}", "MSFT: {gaps: warn}"))
+
+    first = project.run(Editing())
+    second = project.run()
+    third = project.run()
+
+    kept = [project.history.config_of(one.run_id) / "assets.yaml" for one in (first, second)]
+    assert [path.read_text() for path in kept] == [before, assets.read_text()]
+    assert set(shown(second).values()) == {"ok"}
+    assert set(shown(third).values()) == {second.run_id}
+    assert not project.history.config_of(third.run_id).exists()
+
+
 def test_resume_goes_on_at_the_failed_stage_with_the_same_as_of_and_parameters(
     project: Any,
 ) -> None:

@@ -99,27 +99,20 @@ def test_record_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path, co
     assert caught.value.next_step == f"move {path.parent} away and run again"
 
 
-def test_secrets_are_in_no_record_and_in_no_copy_of_the_configuration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secrets_are_in_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_URLS", "json://robot:hunter2-hunter2@example.com")
     history = RunHistory(tmp_path)
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "assets.yaml").write_text("reason: hunter2-hunter2\n")
     failed = stage_record("r1").model_copy(update={"error": 'said "hunter2-hunter2"'})
 
     history.write_stage(failed)
     history.write_run(
         run_record("r1").model_copy(update={"command": "run --input hunter2-hunter2"})
     )
-    history.keep_config("r1", tmp_path / "config")
 
     found = history.read_stage("r1", "ingest")
     assert found is not None
     assert found.error == 'said "(secret:NOTIFY_URLS)"'
     assert history.runs()[0].command == "run --input (secret:NOTIFY_URLS)"
-    kept = history.config_of("r1") / "assets.yaml"
-    assert kept.read_text() == "reason: (secret:NOTIFY_URLS)\n"
 
 
 def rollback_record(run_id: str, restored: str) -> RunRecord:

@@ -1,0 +1,74 @@
+"""The copy of the configuration that a run goes by: exact, and there as a whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sentinel_lib.errors import ConfigError, StorageError
+from sentinel_lib.settings.environment import load_environment
+from sentinel_lib.settings.secrets import Scrubber
+from sentinel_lib.storage import artifacts
+
+PREFIX = ".config-"
+COPY = "config"
+
+
+def exact_files(config: Path) -> dict[Path, bytes]:
+    """The YAML files of the folder ``config``, by their paths in it.
+
+    Raises ``ConfigError`` with file and line where one holds the value of a secret: a copy would
+    show it, or not be exact. That an address names a user without a password is none.
+    """
+    scrubber = Scrubber(load_environment(), users_are_secret=False)
+    files = {}
+    for path in sorted(config.rglob("*.yaml")):
+        try:
+            content = path.read_bytes()
+        except OSError as unreadable:
+            raise ConfigError(f"{path}: cannot be read: {unreadable.strerror}") from None
+        text = content.decode(errors="surrogateescape")
+        if secret := scrubber.first(text):
+            start, variable = secret
+            raise ConfigError(
+                f"{path}:{text.count(chr(10), 0, start) + 1}: holds the value of {variable}, and "
+                "every run keeps a copy of this file",
+                next_step="write the value into .env.local or the environment alone",
+            )
+        files[path.relative_to(config)] = content
+    return files
+
+
+@contextmanager
+def config_copy(config: Path, data: Path) -> Iterator[Path]:
+    """A copy of ``exact_files`` under ``data/ops``. It goes with the block, unless a run keeps it.
+
+    For who holds the lock: copies that killed runs have left are removed.
+    """
+    ops = data / "ops"
+    for left in ops.glob(f"{PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = _copied(exact_files(config), ops)
+    try:
+        yield folder / COPY
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copied(files: Mapping[Path, bytes], ops: Path) -> Path:
+    """A new folder in ``ops`` that holds the copy."""
+    try:
+        ops.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=ops))
+        (folder / COPY).mkdir()
+        for name, content in files.items():
+            artifacts.replace(folder / COPY / name, content)
+    except OSError as failed:
+        raise StorageError(
+            f"the configuration could not be copied to {ops}: {failed.strerror or failed}",
+            next_step="make room or fix the folder's permissions, then run the same command again",
+        ) from failed
+    return folder
