@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +14,7 @@ from typing import Self
 from sentinel_lib.notebook_runner.forked import ForkedProcess, Template, TemplateError
 from sentinel_lib.notebook_runner.iri_grammar import import_jsonschema
 from sentinel_lib.notebook_runner.kernel import Kernel
+from sentinel_lib.notebook_runner.private_folder import PrivateFolder
 
 CAN_FORK = sys.platform == "linux"
 """On macOS, libraries of the system crash in forked processes; Windows has no fork."""
@@ -44,7 +43,7 @@ class Kernels:
         self._template: Template | None = None
         self._prestarted: Kernel | None = None
         self._running: set[Kernel] = set()
-        self._root: Path | None = None
+        self._root: PrivateFolder | None = None
         self._numbers = count()
 
     def __enter__(self) -> Self:
@@ -63,7 +62,7 @@ class Kernels:
             self._template.kill()
             self._template = None
         if self._root is not None:
-            shutil.rmtree(self._root, ignore_errors=True)
+            self._root.remove()
             self._root = None
 
     def warm(self, *, first_has_gate: bool = True) -> None:
@@ -131,8 +130,8 @@ class Kernels:
 
     def _folder(self) -> Path:
         if self._root is None:
-            self._root = Path(tempfile.mkdtemp(prefix="sentinel-"))
-        return self._root
+            self._root = PrivateFolder()
+        return self._root.path
 
     def _next_folder(self) -> Path:
         return self._folder() / str(next(self._numbers))
