@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.storage.lock import Lock
 from tests import tiny_project
+from tests.processes import gone
 
 MOMENTS = {
     "before the first stage": "[1/4] ingest ...",
@@ -44,20 +44,17 @@ def started(project, mark):
     )  # fmt: skip
 
 
-def still_there(mark):
-    """The processes that the run has left, given a second to go."""
-    for _ in range(20):
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("MARK") == mark:
-                    found.append(process)
-            except psutil.Error:
-                continue
-        if not found:
-            break
-        time.sleep(0.05)
-    return found
+def is_of(process, mark):
+    try:
+        return process.environ().get("MARK") == mark
+    except psutil.Error:
+        return False
+
+
+def left_by(mark):
+    """The processes that the run has left, and that do not go."""
+    found = [process for process in psutil.process_iter() if is_of(process, mark)]
+    return [] if gone(found) else found
 
 
 @pytest.mark.parametrize(
@@ -86,7 +83,7 @@ def test_stopped_run_leaves_a_record_and_nothing_else(project, number, moment):
     assert run.returncode == shown["exit_code"] == code
     assert (record.status, record.exit_code) == ("interrupted", code)
     assert condition in record.conditions
-    assert still_there(mark) == []
+    assert left_by(mark) == []
     assert list((project.folder.parent / "temporary").iterdir()) == []
     assert lock.acquire(0)
     lock.release()

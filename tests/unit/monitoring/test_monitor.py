@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from sentinel_lib import logger, monitoring
 from sentinel_lib.errors import ConfigError, ExitCode, UsageError
 from sentinel_lib.monitoring import Monitor
+from sentinel_lib.monitoring.delivery import PATIENCE_SECONDS
 from sentinel_lib.pipeline.interruption import Terminated
 from sentinel_lib.records.stage import AssetLedger, RunRecord, StageOutcome, StageRecord
 from sentinel_lib.settings.environment import Environment
@@ -399,7 +400,7 @@ def test_without_a_dsn_the_sdk_is_not_even_imported() -> None:
     assert (found.stdout, found.stderr) == ("False\n", "")
 
 
-def test_server_that_never_answers_costs_two_seconds_at_most_and_is_logged(tmp_path: Path) -> None:
+def test_server_that_never_answers_is_waited_for_once_and_is_logged(tmp_path: Path) -> None:
     log_file = tmp_path / "run.jsonl"
     logger.configure(log_file, terminal=False)
 
@@ -412,7 +413,7 @@ def test_server_that_never_answers_costs_two_seconds_at_most_and_is_logged(tmp_p
         seconds = time.monotonic() - began
 
     structlog.reset_defaults()
-    assert seconds < 2.0
+    assert seconds < 2 * PATIENCE_SECONDS
     [warned] = [json.loads(line) for line in log_file.read_text().splitlines()]
     assert warned["event"] == "Sentry did not get everything"
 
@@ -448,4 +449,4 @@ def test_process_whose_sentry_is_dead_ends_in_time_and_says_nothing(kind: str) -
         )
 
     assert (found.returncode, found.stderr) == (3, "")
-    assert float(found.stdout) < 2.0
+    assert float(found.stdout) < 2 * PATIENCE_SECONDS

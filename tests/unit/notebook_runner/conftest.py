@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from sentinel_lib.notebook_runner import Kernels
+from tests import processes
 
 
 @pytest.fixture(scope="module", params=["forked", "ordinary"])
@@ -25,19 +26,16 @@ def kernels(request: pytest.FixtureRequest) -> Iterator[Kernels]:
 
 @pytest.fixture
 def kernel_processes() -> Callable[[], list[psutil.Process]]:
-    """Looks for the kernels of this process that are there, or are still there a second later."""
+    """Looks for the kernels of this process that are there, and stay."""
 
-    others = set(psutil.Process().children(recursive=True))  # those of other tests' fixtures
+    others = set(processes.children())  # those of other tests' fixtures
 
     def find() -> list[psutil.Process]:
-        children = [
-            child
-            for child in psutil.Process().children(recursive=True)
-            if child not in others and child.status() != psutil.STATUS_ZOMBIE
-        ]
-        templates = [child for child in children if "template.py" in " ".join(child.cmdline())]
+        found = [child for child in processes.children() if child not in others]
+        templates = [child for child in found if "template.py" in " ".join(child.cmdline())]
         first = min(templates, key=lambda child: child.create_time(), default=None)
-        return psutil.wait_procs([child for child in children if child != first], timeout=1)[1]
+        kernels = [child for child in found if child != first]
+        return [] if processes.gone(kernels) else kernels
 
     return find
 
