@@ -56,6 +56,12 @@ class Verdict:
     reason: str = ""
     checks: tuple[Check, ...] = ()
 
+    @property
+    def is_of_refused_rows(self) -> bool:
+        """Whether it holds the asset back because too many of its rows were refused."""
+        failed = [check.name for check in self.checks if check.blocks and not check.passed]
+        return failed[:1] in (["min_rows"], ["max_quarantined_fraction"])
+
 
 def counted(resolved: Table, sessions: Table, suite: Suite) -> dict[str, AssetCounts]:
     """The counts of every asset in a resolved batch."""

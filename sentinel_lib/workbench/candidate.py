@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
+from sentinel_lib.cleaning.refusals import refusals
 from sentinel_lib.cleaning.row_keys import CORRECTION, DEDUPLICATED, INSERT, KEY, PROMOTED
 from sentinel_lib.cleaning.row_rules import applicable
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
@@ -34,9 +35,12 @@ CANDIDATE = "silver.candidate"
 SILVER = "silver.bars"
 
 
-def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, Verdict]:
+def asset_verdicts(
+    stage: Stage, resolved: Table, sessions: Table, batch: Table
+) -> dict[str, Verdict]:
     """What the gate says of each chosen asset, and of rows of no asset. What the first stage found
-    stays found.
+    stays found. Of an asset held for its refused rows it says which rule refused most of those in
+    ``batch``, and what would read them.
     """
     counts = counted(resolved, sessions, stage.suite)
     delivered = stage.said_by(INGEST)
@@ -54,8 +58,17 @@ def asset_verdicts(stage: Stage, resolved: Table, sessions: Table) -> dict[str, 
             due_sessions=due[symbol],
             gaps_block=asset.gaps == "block",
         )
-        if before is not None and before.status == "blocked" and before.rows_in:
+        if before is not None and _is_blocked(delivered, symbol):
             found[symbol] = replace(found[symbol], status="blocked", reason=before.reason)
+    held = [
+        symbol
+        for symbol, one in found.items()
+        if one.is_of_refused_rows and not _is_blocked(delivered, symbol)
+    ]
+    if held:
+        words = refusals(resolved, batch, held, stage.suite.row_rules, stage.as_of)
+        for symbol, why in words.items():
+            found[symbol] = replace(found[symbol], reason=f"{found[symbol].reason}; {why}")
     ledgers = delivered.assets if delivered else {}
     unlisted = {line: ledgers[line].reason for line in NO_ASSET if line in ledgers}
     return found | {line: Verdict("unlisted", reason) for line, reason in unlisted.items()}
@@ -192,6 +205,12 @@ def publish_silver(
 def changes_of(candidate: pa.Table) -> dict[str, int]:
     """How many of the candidate's rows are new to Silver, and how many correct it."""
     return _count(candidate, "change")
+
+
+def _is_blocked(delivered: StageRecord | None, symbol: str) -> bool:
+    """Whether the rows that came of an asset are held whatever they are."""
+    before = delivered.assets.get(symbol) if delivered else None
+    return before is not None and before.status == "blocked" and before.rows_in > 0
 
 
 def _due_sessions(stage: Stage, delivered: StageRecord | None) -> dict[str, int]:
