@@ -1,9 +1,15 @@
 """The figures of ``aggregates.csv``: one function per column, over one asset's sessions.
 
-Each takes a frame of one asset from ``gold.daily``, a row per session in order of date, with
-``session``, ``open``, ``high``, ``low``, ``close``, ``volume`` (floats, NaN where absent) and
-``sessions_per_year``. "Nd" means the last N sessions that are there; a figure is empty (None)
-where there are fewer, or where it needs a field that the asset lacks.
+Each takes a frame of one asset from ``gold.daily``, a row per session in order of date:
+
+- ``session``, its date; ``open``, ``high``, ``low``, ``close``, ``volume``: floats, NaN if absent;
+- ``exact_volume``: the volume as stored, a Decimal, or NA;
+- ``missing_before``: how many sessions of the asset's calendar are missing before this one;
+- ``sessions_per_year``: of the asset's calendar, by the convention of volatility.
+
+"Nd" means the last N sessions that are there; a figure is empty (None) where there are fewer, or
+where it needs a field that the asset lacks. ``@unit`` declares what a figure is; that decides the
+type of its column and how it is written.
 """
 
 from __future__ import annotations
@@ -11,58 +17,101 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from datetime import date
-from numbers import Integral
+from decimal import Context, Decimal
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+
+from sentinel_lib.errors import StageError, nearest
+from sentinel_lib.records.bar import DIGITS, SCALE, plain_number
 
 Metric = Callable[[pd.DataFrame], Any]
 
+UNITS: dict[str, pa.DataType] = {
+    "price": pa.float64(),
+    "percent": pa.float64(),
+    "volume": pa.decimal128(DIGITS, SCALE),
+    "count": pa.int64(),
+    "date": pa.date32(),
+}
+"""Each unit that a metric may declare, with the type of its column."""
+
 DECIMALS = 6
+SIGNIFICANT_DIGITS = 10
+"""Of prices below 1."""
+
+_ROOMY = Context(prec=100)
 
 
+def unit(name: str) -> Callable[[Metric], Metric]:
+    """Declare the unit of a metric, one of ``UNITS``. Raises ``StageError`` for any other."""
+    if name not in UNITS:
+        raise StageError(
+            f"'{name}' is no unit of a metric{nearest(name, UNITS)}", expected=", ".join(UNITS)
+        )
+
+    def declare(metric: Metric) -> Metric:
+        metric.__dict__["unit"] = name
+        return metric
+
+    return declare
+
+
+@unit("count")
 def sessions(daily: pd.DataFrame) -> int:
     """The number of sessions."""
     return len(daily)
 
 
+@unit("date")
 def first_date(daily: pd.DataFrame) -> date:
     """The date of the first session."""
     return daily["session"].iloc[0]  # type: ignore[no-any-return]
 
 
+@unit("date")
 def latest_date(daily: pd.DataFrame) -> date:
     """The date of the latest session."""
     return daily["session"].iloc[-1]  # type: ignore[no-any-return]
 
 
+@unit("price")
 def latest_close(daily: pd.DataFrame) -> float:
     """The close of the latest session, in the quote currency."""
     return float(daily["close"].iloc[-1])
 
 
+@unit("percent")
 def change_1d_pct(daily: pd.DataFrame) -> float | None:
-    """The simple return of the latest session over the one before, in percent."""
-    if len(daily) < 2:
+    """The simple return of the latest session over the one before, in percent.
+
+    Empty where the session before, by the asset's calendar, is missing.
+    """
+    if len(daily) < 2 or daily["missing_before"].iloc[-1]:
         return None
     return float(_returns(daily).iloc[-1] * 100)
 
 
+@unit("price")
 def avg_7d_close(daily: pd.DataFrame) -> float | None:
     """The arithmetic mean of the last 7 closes, in the quote currency."""
     return _mean_close(daily, 7)
 
 
+@unit("price")
 def avg_30d_close(daily: pd.DataFrame) -> float | None:
     """The arithmetic mean of the last 30 closes, in the quote currency."""
     return _mean_close(daily, 30)
 
 
+@unit("percent")
 def volatility_20d_pct(daily: pd.DataFrame) -> float | None:
     """The annualised standard deviation of the last 20 simple returns, in percent.
 
     Sample standard deviation (ddof 1) times the square root of the calendar's sessions a year:
-    252 for exchanges and weekdays, 365 for 24/7. Needs 21 closes.
+    252 for exchanges and weekdays, 365 for 24/7. Needs 21 closes. Where a session is missing, the
+    return over the gap counts as one of the 20.
     Source: J. C. Hull, Options, Futures, and Other Derivatives, "Estimating volatility from
     historical data", with simple returns in place of logarithmic ones.
     """
@@ -72,12 +121,14 @@ def volatility_20d_pct(daily: pd.DataFrame) -> float | None:
     return float(last.std(ddof=1) * math.sqrt(daily["sessions_per_year"].iloc[-1]) * 100)
 
 
+@unit("percent")
 def max_drawdown_pct(daily: pd.DataFrame) -> float:
     """The deepest fall of the close from its highest value until then, in percent; 0 or below."""
     fall = daily["close"] / daily["close"].cummax() - 1
     return float(fall.min() * 100)
 
 
+@unit("price")
 def vwap_20d(daily: pd.DataFrame) -> float | None:
     """The volume-weighted average price of the last 20 sessions, in the quote currency.
 
@@ -91,28 +142,84 @@ def vwap_20d(daily: pd.DataFrame) -> float | None:
     return float((typical * last["volume"]).sum(skipna=False) / volume)
 
 
-def latest_volume(daily: pd.DataFrame) -> float:
+@unit("volume")
+def latest_volume(daily: pd.DataFrame) -> Decimal:
     """The volume of the latest session, in the asset's own units."""
-    return float(daily["volume"].iloc[-1])
+    return daily["exact_volume"].iloc[-1]  # type: ignore[no-any-return]
 
 
 def aggregates(daily_bars: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
     """One row per asset, one column per metric, named after it; sorted by symbol.
 
-    Whole numbers stay whole where some assets have none; a figure that no asset has is a float.
+    Raises ``StageError`` for a metric without a unit, and for figures that are not of its unit.
     """
+    units = units_of(metrics)
     per_asset = list(daily_bars.groupby("symbol", sort=True))
     figures = {
-        metric.__name__: _column([metric(daily) for _, daily in per_asset]) for metric in metrics
+        metric.__name__: _column(metric, units, [metric(daily) for _, daily in per_asset])
+        for metric in metrics
     }
     return pd.DataFrame({"symbol": [symbol for symbol, _ in per_asset], **figures})
 
 
-def csv_text(table: pd.DataFrame) -> str:
-    """A table as CSV: six decimals, rounded half to even; empty for null; LF line ends."""
-    lines = [",".join(table.columns)]
-    lines += [",".join(map(_cell, row)) for row in table.itertuples(index=False, name=None)]
-    return "\n".join(lines) + "\n"
+def units_of(metrics: Sequence[Metric]) -> dict[str, str]:
+    """The unit of each metric by its name. Raises ``StageError`` where one is not declared."""
+    units = {metric.__name__: metric.__dict__.get("unit", "") for metric in metrics}
+    for name, declared in units.items():
+        if not declared:
+            raise StageError(
+                f"the metric {name} does not say in which unit its figures are",
+                expected=", ".join(f'@unit("{known}")' for known in UNITS),
+                next_step=f"write one of these on a line of its own above 'def {name}'",
+            )
+    return units
+
+
+def figures_table(figures: pd.DataFrame, metrics: Sequence[Metric]) -> pa.Table:
+    """What ``aggregates`` gives, as a table whose columns say their unit.
+
+    Raises ``StageError`` for a column that is no metric's, or that its unit cannot hold.
+    """
+    units = units_of(metrics)
+    strangers = [name for name in figures.columns if name not in ("symbol", *units)]
+    if strangers:
+        raise StageError(
+            f"the figures have columns that no metric makes: {', '.join(strangers)}",
+            expected=", ".join(units),
+            next_step="make each a function with a @unit, and add it to the list of metrics",
+        )
+    fields = [pa.field("symbol", pa.string())]
+    for name in figures.columns.drop("symbol"):
+        fields.append(pa.field(name, UNITS[units[name]], metadata={"unit": units[name]}))
+    try:
+        return pa.Table.from_pandas(figures, pa.schema(fields), preserve_index=False)
+    except pa.ArrowException as misfit:
+        raise StageError(f"the figures are not of the units of their metrics: {misfit}") from misfit
+
+
+def csv_text(figures: pa.Table) -> str:
+    """``figures_table`` as CSV, each column in the way of its unit; empty for null; LF line ends.
+
+    Rounded half to even: prices to 6 decimals, those below 1 to 10 significant digits, percentages
+    to 6 decimals. Volumes are exact, without trailing zeros.
+    """
+    columns = []
+    for field, column in zip(figures.schema, figures.columns, strict=True):
+        declared = (field.metadata or {}).get(b"unit", b"").decode()
+        if not declared and field.name != "symbol":
+            raise StageError(
+                f"the column {field.name} of the figures does not say its unit",
+                next_step="python run_pipeline.py upgrade",
+            )
+        columns.append([field.name, *(_cell(value, declared) for value in column.to_pylist())])
+    return "".join(",".join(line) + "\n" for line in zip(*columns, strict=True))
+
+
+def price_text(price: float) -> str:
+    """A price in figures: 6 decimals, or below 1 as many as 10 significant digits take."""
+    if price == 0 or abs(price) >= 1:
+        return _fixed(price)
+    return f"{Decimal(f'{price:.{SIGNIFICANT_DIGITS - 1}e}'):f}"
 
 
 def _returns(daily: pd.DataFrame) -> pd.Series:
@@ -124,21 +231,48 @@ def _mean_close(daily: pd.DataFrame, count: int) -> float | None:
     return float(last.mean()) if len(last) == count else None
 
 
-def _column(values: list[Any]) -> pd.Series:
-    present = [value for value in values if not pd.isna(value)]
-    if not present:
-        return pd.Series(values, dtype="float64")
-    is_whole = all(isinstance(value, Integral) for value in present)
-    has_gaps = len(present) < len(values)
-    return pd.Series(values, dtype="Int64" if is_whole and has_gaps else None)
+def _column(metric: Metric, units: dict[str, str], values: list[Any]) -> pd.Series:
+    declared = units[metric.__name__]
+    values = [None if pd.isna(value) else value for value in values]
+    try:
+        if declared == "count":
+            counts = pd.Series(values, dtype="Int64")
+            return counts if counts.hasnans else counts.astype("int64")
+        if declared == "volume":
+            return pd.Series([_volume(value) for value in values], dtype=object)
+        return pd.Series(values, dtype=object if declared == "date" else "float64")
+    except (TypeError, ValueError, ArithmeticError) as misfit:
+        raise StageError(
+            f"the metric {metric.__name__} gives what is no {declared}: {misfit}",
+            next_step="mend the metric, or declare another @unit above it",
+        ) from misfit
 
 
-def _cell(value: Any) -> str:
-    if pd.isna(value):
+def _volume(value: Any) -> Decimal | None:
+    if value is None:
+        return None
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    if not number.is_finite():
+        return number
+    rounded = number.quantize(Decimal(1).scaleb(-SCALE), context=_ROOMY)
+    return Decimal(plain_number(rounded))
+
+
+def _cell(value: Any, declared: str) -> str:
+    if value is None:
         return ""
-    if isinstance(value, float):
-        return f"{value:.{DECIMALS}f}".replace(f"-{0:.{DECIMALS}f}", f"{0:.{DECIMALS}f}")
+    if declared == "price":
+        return price_text(value)
+    if declared == "percent":
+        return _fixed(value)
+    if declared == "volume":
+        return plain_number(value)
     text = str(value)
     if any(character in text for character in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
     return text
+
+
+def _fixed(value: float) -> str:
+    """``DECIMALS`` places, and no minus before a zero."""
+    return f"{value:.{DECIMALS}f}".replace(f"-{0:.{DECIMALS}f}", f"{0:.{DECIMALS}f}")

@@ -53,7 +53,7 @@ def rollback(
     board = freshness_board(stage)
     said = (history.read_stage(target, name) for name in ROLES)
     write_board(stage, board, quality_of([record for record in said if record is not None]))
-    figures = csv_text(stage.lake.read("gold.aggregates").to_pandas())
+    figures = csv_text(stage.lake.read("gold.aggregates"))
     artifacts.replace(prepared / "gold" / AGGREGATES_FILE, figures.encode())
     record = RunRecord(
         run_id=run_id,

@@ -191,14 +191,19 @@ class Bar(BaseModel):
         for column in ("open", "low", "close"):
             value: Decimal | None = getattr(self, column)
             if self.high is not None and value is not None and self.high < value:
-                raise ValueError(f"high {_plain(self.high)} is below {column} {_plain(value)}")
+                raise ValueError(
+                    f"high {plain_number(self.high)} is below {column} {plain_number(value)}"
+                )
         for column in ("open", "close"):
             value = getattr(self, column)
             if self.low is not None and value is not None and self.low > value:
-                raise ValueError(f"low {_plain(self.low)} is above {column} {_plain(value)}")
+                raise ValueError(
+                    f"low {plain_number(self.low)} is above {column} {plain_number(value)}"
+                )
         return self
 
 
-def _plain(number: Decimal) -> str:
+def plain_number(number: Decimal) -> str:
     """``1.5``, not ``1.500000000000000000``."""
-    return f"{number:f}".rstrip("0").rstrip(".")
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -64,8 +64,7 @@ def between(keys: pa.Table) -> ds.Expression:
 def typed(log: DeltaLog, rows: Rows, *, is_replaced: bool = False) -> Rows:
     """``rows`` with the types of the table, which has one type of text; else a ``StorageError``."""
     given = [
-        (field.name, TEXT if field.type == pa.large_string() else field.type)
-        for field in rows.schema
+        field.with_type(TEXT) if field.type == pa.large_string() else field for field in rows.schema
     ]
     stored = None if is_replaced else log.schema()
     schema = SCHEMAS.get(log.name) or stored or pa.schema(given)

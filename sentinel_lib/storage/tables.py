@@ -180,7 +180,7 @@ class Lake:
             new = changes.typed(log, rows, is_replaced=True)
             # content that is damaged is replaced as well
             is_whole = log.table is not None and not any(map(data_files.damage, log.files()))
-            if not is_whole or not self.read(name).equals(new):
+            if not is_whole or not self.read(name).equals(new, check_metadata=True):
                 changes.commit(log, new, None, commit.metadata())
 
     def delete(self, name: str, where: ds.Expression, commit: Commit) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from ibis.expr.types import Table
 
-from sentinel_lib.calendars import sessions_per_year
+from sentinel_lib.calendars import sessions, sessions_per_year
 from sentinel_lib.cleaning.bar_times import is_within_hours, session_of
-from sentinel_lib.errors import StageError, StorageError
-from sentinel_lib.gold_metrics import csv_text
+from sentinel_lib.errors import StorageError
+from sentinel_lib.gold_metrics import Metric, csv_text, figures_table
 from sentinel_lib.records.bar import WHOLE_DIGITS
-from sentinel_lib.records.stage import HELD_BACK, AssetLedger, Check
+from sentinel_lib.records.stage import AssetLedger, Check
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.schemas import SCHEMAS
@@ -53,10 +55,19 @@ def silver_bars(stage: Stage) -> Table:
 
 
 def daily_frame(stage: Stage, daily: Table) -> pd.DataFrame:
-    """``gold.daily`` as the metrics take it: floats, in order of symbol and session."""
-    frame = frame_of(daily.order_by(_KEY).to_pyarrow())
-    years = {symbol: sessions_per_year(asset.calendar) for symbol, asset in stage.assets.items()}
-    return frame.assign(sessions_per_year=frame["symbol"].map(years))
+    """``gold.daily`` as the metrics take it, in order of symbol and session.
+
+    ``sentinel_lib.gold_metrics`` says what its columns are.
+    """
+    rows = daily.order_by(_KEY).to_pyarrow()
+    frame = frame_of(rows)
+    calendars = {symbol: asset.calendar for symbol, asset in stage.assets.items()}
+    calendar = frame["symbol"].map(calendars)
+    return frame.assign(
+        exact_volume=pd.arrays.ArrowExtensionArray(rows["volume"]),
+        missing_before=_missing_before(frame, calendar),
+        sessions_per_year=calendar.map(sessions_per_year),
+    )
 
 
 def completeness(stage: Stage, silver: Table, daily: Table) -> list[Check]:
@@ -110,11 +121,12 @@ def gold_ledgers(silver: Table, checks: list[Check]) -> dict[str, AssetLedger]:
 def audit_aggregates(stage: Stage, aggregates: pd.DataFrame) -> list[Check]:
     """The Gold suite over the figures, and that every one of them is finite.
 
-    Where no asset has a bar yet nothing is due, and there is nothing to judge.
+    Where no asset passes there is nothing new to judge: nothing is due, or the gate stops anyway.
     """
-    if not stage.ledgers:
+    if not stage.passing:
         return []
-    numbers = aggregates.select_dtypes("number").astype("float64")
+    judged = aggregates.apply(_with_floats)
+    numbers = judged.select_dtypes("number").astype("float64")
     infinite = int(numbers.isin([float("inf"), float("-inf")]).to_numpy().sum())
     finite = Check(
         name="every figure is finite",
@@ -123,17 +135,27 @@ def audit_aggregates(stage: Stage, aggregates: pd.DataFrame) -> list[Check]:
         observed=f"{infinite} infinite",
         expected="none",
     )
-    return [finite, *audit(stage.suite, aggregates)]
+    return [finite, *audit(stage.suite, judged)]
+
+
+def sessions_to_publish(stage: Stage, daily: Table) -> Table:
+    """The sessions of Gold as they will stand: those of ``daily`` for the assets that pass, and
+    the published ones of assets that are held back. Call it after ``stage.account``.
+    """
+    passing, names = stage.passing, SCHEMAS[DAILY].names
+    held = is_one_of("symbol", [symbol for symbol in stage.assets if symbol not in passing])
+    last_good = stage.engine.load(stage.published.read_or_empty(DAILY, where=held))
+    new = daily.filter(daily.symbol.isin(passing or [""]))
+    return stage.engine.materialise(new.select(names).union(last_good.select(names)))
 
 
 def publish_gold(
-    stage: Stage, daily: Table, aggregates: pd.DataFrame, ledgers: Mapping[str, AssetLedger]
+    stage: Stage, daily: Table, aggregates: pd.DataFrame, metrics: Sequence[Metric]
 ) -> Path:
-    """Publish sessions and figures of the assets that pass; the others keep what they had.
-
-    ``gold.daily`` receives only the sessions that changed.
+    """Publish the sessions of the assets that pass, and the figures; ``daily`` and ``metrics``
+    are what the figures were made of. ``gold.daily`` receives only the sessions that changed.
     """
-    passing = [symbol for symbol, one in ledgers.items() if one.status not in HELD_BACK]
+    passing = stage.passing
     rows = daily.filter(daily.symbol.isin(passing or [""]))
     before = stage.published.read_or_empty(DAILY, where=is_one_of("symbol", passing))
     new = rows.select(SCHEMAS[DAILY].names).to_pyarrow().cast(SCHEMAS[DAILY])
@@ -145,10 +167,10 @@ def publish_gold(
         stage.lake.overwrite(DAILY, pa.concat_tables([kept, new]), stage.commit)
     elif len(changed) or not stage.lake.exists(DAILY):
         stage.lake.upsert(DAILY, changed, _KEY, stage.commit)
-    table = _with_last_good(stage, aggregates, passing)
+    table = figures_table(aggregates, metrics)
     stage.lake.replace_if_changed(AGGREGATES, table, stage.commit)
     path = stage.output / "gold" / AGGREGATES_FILE
-    artifacts.replace(path, csv_text(table.to_pandas()).encode())
+    artifacts.replace(path, csv_text(table).encode())
     return path
 
 
@@ -172,22 +194,22 @@ def _bars_by_hours(bars: Table) -> dict[str, tuple[int, int]]:
     return {row["symbol"]: (int(row["within"]), int(row["outside"])) for row in rows}
 
 
-def _with_last_good(stage: Stage, aggregates: pd.DataFrame, passing: list[str]) -> pa.Table:
-    """The new figures of assets that pass, and the published ones of those that are held back."""
-    new = aggregates[aggregates["symbol"].isin(passing)]
-    table = pa.Table.from_pandas(new, preserve_index=False)
-    held = [symbol for symbol in stage.assets if symbol not in passing]
-    if held and stage.published.exists(AGGREGATES):
-        where = is_one_of("symbol", held)
-        last_good = stage.published.read(AGGREGATES, where=where)
-        try:
-            table = pa.concat_tables(
-                [table, last_good.select(table.column_names)], promote_options="permissive"
-            )
-        except (KeyError, pa.ArrowException) as mismatch:
-            raise StageError(
-                f"the figures of {', '.join(held)} are held back, and the published ones "
-                f"have other columns: {mismatch}",
-                next_step="mend the assets that are held back, then change the metrics",
-            ) from mismatch
-    return table.sort_by("symbol")
+def _missing_before(frame: pd.DataFrame, calendar: pd.Series) -> pd.Series:
+    """How many sessions of its asset's calendar are missing before each session of ``frame``."""
+    missing = pd.Series(0, index=frame.index)
+    for name, rows in frame.groupby(calendar):
+        days = rows["session"].to_numpy("datetime64[D]")
+        known = [one.date for one in sessions(name, rows["session"].min(), rows["session"].max())]
+        before, until = (
+            np.searchsorted(np.array(known, days.dtype), days, side) for side in ("left", "right")
+        )
+        gaps = before[1:] - until[:-1]
+        follows = rows["symbol"].to_numpy()[1:] == rows["symbol"].to_numpy()[:-1]
+        missing[rows.index[1:]] = np.where(follows, gaps, 0)
+    return missing
+
+
+def _with_floats(column: pd.Series) -> pd.Series:
+    """Exact decimals, which a suite cannot judge, as floats."""
+    is_exact = column.map(lambda value: isinstance(value, Decimal))
+    return column.astype("float64") if is_exact.any() else column

@@ -4,24 +4,30 @@ import csv
 import io
 import math
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from sentinel_lib import gold_metrics
+from sentinel_lib.errors import StageError
 from sentinel_lib.gold_metrics import (
+    UNITS,
     aggregates,
     avg_7d_close,
     avg_30d_close,
     change_1d_pct,
     csv_text,
+    figures_table,
     first_date,
     latest_close,
     latest_date,
     latest_volume,
     max_drawdown_pct,
     sessions,
+    unit,
     volatility_20d_pct,
     vwap_20d,
 )
@@ -34,12 +40,28 @@ def daily(closes: list[float], symbol: str = "BTC-USD", **columns: Any) -> pd.Da
     """Sessions on consecutive days that open, close and stay at one price, 10 units each."""
     days = [FIRST + timedelta(days=offset) for offset in range(len(closes))]
     prices = dict.fromkeys(("open", "high", "low", "close"), closes)
-    content = {"session": days, **prices, "volume": 10.0, "sessions_per_year": 365}
-    return pd.DataFrame({"symbol": symbol, **content, **columns})
+    content = {"session": days, **prices, "volume": 10.0, "exact_volume": Decimal(10)}
+    terms = {"missing_before": 0, "sessions_per_year": 365}
+    return pd.DataFrame({"symbol": symbol, **content, **terms, **columns})
 
 
 def price_only(closes: list[float]) -> pd.DataFrame:
-    return daily(closes, open=NAN, high=NAN, low=NAN, volume=NAN)
+    return daily(closes, open=NAN, high=NAN, low=NAN, volume=NAN, exact_volume=pd.NA)
+
+
+def csv_of(frame: pd.DataFrame, metrics: list[Any]) -> str:
+    """What ``aggregates.csv`` says of ``metrics`` over the sessions of ``frame``."""
+    return csv_text(figures_table(aggregates(frame, metrics), metrics))
+
+
+def cell_of(value: Any, declared: str) -> str:
+    """How a figure of this unit is written."""
+
+    @unit(declared)
+    def figure(daily: pd.DataFrame) -> Any:
+        return value
+
+    return csv_of(daily([1.0]), [figure]).removeprefix("symbol,figure\nBTC-USD,").removesuffix("\n")
 
 
 def test_sessions_are_counted_and_dated() -> None:
@@ -51,10 +73,11 @@ def test_sessions_are_counted_and_dated() -> None:
 
 
 def test_latest_close_and_volume_are_those_of_the_last_session() -> None:
-    frame = daily([1.0, 2.0, 3.5], volume=[5.0, 6.0, 7.0])
+    volumes = [Decimal(text) for text in ("5", "6", "12345678901234567890.123456789012345678")]
+    frame = daily([1.0, 2.0, 3.5], exact_volume=volumes)
 
     assert latest_close(frame) == 3.5
-    assert latest_volume(frame) == 7.0
+    assert latest_volume(frame) == volumes[-1]
 
 
 def test_change_is_the_simple_return_in_percent() -> None:
@@ -63,6 +86,11 @@ def test_change_is_the_simple_return_in_percent() -> None:
 
 def test_change_is_empty_for_a_single_session() -> None:
     assert change_1d_pct(daily([100.0])) is None
+
+
+def test_change_is_empty_where_the_session_before_is_missing() -> None:
+    assert change_1d_pct(daily([50.0, 100.0, 75.0], missing_before=[0, 0, 1])) is None
+    assert change_1d_pct(daily([50.0, 100.0, 75.0], missing_before=[0, 3, 0])) == -25.0
 
 
 def test_average_of_seven_days_is_that_of_the_last_seven() -> None:
@@ -153,7 +181,7 @@ def test_price_only_asset_has_no_vwap_and_no_volume_and_all_the_rest() -> None:
         latest_volume,
     ]
 
-    text = csv_text(aggregates(price_only([100.0] * 30), chosen))
+    text = csv_of(price_only([100.0] * 30), chosen)
 
     assert text.splitlines()[1] == "BTC-USD,100.000000,100.000000,0.000000,0.000000,,"
 
@@ -171,76 +199,136 @@ def test_aggregates_do_not_depend_on_which_assets_stand_first() -> None:
     spy, btc = daily([3.0, 4.0], "SPY"), daily([2.0, 1.0], "BTC-USD")
     chosen = [sessions, latest_close, change_1d_pct, max_drawdown_pct]
 
-    found = csv_text(aggregates(pd.concat([spy, btc]), chosen))
+    found = csv_of(pd.concat([spy, btc]), chosen)
 
-    assert found == csv_text(aggregates(pd.concat([btc, spy]), chosen))
+    assert found == csv_of(pd.concat([btc, spy]), chosen)
 
 
-def test_aggregates_take_any_function_as_a_metric() -> None:
+def test_aggregates_take_any_function_with_a_unit_as_a_metric() -> None:
+    @unit("percent")
     def range_pct(daily: pd.DataFrame) -> float:
         return float((daily["close"].max() / daily["close"].min() - 1) * 100)
 
-    found = aggregates(daily([50.0, 100.0]), [range_pct])
+    found = csv_of(daily([50.0, 100.0]), [range_pct])
 
-    assert csv_text(found) == "symbol,range_pct\nBTC-USD,100.000000\n"
+    assert found == "symbol,range_pct\nBTC-USD,100.000000\n"
+
+
+def test_metric_without_a_unit_is_an_error_that_says_what_to_write() -> None:
+    def range_pct(daily: pd.DataFrame) -> float:
+        return 1.0
+
+    with pytest.raises(StageError, match="the metric range_pct does not say") as error:
+        aggregates(daily([50.0]), [sessions, range_pct])
+
+    assert '@unit("percent")' in str(error.value.expected)
+    assert "above 'def range_pct'" in str(error.value.next_step)
+
+
+def test_unit_that_is_not_known_is_an_error_with_the_nearest_one() -> None:
+    with pytest.raises(StageError, match=r"'procent' is no unit.*did you mean 'percent'"):
+        unit("procent")
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"), [("count", 1.5), ("count", "x"), ("price", "x"), ("volume", "many")]
+)
+def test_figure_that_is_not_of_its_unit_is_an_error_that_names_the_metric(
+    declared: str, value: Any
+) -> None:
+    with pytest.raises(StageError, match=f"the metric figure gives what is no {declared}"):
+        cell_of(value, declared)
+
+
+def test_figures_that_their_table_cannot_hold_are_an_error() -> None:
+    with pytest.raises(StageError, match="the figures are not of the units of their metrics"):
+        cell_of(Decimal(10) ** 20, "volume")
+
+
+def test_column_that_no_metric_made_is_an_error() -> None:
+    figures = aggregates(daily([1.0]), [sessions]).assign(more=1)
+
+    with pytest.raises(StageError, match="columns that no metric makes: more"):
+        figures_table(figures, [sessions])
+
+
+def test_table_whose_columns_lost_their_units_is_not_written() -> None:
+    figures = figures_table(aggregates(daily([1.0]), [latest_close]), [latest_close])
+    bare = pa.table(dict(zip(figures.column_names, figures.columns, strict=True)))
+
+    with pytest.raises(StageError, match="latest_close of the figures does not say its unit"):
+        csv_text(bare)
 
 
 def test_whole_numbers_stay_whole_where_an_asset_has_none() -> None:
+    @unit("count")
     def up_days(daily: pd.DataFrame) -> int | None:
         return int((daily["close"].diff() > 0).sum()) if len(daily) > 1 else None
 
     bars = pd.concat([daily([1.0], "AAPL"), daily([1.0, 2.0, 3.0], "SPY")])
 
-    assert csv_text(aggregates(bars, [up_days])) == "symbol,up_days\nAAPL,\nSPY,2\n"
+    assert csv_of(bars, [up_days]) == "symbol,up_days\nAAPL,\nSPY,2\n"
 
 
-def test_figure_that_no_asset_has_is_a_column_of_floats() -> None:
-    found = aggregates(daily([1.0]), [avg_7d_close])
+def test_type_of_a_column_is_that_of_its_unit_whatever_figures_there_are() -> None:
+    metrics = [sessions, latest_date, avg_7d_close, change_1d_pct, latest_volume]
+    kinds = ["string", "int64", "date32[day]", "double", "double", "decimal128(38, 18)"]
 
-    assert str(found["avg_7d_close"].dtype) == "float64"
-    assert csv_text(found) == "symbol,avg_7d_close\nBTC-USD,\n"
+    for frame in (daily([1.0] * 9), price_only([1.0]), daily([])):
+        table = figures_table(aggregates(frame, metrics), metrics)
+
+        assert [str(kind) for kind in table.schema.types] == kinds
 
 
 def test_aggregates_of_no_bars_have_their_columns_and_no_row() -> None:
-    found = aggregates(daily([]), [sessions, latest_close])
+    found = csv_of(daily([]), [sessions, latest_close])
 
-    assert csv_text(found) == "symbol,sessions,latest_close\n"
+    assert found == "symbol,sessions,latest_close\n"
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("declared", "value", "text"),
     [
-        (1.0, "1.000000"),
-        (0.0078125, "0.007812"),  # exactly half, to the even 2
-        (0.0234375, "0.023438"),  # exactly half, to the even 8
-        (-0.0078125, "-0.007812"),
-        (-1e-9, "0.000000"),
-        (-0.0, "0.000000"),
-        (-10.0, "-10.000000"),
-        (123_456_789_012.25, "123456789012.250000"),
-        (12, "12"),
-        (True, "True"),
-        (date(2026, 1, 2), "2026-01-02"),
-        (None, ""),
-        (NAN, ""),
-        (pd.NA, ""),
-        (pd.NaT, ""),
-        ("BTC-USD", "BTC-USD"),
-        ("A,B", '"A,B"'),
-        ('A"B', '"A""B"'),
-        ("A\nB", '"A\nB"'),
+        ("price", 1.0, "1.000000"),
+        ("price", 1.0078125, "1.007812"),  # exactly half, to the even 2
+        ("price", 1.0234375, "1.023438"),  # exactly half, to the even 8
+        ("price", 123_456_789_012.25, "123456789012.250000"),
+        ("price", 0.5, "0.5000000000"),
+        ("price", 0.00000830856, "0.000008308560000"),
+        ("price", -0.00000830856, "-0.000008308560000"),
+        ("price", 1.2345678905e-12, "0.000000000001234567890"),  # below half
+        ("price", 0.99999999999, "1.000000000"),
+        ("price", 1e-18, "0.000000000000000001000000000"),
+        ("price", 0.0, "0.000000"),
+        ("price", -0.0, "0.000000"),
+        ("percent", 0.0078125, "0.007812"),
+        ("percent", 0.0120367, "0.012037"),
+        ("percent", -1e-9, "0.000000"),
+        ("percent", -10.0, "-10.000000"),
+        ("volume", Decimal("123456789012419.123456780000000000"), "123456789012419.12345678"),
+        ("volume", Decimal("1E+3"), "1000"),
+        ("volume", Decimal("1E-18"), "0.000000000000000001"),
+        ("volume", Decimal(0), "0"),
+        ("volume", 2.5, "2.5"),
+        ("volume", 100, "100"),
+        ("count", 12, "12"),
+        ("count", 3.0, "3"),
+        ("date", date(2026, 1, 2), "2026-01-02"),
+        *((declared, None, "") for declared in UNITS),
+        *((declared, pd.NA, "") for declared in UNITS),
+        ("price", NAN, ""),
+        ("volume", NAN, ""),
+        ("date", pd.NaT, ""),
     ],
 )
-def test_value_is_written_in_one_way(value: Any, text: str) -> None:
-    table = pd.DataFrame({"value": pd.Series([value], dtype=object), "last": [7]})
-
-    assert csv_text(table) == f"value,last\n{text},7\n"
+def test_figure_is_written_in_the_way_of_its_unit(declared: str, value: Any, text: str) -> None:
+    assert cell_of(value, declared) == text
 
 
-@pytest.mark.parametrize("symbol", ["A,B", 'A"B', "=1+1", "+A", "-A", "@A", "^GSPC"])
+@pytest.mark.parametrize("symbol", ["A,B", 'A"B', "A\nB", "=1+1", "+A", "-A", "@A", "^GSPC"])
 def test_symbol_comes_back_from_the_file_as_it_is(symbol: str) -> None:
     # A symbol is an identity: escaping what a spreadsheet takes for a formula would change it.
-    text = csv_text(aggregates(daily([1.0], symbol), [sessions]))
+    text = csv_of(daily([1.0], symbol), [sessions])
 
     assert list(csv.reader(io.StringIO(text))) == [["symbol", "sessions"], [symbol, "1"]]
 
