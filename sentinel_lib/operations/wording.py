@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+from sentinel_lib.gold_metrics import price_text
 from sentinel_lib.operations.difference import Difference
 from sentinel_lib.operations.rebuild import Verification
 from sentinel_lib.operations.retention import Tidied
+from sentinel_lib.records.bar import plain_number
 
 MAX_METRICS = 40
 
@@ -85,9 +88,11 @@ def tidied_text(found: Tidied) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.6f}"
-    return "none" if value is None else str(value)
+        return price_text(value)
+    return "none" if value is None else str(_plain(value))
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain_number(value)
     return value if value is None or isinstance(value, int | float | str) else str(value)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
+from ibis.expr.types import Table
+
+from sentinel_lib.records.bar import plain_number
 
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
@@ -23,6 +27,18 @@ def frame_of(rows: pa.Table | pa.RecordBatchReader) -> pd.DataFrame:
         rows = _with_floats(rows).cast(_plain(rows.schema))
     frame: pd.DataFrame = rows.to_pandas()
     return frame
+
+
+def first_rows(rows: Table, count: int = 5) -> pd.DataFrame:
+    """A few rows to look at, exact decimals as text without trailing zeros."""
+    frame: pd.DataFrame = rows.limit(count).to_pandas()
+    kinds = rows.schema()
+    exact = [name for name in frame.columns if kinds[name].is_decimal()]
+    return frame.assign(**{name: frame[name].map(_plain_text) for name in exact})
+
+
+def _plain_text(value: Decimal | None) -> str | None:
+    return None if value is None else plain_number(value)
 
 
 def _with_floats(rows: Rows) -> Rows:

@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 
 from sentinel_lib.operations.difference import Difference, TableDifference
 from sentinel_lib.operations.rebuild import Verification
@@ -17,7 +18,12 @@ ONE_MORE = Difference(
         ),
         "gold.aggregates": TableDifference(),
     },
-    [("AAPL", "latest_close", 1.5, 2.0), ("AAPL", "vwap_20d", None, 3.25)],
+    [
+        ("AAPL", "latest_close", 1.5, 2.0),
+        ("AAPL", "vwap_20d", None, 3.25),
+        ("TINY", "latest_close", 0.00000839856, 0.0000084),
+        ("TINY", "latest_volume", Decimal("100.000000000000000000"), Decimal("1E-18")),
+    ],
 )
 
 
@@ -28,6 +34,8 @@ def test_difference_names_tables_rows_and_figures():
         "  added: and 6 more",
         "AAPL latest_close: 1.500000 -> 2.000000",
         "AAPL vwap_20d: none -> 3.250000",
+        "TINY latest_close: 0.000008398560000 -> 0.000008400000000",
+        "TINY latest_volume: 100 -> 0.000000000000000001",
     ]
 
 
@@ -43,6 +51,7 @@ def test_difference_as_json_has_plain_values():
         "before": None,
         "after": 3.25,
     }
+    assert shown["metrics"][3]["before"] == "100"
 
 
 def test_no_difference_is_said_in_two_words():

@@ -8,7 +8,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel_lib.storage.frames import frame_of
+from sentinel_lib.storage.engine import Engine
+from sentinel_lib.storage.frames import first_rows, frame_of
 
 
 def test_decimals_become_floats_and_missing_ones_nan() -> None:
@@ -39,6 +40,17 @@ def test_every_decimal_becomes_the_float_nearest_to_it(numbers: list[Decimal]) -
     rows = pa.table({"close": pa.array(numbers, pa.decimal128(38, 18))})
 
     assert frame_of(rows)["close"].tolist() == [float(number) for number in numbers]
+
+
+def test_first_rows_show_exact_decimals_without_trailing_zeros() -> None:
+    closes = [Decimal("1.5"), Decimal("0.0000000012508"), Decimal("1200"), None]
+    rows = pa.table({"close": pa.array(closes, pa.decimal128(38, 18)), "bar_count": [1, 2, 3, 4]})
+
+    frame = first_rows(Engine(1).load(rows), 4)
+
+    assert frame["close"].tolist()[:3] == ["1.5", "0.0000000012508", "1200"]
+    assert pd.isna(frame["close"].iloc[3])
+    assert frame["bar_count"].tolist() == [1, 2, 3, 4]
 
 
 def test_text_dates_instants_and_whole_numbers_stay_what_they_are() -> None:
