@@ -182,24 +182,21 @@ def _writing(
 
 def status(options: argparse.Namespace, _: str) -> int:
     """The last run, with its exit code; or how the schedule stands; or why a stage would run."""
-    from sentinel_lib.pipeline import summary
+    from sentinel_lib.pipeline import clock
+    from sentinel_lib.service import standing
 
     if options.health:
         return _health(options)
     if options.why:
         return _why(options)
-    last = next(_runs(options), None)
+    found = standing.of_records(options.config, options.data, clock.now())
     if options.markdown:
         from sentinel_lib.pipeline import notification
 
-        say(notification.markdown(last))
-        return last.exit_code if last else ExitCode.OK
-    if last is None:
-        words = "no runs yet: python run_pipeline.py run"
-        say({"run_id": None, "status": "none", "exit_code": 0} if options.json else words)
-        return ExitCode.OK
-    say(summary.run_object(last) if options.json else summary.run_text(last))
-    return last.exit_code
+        say(notification.markdown(found.last))
+    else:
+        say(found.as_json() if options.json else found.text())
+    return found.exit_code
 
 
 def notify(options: argparse.Namespace, _: str) -> int:
@@ -255,7 +252,7 @@ def _why(options: argparse.Namespace) -> int:
 
 
 def history(options: argparse.Namespace, _: str) -> int:
-    """The newest runs."""
+    """The newest runs, those without an end included."""
     from sentinel_lib.pipeline import summary
 
     runs = list(islice(_runs(options), options.limit))
@@ -269,10 +266,9 @@ def history(options: argparse.Namespace, _: str) -> int:
 def _runs(options: argparse.Namespace) -> Iterator[RunRecord]:
     from sentinel_lib import settings
     from sentinel_lib.settings.project import in_project
-    from sentinel_lib.storage.run_history import RunHistory
+    from sentinel_lib.storage.unended import all_runs
 
-    data = options.data or in_project(settings.load_pipeline(options.config).data)
-    return RunHistory(data).newest()
+    return all_runs(options.data or in_project(settings.load_pipeline(options.config).data))
 
 
 def _source(options: argparse.Namespace) -> Any:

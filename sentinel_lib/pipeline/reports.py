@@ -15,7 +15,7 @@ from sentinel_lib.logger import log
 from sentinel_lib.pipeline.plan import Plan
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage import artifacts
-from sentinel_lib.storage.run_history import RunHistory
+from sentinel_lib.storage.unended import all_runs
 
 LOOK_SECONDS = 0.05
 """How often it is asked whether the run was stopped."""
@@ -101,8 +101,7 @@ def write(record: RunRecord, plan: Plan) -> Path:
     """Write the report and the history; the path of the report."""
     from sentinel_lib import reporting
 
-    runs = RunHistory(plan.folders.data).runs()
-    earlier = [run for run in runs if run.run_id != record.run_id]
+    earlier = [run for run in all_runs(plan.folders.data) if run.run_id != record.run_id]
     gold = plan.folders.data / "gold"
     report = reporting.write_run_report(
         record,

@@ -7,7 +7,7 @@ from typing import Any
 
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.selection import Outlook
-from sentinel_lib.records.stage import NO_ASSET, RunRecord, StageOutcome
+from sentinel_lib.records.stage import NO_ASSET, UNENDED, RunRecord, StageOutcome
 from sentinel_lib.reporting.wording import duration, meaning, resume_command
 
 SHOWN_ASSETS = 50
@@ -23,7 +23,7 @@ def run_object(run: RunRecord) -> dict[str, Any]:
         "run_id": run.run_id,
         "as_of": iso(run.as_of),
         "status": run.status,
-        "exit_code": run.exit_code,
+        "exit_code": None if run.status in UNENDED else run.exit_code,
         "conditions": run.conditions,
         "stages": [
             {
@@ -99,7 +99,7 @@ def history_text(runs: Sequence[RunRecord]) -> str:
             iso(run.as_of),
             duration((run.finished_at_utc - run.started_at_utc).total_seconds()),
             run.status,
-            run.exit_code,
+            "" if run.status in UNENDED else run.exit_code,
             sum(line.get("promoted", 0) for line in run.assets.values()),
             sum(line.get("quarantined", 0) for line in run.assets.values()),
         ]

@@ -12,8 +12,12 @@ AssetStatus = Literal[
     "passed", "blocked", "unreachable", "not_evaluated", "not_due", "paused", "unlisted"
 ]
 RunKind = Literal["run", "replay", "rollback"]
-RunStatus = Literal["ok", "degraded", "failed", "interrupted"]
+RunStatus = Literal["ok", "degraded", "failed", "interrupted", "killed", "running"]
 Freshness = Literal["fresh", "late", "stale", "unknown", "paused"]
+
+UNENDED: frozenset[RunStatus] = frozenset({"killed", "running"})
+"""How a run is shown that has no record of its own yet, or never will. Its exit code means nothing.
+"""
 
 HELD_BACK: frozenset[AssetStatus] = frozenset({"blocked", "unreachable", "not_evaluated"})
 """The verdicts that keep an asset out of what is promoted."""

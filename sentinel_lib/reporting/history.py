@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sentinel_lib.records.stage import NO_ASSET, RunRecord
+from sentinel_lib.records.stage import NO_ASSET, UNENDED, RunRecord
 from sentinel_lib.reporting import page
 from sentinel_lib.reporting.run_report import INDEX
 from sentinel_lib.storage import artifacts
@@ -22,6 +22,7 @@ class RunLine:
 
     run: RunRecord
     link: str
+    exit_code: int | None
     seconds: float
     promoted: int
     quarantined: int
@@ -53,6 +54,7 @@ def _line(run: RunRecord, folder: Path) -> RunLine:
     return RunLine(
         run=run,
         link=f"{quote(run.run_id, safe='')}/{INDEX}" if has_report else "",
+        exit_code=None if run.status in UNENDED else run.exit_code,
         seconds=(run.finished_at_utc - run.started_at_utc).total_seconds(),
         promoted=_rows(run, "promoted"),
         quarantined=_rows(run, "quarantined"),

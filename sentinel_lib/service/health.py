@@ -13,7 +13,7 @@ from sentinel_lib.records.stage import RunRecord
 OVERDUE = timedelta(minutes=2)
 """How much later than due a run may begin before that is a fault."""
 
-Status = Literal["ok", "degraded", "stale", "interrupted", "failed", "overdue"]
+Status = Literal["ok", "degraded", "stale", "interrupted", "failed", "killed", "overdue"]
 
 _MILD: dict[int, tuple[Status, str]] = {
     ExitCode.OK: ("ok", ""),
@@ -26,7 +26,7 @@ _MILD: dict[int, tuple[Status, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """How the last run ended. One that left no record has no ``run_id``."""
+    """How the last run ended, or that it was killed. One that left nothing has no ``run_id``."""
 
     run_id: str
     status: str
@@ -68,7 +68,7 @@ def answer(board: Board, now: datetime) -> Answer:
     last_run = last and {
         "run_id": last.run_id or None,
         "status": last.status,
-        "exit_code": last.exit_code,
+        "exit_code": None if last.status == "killed" else last.exit_code,
         "finished_at": iso(last.finished_at),
     }
     body = {
@@ -78,12 +78,14 @@ def answer(board: Board, now: datetime) -> Answer:
         "next_run_at": due and iso(due),
         "running_since": running and iso(running),
     }
-    return Answer(503 if status in ("failed", "overdue") else 200, body)
+    return Answer(503 if status in ("failed", "killed", "overdue") else 200, body)
 
 
 def _judged(last: LastRun | None) -> tuple[Status, str]:
     if last is None:
         return "ok", "no run yet"
+    if last.status == "killed":
+        return "killed", f"run {last.run_id} was killed: it left no end"
     if last.exit_code in _MILD:
         return _MILD[last.exit_code]
     if not last.run_id:

@@ -51,7 +51,8 @@ def serve(
     with interruption.listening(schedule.drain_seconds) as stop:
         _refuse_what_cannot_run(options, now)
         journal = Journal(in_project(file.logs), progress)
-        last, settled = standing.before(RunHistory(in_project(options.data or file.data)), now())
+        data = in_project(options.data or file.data)
+        last, settled = standing.before(RunHistory(data), now())
         board = Board(last_run=last)
         with (
             answering(schedule.health, lambda: health.answer(board, now()), config_file) as address,
@@ -60,7 +61,7 @@ def serve(
             rounds = Rounds(
                 schedule=schedule,
                 timetable=Timetable(schedule),
-                make_run=_runs(options, progress, now, kernels, stop),
+                make_run=_runs(options, data, progress, now, kernels, stop),
                 board=board,
                 journal=journal,
                 stop=stop,
@@ -93,12 +94,18 @@ def _refuse_what_cannot_run(options: RunOptions, now: Clock) -> None:
 
 
 def _runs(
-    options: RunOptions, progress: Progress, now: Clock, kernels: Kernels, stop: Interruption
+    options: RunOptions,
+    data: Path,
+    progress: Progress,
+    now: Clock,
+    kernels: Kernels,
+    stop: Interruption,
 ) -> Callable[[], RunRecord]:
     asked = replace(options, as_of=None)
 
     def make() -> RunRecord:
         try:
+            standing.mark_served(data, now())
             return pipeline.run(asked, progress, now, kernels, stop)
         finally:
             kernels.rest()

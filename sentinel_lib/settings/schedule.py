@@ -132,6 +132,9 @@ class Health(ConfigModel):
 class Schedule(ConfigModel):
     """When the service runs the pipeline.
 
+    ``expected`` says whether a run that has not begun is overdue for ``status``; left out, it is
+    from the first run of the service on.
+
     ``cron`` has the five fields of crontab(5), on the clocks of ``timezone``. A time that passed
     without a run is ``missed``: one run stands for all of those, or none. When the service is told
     to end, a run may go on for ``drain_seconds``.
@@ -142,3 +145,4 @@ class Schedule(ConfigModel):
     missed: Literal["run_once", "skip"] = "run_once"
     drain_seconds: Annotated[float, Field(ge=0)] = 60.0
     health: Health | None = Health()
+    expected: bool | None = None

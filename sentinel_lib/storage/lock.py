@@ -26,7 +26,11 @@ STAGE_WAIT_SECONDS = 60.0
 
 
 class Owner(BaseModel, frozen=True):
-    """Who holds a lock: a process, what it runs, and since when."""
+    """Who holds a lock: a process, what it runs, and since when.
+
+    ``birth`` is when the process began, in a count of the system's own: another one may have its
+    number by now, in a container most of all.
+    """
 
     pid: int
     host: str
@@ -34,6 +38,7 @@ class Owner(BaseModel, frozen=True):
     run_id: str = ""
     stage: str = ""
     command: str = ""
+    birth: str = ""
 
     def words(self, now: datetime) -> str:
         """``run X, stage validate, pid 7 on HOST, since 2024-01-03T12:00:00Z, 5 minutes``."""
@@ -50,9 +55,15 @@ class Owner(BaseModel, frozen=True):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the process is known to have ended; of another host's nothing is known."""
+        """Whether the process is known to have ended; of another host's nothing is known.
+
+        One that nobody has reaped yet has ended.
+        """
         if self.host != socket.gethostname() or os.name != "posix":
             return False
+        state, birth = _process(self.pid)
+        if state in ("Z", "X") or (self.birth and birth and self.birth != birth):
+            return True
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -99,6 +110,7 @@ class Lock:
             run_id=run_id,
             stage=stage,
             command=command,
+            birth=_process(os.getpid())[1],
         )
         with self._lockable():
             self.owner_file.write_text(owner.model_dump_json(), encoding="utf-8")
@@ -206,17 +218,32 @@ def enter_stage(
             raise _still_there(lock, data, now(), wait_seconds)
         _entered.append(lock)
     lock.sign(now(), run_id=run_id, stage=stage)
-    writer = _run_lock(data).owner()
-    if writer is not None and writer.run_id != run_id:
+    owner = writer(data)
+    if owner is not None and owner.run_id != run_id:
         raise LockedError(
             f"stage {stage} of run {run_id} comes too late: another run is writing to {data}",
-            observed=writer.words(now()),
+            observed=owner.words(now()),
             next_step="wait for the other run to end, then run the same command again",
         )
 
 
 _entered: list[Lock] = []
 """The stage lock that this process holds: one at most."""
+
+
+def writer(data: Path) -> Owner | None:
+    """Who is writing under the data folder ``data``, as far as anybody can tell without a lock."""
+    return _run_lock(data).owner()
+
+
+def _process(pid: int) -> tuple[str, str]:
+    """State and start of a process, as Linux tells them; two empty texts elsewhere."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "", ""
+    after_name = fields.rpartition(")")[2].split()
+    return after_name[0], after_name[19]
 
 
 def _run_lock(data: Path) -> Lock:

@@ -31,6 +31,7 @@ class RunHistory:
     """The runs under the data folder ``data``. A run's id sorts by when it started."""
 
     def __init__(self, data: Path) -> None:
+        self.data = data
         self.folder = data / "ops" / "runs"
 
     def write_stage(self, record: StageRecord) -> Path:
@@ -76,6 +77,10 @@ class RunHistory:
             return dict(json.loads(path.read_bytes()))
         except (OSError, ValueError):  # then nothing is known to be unchanged, and all stages run
             return {}
+
+    def has_ended(self, run_id: str) -> bool:
+        """Whether the run has left its record."""
+        return (self.folder / run_id / RUN_FILE).exists()
 
     def run_of(self, run_id: str) -> RunRecord | None:
         """The record of a run, or None where it has not ended."""

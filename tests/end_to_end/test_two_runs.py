@@ -15,7 +15,7 @@ from sentinel_lib import read_table
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.storage.run_history import RunHistory
 
-STAGES = ("ingest", "validate", "promote_silver")
+STAGES = ("ingest", "validate", "promote_silver", "monitor")
 BY_HAND = """
 from sentinel_lib.workbench import open_stage
 stage = open_stage(
@@ -61,7 +61,7 @@ def end(process):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A project with two simulated assets and the stages up to Silver."""
+    """A project with two simulated assets, and without Gold."""
     folder = tmp_path_factory.mktemp("two_runs")
     shutil.copytree(PROJECT_ROOT / "config", folder / "config")
     pipeline = folder / "config" / "pipeline.yaml"

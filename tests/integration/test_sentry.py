@@ -1,5 +1,6 @@
 """What the whole command tells Sentry, in every way in which it may end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -31,7 +32,9 @@ class Command:
         for layer in ("bronze", "silver", "gold"):
             self.write(f"config/expectations/{layer}.yaml", f"table: {layer}.bars\n{SUITE}")
         self.write("config/assets.yaml", "start: 2024-01-01\nassets: {AAPL: {}}\n")
-        self.write("data/says.json", '{"validate": {"assets": {"AAPL": {"status": "passed"}}}}')
+        fresh = {"details": {"freshness": {"AAPL": {"status": "fresh"}}}}
+        said = {"validate": {"assets": {"AAPL": {"status": "passed"}}}, "monitor": fresh}
+        self.write("data/says.json", json.dumps(said))
 
     def write(self, name, text):
         path = self.folder / name
@@ -101,14 +104,14 @@ def title(event):
 
 
 def test_healthy_run_sends_one_transaction_and_two_check_ins_and_nothing_else(command, sentry):
-    command.stages(ingest="stage", validate="stage")
+    command.stages(validate="stage", monitor="stage")
 
     code, printed = command.run(sentry.dsn)
 
     assert code == 0, printed
     assert sorted(kind for kind, _ in sentry.items) == ["check_in", "check_in", "transaction"]
     [transaction] = sentry.of("transaction")
-    assert [span["description"] for span in transaction["spans"]] == ["ingest", "validate"]
+    assert [span["description"] for span in transaction["spans"]] == ["validate", "monitor"]
     assert [one["status"] for one in sentry.of("check_in")] == ["in_progress", "ok"]
     assert transaction["environment"] == "ci"
     assert_no_secrets(sentry)
@@ -197,7 +200,7 @@ def test_sigterm_in_a_cell_is_one_event_that_is_sent_before_the_command_ends(com
 
 
 def test_sentry_that_never_answers_changes_nothing_but_a_line_in_the_log(command):
-    command.stages(validate="stage")
+    command.stages(validate="stage", monitor="stage")
 
     with silent_dsn() as dsn:
         code, printed = command.run(dsn)

@@ -88,6 +88,9 @@ sys.exit(serve(options, clock, lambda: clock.moment, wait))
 """
 
 
+FRESH = {"details": {"freshness": {"AAPL": {"status": "fresh"}}}}
+
+
 class Service:
     """A project of its own, whose stages are tiny notebooks, and the service that runs it."""
 
@@ -107,9 +110,9 @@ class Service:
         path.write_text(text)
 
     def says(self, status, verdict):
-        """What the stage ``validate`` will say."""
+        """What the stage ``validate`` will say; ``monitor`` finds everything fresh."""
         said = {"status": status, "assets": {"AAPL": {"status": verdict}}}
-        self.write("data/said.json", json.dumps({"validate": said}))
+        self.write("data/said.json", json.dumps({"validate": said, "monitor": FRESH}))
         (self.folder / "data" / "said.json").replace(self.folder / "data" / "says.json")
 
     def configure(self, schedule, **notebooks):
@@ -177,7 +180,7 @@ EVERY_SECOND = 'schedule: {cron: "* * * * *", health: null}\n'
 
 
 def test_sigterm_in_a_run_lets_it_end_and_leaves_nothing(service):
-    service.configure(EVERY_SECOND, ingest="stage", validate="stage")
+    service.configure(EVERY_SECOND, validate="stage", monitor="stage")
     process = service.start_fast()
 
     read_until(process, "cell 1/")
@@ -246,7 +249,7 @@ def test_run_that_was_interrupted_is_made_up_for_after_the_next_start(service):
 
 def test_healthz_tells_how_the_last_run_ended(service):
     schedule = 'schedule: {cron: "* * * * *", missed: skip, health: {port: 0}}\n'
-    service.configure(schedule, validate="stage")
+    service.configure(schedule, validate="stage", monitor="stage")
     process = service.start_fast()
     address = address_of(process)
 

@@ -48,15 +48,18 @@ def record(number: int, exit_code: int = 0) -> RunRecord:
 def config(tmp_path: Path) -> Path:
     """A project with one stage, which says that AAPL passed."""
     suite = "rules: [{expect: expect_column_to_exist, column: close, on_fail: block}]"
-    stage = (NOTEBOOKS / "stage.ipynb").read_text().replace("STAGE", "validate")
+    stage = (NOTEBOOKS / "stage.ipynb").read_text()
+    fresh = {"details": {"freshness": {"AAPL": {"status": "fresh"}}}}
     files = {
         "config/pipeline.yaml": "".join(
             f"{name}: {tmp_path / name}\n" for name in ("data", "reports", "logs", "notebooks")
         )
-        + "stages: [{name: validate, notebook: validate.ipynb}]\n",
+        + "stages: [{name: validate, notebook: validate.ipynb},\n"
+        "  {name: monitor, notebook: monitor.ipynb}]\n",
         "config/assets.yaml": "start: 2024-01-01\nassets: {AAPL: {}}\n",
-        "notebooks/validate.ipynb": stage,
-        "data/says.json": json.dumps({"validate": {"assets": {"AAPL": {}}}}),
+        "notebooks/validate.ipynb": stage.replace("STAGE", "validate"),
+        "notebooks/monitor.ipynb": stage.replace("STAGE", "monitor"),
+        "data/says.json": json.dumps({"validate": {"assets": {"AAPL": {}}}, "monitor": fresh}),
     }
     layers = ("bronze", "silver", "gold")
     files |= {f"config/expectations/{one}.yaml": f"table: {one}.bars\n{suite}\n" for one in layers}
@@ -246,8 +249,10 @@ def test_run_prints_one_object_on_stdout_and_progress_on_stderr(config: Path) ->
     assert (shown["as_of"], shown["status"]) == ("2024-01-03T00:00:00Z", "ok")
     assert Path(shown["report"]).is_file()
     assert [line.split(",")[0] for line in ended.stderr.splitlines()[1:]] == [
-        "[1/1] validate ...",
-        "[1/1] validate ok",
+        "[1/2] validate ...",
+        "[1/2] validate ok",
+        "[2/2] monitor ...",
+        "[2/2] monitor ok",
         "writing the reports ...",
     ]
 

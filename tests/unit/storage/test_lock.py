@@ -195,6 +195,25 @@ def test_owner_on_another_host_is_never_taken_for_gone() -> None:
     assert owner.model_copy(update={"host": socket.gethostname()}).is_gone
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux tells when a process began")
+def test_owner_whose_number_another_process_has_by_now_is_gone(tmp_path: Path) -> None:
+    lock = Lock(tmp_path / "run.lock")
+    lock.sign(SINCE)
+    [owner] = filter(None, [lock.owner()])
+
+    assert not owner.is_gone
+    assert owner.model_copy(update={"birth": "1"}).is_gone
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux tells who is a zombie")
+def test_owner_who_has_ended_and_was_not_reaped_is_gone() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        owner = Owner(pid=ended.pid, host=socket.gethostname(), since_utc=SINCE)
+
+        assert owner.is_gone
+
+
 def test_age_of_less_than_two_minutes_is_in_seconds() -> None:
     owner = Owner(pid=7, host="here", since_utc=SINCE, stage="validate")
 
