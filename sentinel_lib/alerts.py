@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from logging import DEBUG, getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 from pydantic import SecretStr
@@ -32,13 +32,19 @@ _MASK = "***"
 _SEPARATORS = re.compile(r"[/:@?&=#,;\s]+")
 
 
+Kind = Literal["info", "success", "warning", "failure"]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent. A service that shows HTML gets ``html``, the others ``text``."""
+    """What is sent. A service that shows HTML gets ``html``, the others ``text``; many show the
+    ``kind`` by a colour or a sign, or choose by it whom they wake.
+    """
 
     subject: str
     text: str
     html: str
+    kind: Kind = "info"
 
 
 def send(
@@ -120,6 +126,7 @@ def _notify(
     return Apprise(service).notify(
         title=message.subject,
         body=message.html if is_html else message.text,
+        notify_type=message.kind,
         body_format=NotifyFormat.HTML if is_html else NotifyFormat.TEXT,
         attach=str(attach) if attach else None,
         timeout=timeout_seconds,

@@ -199,7 +199,7 @@ def status(options: argparse.Namespace, _: str) -> int:
     return found.exit_code
 
 
-def notify(options: argparse.Namespace, _: str) -> int:
+def notify(options: argparse.Namespace, command: str) -> int:
     """Tell people, through the services of NOTIFY_URLS, how a run ended."""
     from sentinel_lib import alerts
     from sentinel_lib.pipeline import notification
@@ -207,7 +207,9 @@ def notify(options: argparse.Namespace, _: str) -> int:
 
     to = load_environment().notify_addresses()
     record, run_id = _run_to_tell_of(options)
-    message = notification.message(record, run_id=run_id, around=options.around, link=options.link)
+    message = notification.message(
+        record, run_id=run_id, around=options.around, link=options.link, command=command
+    )
     taken = alerts.send(message, to)
     said = {"run_id": run_id or None, "subject": message.subject, "sent_to": taken}
     say(said if options.json else "\n".join([message.subject, *(f"sent: {one}" for one in taken)]))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from sentinel_lib.alerts import Message
+from sentinel_lib.alerts import Kind, Message
 from sentinel_lib.errors import ExitCode
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, RunRecord, StageOutcome
 from sentinel_lib.reporting.failure import DEFAULT_COMMAND, Cause, cause_of, failure_of
-from sentinel_lib.reporting.wording import duration, meaning, thousands
+from sentinel_lib.reporting.wording import command_beside, duration, meaning, thousands, why_refused
 
 PRODUCT = "Dataflow Sentinel"
 SHOWN_ASSETS = 50
@@ -64,23 +64,30 @@ class Notice:
     assets: tuple[AssetLine, ...]
     hidden_asset_count: int
     next_command: str
+    kind: Kind
 
 
 def message(
-    run: RunRecord | None, *, run_id: str = "", around: str = "", link: str = ""
+    run: RunRecord | None,
+    *,
+    run_id: str = "",
+    around: str = "",
+    link: str = "",
+    command: str = "",
 ) -> Message:
     """The mail about ``run``.
 
     Without one it says that no run was recorded, or that run ``run_id`` left no record. ``around``
     is what went wrong outside the run: with it, no run ended well. ``link`` is where to read on.
+    ``command`` is the one that asks for the mail, which names the folders where there is no run.
     """
-    notice = _notice(run, run_id, around, link)
-    return Message(f"{PRODUCT} {notice.headline}", _text(notice), _html(notice))
+    notice = _notice(run, run_id, around, link, command)
+    return Message(f"{PRODUCT} {notice.headline}", _text(notice), _html(notice), notice.kind)
 
 
 def markdown(run: RunRecord | None, *, run_id: str = "") -> str:
     """The same about the run alone, as GitHub's Markdown, with the assets as a table."""
-    notice = _notice(run, run_id, around="", link="")
+    notice = _notice(run, run_id, around="", link="", command="")
     facts = [f"- {_plain(label)}: {_plain(text)}" for label, text in notice.facts]
     parts = [f"## {PRODUCT} {_plain(notice.headline)}", "\n".join(facts)]
     for trouble in notice.troubles:
@@ -91,16 +98,15 @@ def markdown(run: RunRecord | None, *, run_id: str = "") -> str:
     return "\n\n".join([*parts, "Next:", _fenced(notice.next_command)]) + "\n"
 
 
-def _notice(run: RunRecord | None, run_id: str, around: str, link: str) -> Notice:
+def _notice(run: RunRecord | None, run_id: str, around: str, link: str, command: str) -> Notice:
     outside = [("around the run", around)] if around else []
     places = [("read on", link)] if link else []
     if run is None:
         problem = f"run {run_id} left no record" if run_id else "no run was recorded"
         why = "it was killed, is still running, or never began; its log says how far it came"
         facts = [("what that means", why), *outside, *places]
-        return Notice(
-            f"failed: {problem}", tuple(facts), (), (), 0, "python run_pipeline.py history"
-        )
+        look = command_beside(command, "history")
+        return Notice(f"failed: {problem}", tuple(facts), (), (), 0, look, "failure")
     lines = sorted(_asset_lines(run), key=lambda line: (not line.is_in_trouble, line.symbol))
     seconds = (run.finished_at_utc - run.started_at_utc).total_seconds()
     facts = [
@@ -118,7 +124,14 @@ def _notice(run: RunRecord | None, run_id: str, around: str, link: str) -> Notic
         assets=tuple(lines[:SHOWN_ASSETS]),
         hidden_asset_count=len(lines[SHOWN_ASSETS:]),
         next_command=_next_command(run),
+        kind=_kind(run, around),
     )
+
+
+def _kind(run: RunRecord, around: str) -> Kind:
+    if around or run.status == "failed":
+        return "failure"
+    return "success" if run.status == "ok" else "warning"
 
 
 def _headline(run: RunRecord, around: str) -> str:
@@ -178,7 +191,7 @@ def _trouble(stage: StageOutcome) -> Trouble:
     where = f" at {stage.cell}" if stage.cell else ""
     said = stage.error or (stage.record.error if stage.record else "")
     rows = [
-        (f"row of {row.symbol}", f"{Path(row.file).name} line {row.line}: {row.reason}")
+        (f"row of {row.symbol}", f"{Path(row.file).name} line {row.line}: {why_refused(row)}")
         for row in (stage.record.offending_rows[:5] if stage.record else [])
     ]
     heading = f"stage {stage.name} {stage.status}{where}"
@@ -196,12 +209,15 @@ def _details(cause: Cause) -> tuple[tuple[str, str], ...]:
 
 
 def _next_command(run: RunRecord) -> str:
+    """What helps: a run again only where a source is asked again, which an unchanged one is not."""
     if failure := failure_of(run):
         return failure.command
-    if any(line.get("status") == "blocked" for line in run.assets.values()):
-        return "python run_pipeline.py replay --dry-run"
-    again = run.command or DEFAULT_COMMAND
-    return "python run_pipeline.py status" if run.status == "ok" else again
+    statuses = {line.get("status") for line in run.assets.values()}
+    if "blocked" in statuses:
+        return command_beside(run.command, "replay", "--dry-run")
+    if "unreachable" in statuses:
+        return run.command or DEFAULT_COMMAND
+    return command_beside(run.command, "status")
 
 
 def _text(notice: Notice) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sentinel_lib.records.stage import OffendingRow, RunRecord, StageOutcome
 from sentinel_lib.reporting.page import Excerpt, excerpt
-from sentinel_lib.reporting.wording import resume_command
+from sentinel_lib.reporting.wording import command_beside, resume_command
 
 ROWS_ON_THE_CARD = 5
 DEFAULT_COMMAND = "python run_pipeline.py"
 
+_ADVISED = re.compile(r"python run_pipeline\.py ([a-z]+)")
 _LABELS = ("observed", "expected", "next")
 
 
@@ -48,8 +50,9 @@ def failure_of(run: RunRecord) -> Failure | None:
     first, *others = stopped
     rows = first.record.offending_rows if first.record else []
     cause = cause_of(first.error or (first.record.error if first.record else ""))
-    if cause.next_step.startswith("python "):
-        cause, command = replace(cause, next_step=""), cause.next_step
+    if advised := _ADVISED.match(cause.next_step):
+        command = command_beside(run.command, advised[1]) + cause.next_step[advised.end() :]
+        cause = replace(cause, next_step="")
     return Failure(
         stage=first,
         cause=cause,

@@ -56,6 +56,7 @@ def _environment() -> Environment:
         wording.moment,
         wording.plain,
         wording.thousands,
+        wording.why_refused,
     )
     environment.filters |= {words.__name__: words for words in filters}
     return environment

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from sentinel_lib.errors import ExitCode
-from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.records.stage import OffendingRow, RunRecord
 
 ABSENT = "–"  # noqa: RUF001 - an en dash is what a table shows where there is no value
 
@@ -38,15 +38,26 @@ def meaning(exit_code: int) -> str:
 
 def resume_command(run: RunRecord) -> str:
     """What to type to go on with a run at the stage that stopped it, in the same folders."""
+    return command_beside(run.command, "resume", run.run_id)
+
+
+def command_beside(command: str, *words: str) -> str:
+    """The command of ``words`` in the folders that ``command`` was given."""
     try:
-        words = shlex.split(run.command)
+        given = shlex.split(command)
     except ValueError:  # not a command line as this program writes it
-        words = []
+        given = []
     folders = [
-        part for flag, value in pairwise(words) if flag in _FOLDERS for part in (flag, value)
+        part for flag, value in pairwise(given) if flag in _FOLDERS for part in (flag, value)
     ]
-    folders += [word for word in words if word.split("=")[0] in _FOLDERS and "=" in word]
-    return shlex.join(["python", "run_pipeline.py", "resume", run.run_id, *folders])
+    folders += [word for word in given if word.split("=")[0] in _FOLDERS and "=" in word]
+    return shlex.join(["python", "run_pipeline.py", *words, *folders])
+
+
+def why_refused(row: OffendingRow) -> str:
+    """The reason of a row without its file, line and rule, which stand beside it."""
+    reason = row.reason.removeprefix(f"{row.file} line {row.line}: ")
+    return reason.removesuffix(f" [{row.rule}]")
 
 
 def duration(seconds: object) -> str:

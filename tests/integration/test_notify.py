@@ -1,7 +1,9 @@
 """The command ``notify``, from the record of a run to the mail in a box."""
 
 import json
+import threading
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -210,3 +212,36 @@ def test_status_as_markdown_is_a_page_and_exits_as_the_run_did(tmp_path, capfd):
     assert code == 4
     assert page.startswith("## Dataflow Sentinel failed")
     assert "| MSFT | blocked | stale |" in page
+
+
+class Hook(BaseHTTPRequestHandler):
+    """A web hook that keeps what it is sent."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.taken.append(json.loads(body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("run", "kind"), [(SUCCESS, "success"), (DEGRADED, "warning"), (FAILURE, "failure")]
+)
+def test_service_is_told_of_what_kind_the_message_is(run, kind, notify, tmp_path, monkeypatch):
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        server.taken = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("NOTIFY_URLS", f"json://127.0.0.1:{server.server_port}")
+        keep(tmp_path, **run)
+
+        code, _, _ = notify()
+
+        server.shutdown()
+        thread.join()
+
+    assert code == 0
+    assert [taken["type"] for taken in server.taken] == [kind]

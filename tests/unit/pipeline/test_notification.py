@@ -139,6 +139,65 @@ def test_a_degraded_run_with_an_unreachable_source_is_to_be_run_again() -> None:
     assert mail.text.splitlines()[-1] == "next: python run_pipeline.py run --as-of 2024-01-03"
 
 
+FOLDERS = "--config 'a b' --data /srv/data --reports=/srv/reports"
+
+
+@pytest.mark.parametrize(
+    ("asset", "advice"),
+    [
+        ({**LINE, "freshness": "stale"}, "python run_pipeline.py status"),
+        ({**HELD, "status": "not_evaluated"}, "python run_pipeline.py status"),
+        (HELD, "python run_pipeline.py replay --dry-run"),
+    ],
+)
+def test_advised_command_looks_where_the_run_was_and_is_none_that_would_be_skipped(
+    asset: dict[str, Any], advice: str
+) -> None:
+    command = f"python run_pipeline.py run --as-of 2024-01-03 {FOLDERS}"
+    run = a_run(status="degraded", exit_code=8, assets={"A": asset}, command=command)
+
+    mail = notification.message(run)
+
+    assert mail.text.splitlines()[-1] == f"next: {advice} {FOLDERS}"
+
+
+def test_without_a_run_the_advised_command_looks_where_it_was_sought() -> None:
+    mail = notification.message(None, command=f"python run_pipeline.py notify {FOLDERS}")
+
+    assert mail.text.splitlines()[-1] == f"next: python run_pipeline.py history {FOLDERS}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "around", "kind"),
+    [
+        ({}, "", "success"),
+        ({}, "the disk was full", "failure"),
+        ({"status": "degraded", "exit_code": 5}, "", "warning"),
+        ({"status": "interrupted", "exit_code": 143}, "", "warning"),
+        ({"status": "failed", "exit_code": 4}, "", "failure"),
+    ],
+)
+def test_kind_of_the_message_is_how_the_run_ended(
+    changes: dict[str, Any], around: str, kind: str
+) -> None:
+    assert notification.message(a_run(**changes), around=around).kind == kind
+
+
+def test_message_about_no_run_is_about_a_failure() -> None:
+    assert notification.message(None).kind == "failure"
+
+
+def test_row_is_told_without_its_file_and_line_twice() -> None:
+    reason = "inbox/msft.csv line 7: high 8 is below open 10 [bar.high]"
+    row = OffendingRow(symbol="MSFT", rule="bar.high", reason=reason, file="inbox/msft.csv", line=7)
+    record = said_by("validate", offending_rows=[row])
+    stage = StageOutcome(name="validate", status="blocked", error="no", record=record)
+
+    mail = notification.message(a_run(status="failed", exit_code=4, stages=[stage]))
+
+    assert "  row of MSFT: msft.csv line 7: high 8 is below open 10\n" in mail.text
+
+
 @pytest.mark.parametrize("code", [130, 143])
 def test_a_run_that_was_stopped_is_called_interrupted(code: int) -> None:
     mail = notification.message(a_run(status="failed", exit_code=code))

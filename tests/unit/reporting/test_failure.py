@@ -57,14 +57,15 @@ def test_the_first_stage_that_stopped_is_to_blame(
 
 def test_a_next_step_that_is_a_command_is_the_command(blocked_run: RunRecord) -> None:
     stage = blocked_run.stages[1].model_copy(
-        update={"error": "Locked.\n  next: python run_pipeline.py status"}
+        update={"error": "Damaged.\n  next: python run_pipeline.py verify --repair"}
     )
+    command = "python run_pipeline.py run --data 'a b'"
 
-    failure = failure_of(blocked_run.model_copy(update={"stages": [stage]}))
+    failure = failure_of(blocked_run.model_copy(update={"stages": [stage], "command": command}))
 
     assert failure is not None
-    assert failure.command == "python run_pipeline.py status"
-    assert failure.cause == Cause("Locked.")
+    assert failure.command == "python run_pipeline.py verify --data 'a b' --repair"
+    assert failure.cause == Cause("Damaged.")
 
 
 @pytest.mark.parametrize(
