@@ -93,16 +93,31 @@ def replay(options: argparse.Namespace, command: str) -> int:
     return record.exit_code
 
 
-def verify(options: argparse.Namespace, _: str) -> int:
+def verify(options: argparse.Namespace, command: str) -> int:
     """Build a run again from the archive, and compare it with what was published."""
     from sentinel_lib import operations
     from sentinel_lib.operations import commands, versions, wording
 
+    if options.quick:
+        return _inspect(options, command)
     data = commands.data_folder(options.config, options.data)
     with contextlib.redirect_stdout(sys.stderr):  # the cells of the notebooks may print
         found = operations.verify(data, versions.known_run(data, options.run))
     is_json = options.json
     say(wording.verification_object(found) if is_json else wording.verification_text(found))
+    return ExitCode.GATE_BLOCKED if found.problems else ExitCode.OK
+
+
+def _inspect(options: argparse.Namespace, command: str) -> int:
+    from sentinel_lib import operations
+    from sentinel_lib.operations import commands, wording
+    from sentinel_lib.pipeline import clock
+
+    if options.run:
+        raise UsageError("--quick is about all that is kept", next_step="leave RUN out")
+    data = commands.data_folder(options.config, options.data)
+    found = operations.inspect(data, clock.now(), lambda: _writing(data, options, command))
+    say(wording.inspection_object(found) if options.json else wording.inspection_text(found))
     return ExitCode.GATE_BLOCKED if found.problems else ExitCode.OK
 
 

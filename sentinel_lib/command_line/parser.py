@@ -152,13 +152,16 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
     add("--around", default="", metavar="TEXT", help="what went wrong outside the run")
     add("--link", default="", metavar="URL", help="where to read on, beside the report")
-    added["verify"].add_argument("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
+    add = added["verify"].add_argument
+    add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
+    words = "build nothing: compare every file and payload with its checksum; a lost one is fetched"
+    add("--quick", action="store_true", help=words)
     for which in ("run_a", "run_b"):
         added["diff"].add_argument(which, metavar=which.upper(), help=a_run)
     added["rollback"].add_argument("run", metavar="RUN", help=a_run)
     keep = "what is younger stays: 30d, 12h, 4w (30d)"
     added["vacuum"].add_argument("--keep", default="30d", metavar="TIME", help=keep)
-    for name in ("resume", "replay", "rollback", "vacuum"):
+    for name in ("resume", "replay", "verify", "rollback", "vacuum"):
         _add_wait(added[name])
 
 

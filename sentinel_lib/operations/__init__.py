@@ -1,6 +1,7 @@
 """What is done to published data besides running the pipeline: compare, restore, rebuild, tidy."""
 
 from sentinel_lib.operations.difference import Difference, difference
+from sentinel_lib.operations.inspection import inspect
 from sentinel_lib.operations.rebuild import Verification, verify
 from sentinel_lib.operations.retention import Tidied, vacuum
 from sentinel_lib.operations.rollback import rollback
@@ -11,6 +12,7 @@ __all__ = [
     "Tidied",
     "Verification",
     "difference",
+    "inspect",
     "rollback",
     "scratch_copy",
     "vacuum",

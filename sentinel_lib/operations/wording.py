@@ -10,6 +10,7 @@ from sentinel_lib.operations.difference import Difference
 from sentinel_lib.operations.rebuild import Verification
 from sentinel_lib.operations.retention import Tidied
 from sentinel_lib.records.bar import plain_number
+from sentinel_lib.records.inspection import Inspection
 
 MAX_METRICS = 40
 
@@ -77,6 +78,19 @@ def verification_object(found: Verification) -> dict[str, Any]:
         "problems": found.problems,
         "notes": found.notes,
     }
+
+
+def inspection_text(found: Inspection) -> str:
+    """What was looked at, what is wrong with it, and what came back."""
+    looked = f"{found.files} file(s) of tables and {found.payloads} payload(s) looked at"
+    lines = [f"RECOVERED: {payload}" for payload in found.recovered]
+    lines += [f"DAMAGED: {problem}" for problem in found.problems]
+    return "\n".join([looked, *lines, *([] if found.problems else ["all are what was written"])])
+
+
+def inspection_object(found: Inspection) -> dict[str, Any]:
+    """The same for a program."""
+    return found.model_dump(mode="json")
 
 
 def tidied_text(found: Tidied) -> str:

@@ -59,10 +59,10 @@ class Answer:
     body: dict[str, Any]
 
 
-def answer(board: Board, now: datetime) -> Answer:
-    """What is so at ``now``."""
+def answer(board: Board, now: datetime, damage: str = "") -> Answer:
+    """What is so at ``now``; ``damage`` is what the last inspection of the data found wrong."""
     last, due, running = board.last_run, board.next_run_at, board.running_since
-    status, reason = _judged(last)
+    status, reason = ("failed", damage) if damage else _judged(last)
     if due is not None and running is None and now - due > OVERDUE:
         status, reason = "overdue", f"the run due at {iso(due)} has not begun"
     last_run = last and {

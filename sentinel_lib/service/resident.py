@@ -23,6 +23,7 @@ from sentinel_lib.service.journal import Journal
 from sentinel_lib.service.pause import Wait
 from sentinel_lib.service.rounds import Rounds
 from sentinel_lib.service.timetable import Timetable
+from sentinel_lib.service.upkeep import Upkeep, damage
 from sentinel_lib.settings.document import read_document
 from sentinel_lib.settings.pipeline import FILE_NAME
 from sentinel_lib.settings.project import in_project
@@ -52,16 +53,20 @@ def serve(
         _refuse_what_cannot_run(options, now)
         journal = Journal(in_project(file.logs), progress)
         data = in_project(options.data or file.data)
-        last, settled = standing.before(RunHistory(data), now())
+        history = RunHistory(data)
+        last, settled = standing.before(history, now())
         board = Board(last_run=last)
         with (
-            answering(schedule.health, lambda: health.answer(board, now()), config_file) as address,
+            answering(
+                schedule.health, lambda: health.answer(board, now(), damage(history)), config_file
+            ) as address,
             Kernels(fork=options.fork, on_fallback=_fallen_back) as kernels,
         ):
             rounds = Rounds(
                 schedule=schedule,
                 timetable=Timetable(schedule),
                 make_run=_runs(options, data, progress, now, kernels, stop),
+                look_after=Upkeep(config_file.parent, data, journal, stop, now, wait).look,
                 board=board,
                 journal=journal,
                 stop=stop,

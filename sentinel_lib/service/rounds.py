@@ -32,11 +32,15 @@ MOST_COUNTED = 100
 
 @dataclass(frozen=True)
 class Rounds:
-    """The rounds of one service. ``make_run`` makes a run; whatever it raises ends no service."""
+    """The rounds of one service. ``make_run`` makes a run; whatever it raises ends no service.
+
+    ``look_after`` does what is due besides, until a run is.
+    """
 
     schedule: Schedule
     timetable: Timetable
     make_run: Callable[[], RunRecord]
+    look_after: Callable[[datetime], None]
     board: Board
     journal: Journal
     stop: Interruption
@@ -53,6 +57,7 @@ class Rounds:
             self.board.next_run_at = due
             was_busy = due <= self.now()
             if not was_busy:
+                self.look_after(due)
                 self.journal.note(f"next run at {self.timetable.shown(due)}", due=iso(due))
                 self._wait_until(due)
             if self.stop.is_to_end:

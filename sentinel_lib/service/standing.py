@@ -19,6 +19,7 @@ from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.reporting.wording import duration, resume_command
 from sentinel_lib.service import health
 from sentinel_lib.service.health import OVERDUE, Answer, Board, LastRun
+from sentinel_lib.service.upkeep import damage
 from sentinel_lib.settings import PipelineFile
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage import artifacts
@@ -142,11 +143,13 @@ def from_records(config: Path, data: Path | None, now: datetime) -> Answer:
     """
     file = settings.load_pipeline(in_project(config))
     folder = in_project(data or file.data)
-    last, _ = before(RunHistory(folder), now)
+    history = RunHistory(folder)
+    last, _ = before(history, now)
     running = writer(folder)
     due = _next_due(file, folder, running, now)
     since = running.since_utc if running and due is None else None
-    return health.answer(Board(last_run=last, next_run_at=due, running_since=since), now)
+    board = Board(last_run=last, next_run_at=due, running_since=since)
+    return health.answer(board, now, damage(history))
 
 
 def mark_served(data: Path, now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
 
@@ -13,11 +14,7 @@ def remove_orphans(lake: Lake) -> int:
 
     Only for the one writer, before it writes: a file being written is not named yet either.
     """
-    orphans = [
-        path
-        for log in lake.root.glob("*/*/_delta_log")
-        for path in _orphans(lake, f"{log.parts[-3]}.{log.parts[-2]}")
-    ]
+    orphans = [path for name in table_names(lake.root) for path in _orphans(lake, name)]
     for path in orphans:
         path.unlink(missing_ok=True)
     return len(orphans)

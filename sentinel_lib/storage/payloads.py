@@ -22,26 +22,30 @@ class PayloadArchive:
         self.folder = data / "bronze" / "payloads"
 
     def store(self, content: bytes) -> str:
-        """Keep ``content`` and give its sha256. What is there already is not written again."""
+        """Keep ``content`` and give its sha256. What is there already is not written again.
+
+        Bytes that have been altered are.
+        """
         digest = hashlib.sha256(content).hexdigest()
         path = self._path(digest)
-        if not path.exists():
+        if self.problem(digest):
             # one name for all, for a killed run's payload may never come again
             artifacts.replace(path, content, self.folder / f".payload{artifacts.HALF_WRITTEN}")
         return digest
 
     def load(self, digest: str) -> bytes:
         """The payload with that sha256; one that is missing or altered is a ``StorageError``."""
-        try:
-            content = self._path(digest).read_bytes()
-        except OSError as unreadable:
-            raise StorageError(f"payload {digest} cannot be read: {unreadable}") from unreadable
-        if hashlib.sha256(content).hexdigest() != digest:
+        content, problem = self._read(digest)
+        if problem:
             raise StorageError(
-                f"payload {self._path(digest)} is not what was stored: it has been altered",
-                next_step="restore it from a backup",
+                f"payload {digest} is lost: {problem}",
+                next_step="python run_pipeline.py verify --quick, which asks its source for it",
             )
         return content
+
+    def problem(self, digest: str) -> str:
+        """What is wrong with the payload of that sha256; nothing, if it is what was stored."""
+        return self._read(digest)[1]
 
     def lines(self, digest: str) -> list[str]:
         """The lines of a text payload, the first being line 1 of the file; none of another kind."""
@@ -51,6 +55,16 @@ class PayloadArchive:
         if content.startswith(_NOT_LINES):
             return []
         return re.split(r"\r\n|\r|\n", content.decode("utf-8-sig", errors="replace"))
+
+    def _read(self, digest: str) -> tuple[bytes, str]:
+        """The bytes, and what is wrong with them."""
+        path = self._path(digest)
+        try:
+            content = path.read_bytes()
+        except OSError as unreadable:
+            return b"", f"{path} cannot be read: {unreadable.strerror or unreadable}"
+        is_intact = hashlib.sha256(content).hexdigest() == digest
+        return content, "" if is_intact else f"{path} has been altered"
 
     def _path(self, digest: str) -> Path:
         return self.folder / digest[:2] / digest

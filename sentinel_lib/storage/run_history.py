@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from sentinel_lib.errors import StorageError
+from sentinel_lib.records.inspection import Inspection
 from sentinel_lib.records.stage import RunRecord, RunRequest, StageRecord
 from sentinel_lib.settings.secrets import load_scrubber
 from sentinel_lib.storage import artifacts
@@ -20,11 +21,12 @@ from sentinel_lib.storage import artifacts
 RUN_FILE = "run.json"
 REQUEST_FILE = "request.json"
 FINGERPRINTS_FILE = "fingerprints.json"
+INSPECTION_FILE = "inspection.json"
 
 Fingerprint = dict[str, str]
 """What a stage depends on: the name of each part, and its digest or value."""
 
-Record = TypeVar("Record", StageRecord, RunRecord, RunRequest)
+Record = TypeVar("Record", StageRecord, RunRecord, RunRequest, Inspection)
 
 
 class RunHistory:
@@ -92,6 +94,16 @@ class RunHistory:
         path = self.folder / record.run_id / RUN_FILE
         artifacts.replace(path, _scrubbed(record.model_dump_json()))
         return path
+
+    def write_inspection(self, inspection: Inspection) -> None:
+        """Keep what the last look at every byte has found."""
+        path = self.folder.parent / INSPECTION_FILE
+        artifacts.replace(path, _scrubbed(inspection.model_dump_json()))
+
+    def inspection(self) -> Inspection | None:
+        """What the last look at every byte has found, or None where there was none."""
+        path = self.folder.parent / INSPECTION_FILE
+        return _read(path, Inspection) if path.exists() else None
 
     def keep_config(self, run_id: str, copy: Path) -> None:
         """Make ``copy``, a folder of ``config_copy``, the configuration that the run goes by."""

@@ -8,6 +8,12 @@ from pathlib import Path
 _COMMIT = re.compile(r"(\d{20})\.(?:json|checkpoint.*)")
 
 
+def table_names(data: Path) -> list[str]:
+    """Every table under ``data``, as ``layer.table``."""
+    logs = sorted(data.glob("*/*/_delta_log"))
+    return [f"{log.parts[-3]}.{log.parts[-2]}" for log in logs]
+
+
 def table_version(data: Path, name: str) -> int | None:
     """The number of the newest commit of ``layer.table`` under ``data``; None if it is no table."""
     layer, _, table = name.partition(".")

@@ -84,14 +84,11 @@ class Lake:
 
     def commits(self, name: str) -> list[PublishedCommit]:
         """Every commit of a table that a run made, the oldest first."""
-        made = [
-            PublishedCommit(
-                commit["version"], commit[_RUN_ID], datetime.fromisoformat(commit[_AS_OF])
-            )
-            for commit in delta_log.opened(self.root, name).commits()
-            if _RUN_ID in commit
+        made = [one for one in delta_log.opened(self.root, name).commits() if _RUN_ID in one]
+        return [
+            PublishedCommit(one["version"], one[_RUN_ID], datetime.fromisoformat(one[_AS_OF]))
+            for one in reversed(made)
         ]
-        return made[::-1]
 
     def read(
         self,
@@ -205,7 +202,9 @@ class Lake:
     def damaged(self, name: str) -> list[StorageError]:
         """What is wrong with the files of a table's newest version, each of them read afresh."""
         log = delta_log.opened(self.root, name)
-        return list(self._damaged(log, log.files(), is_afresh=True))
+        found = list(self._damaged(log, log.files(), is_afresh=True))
+        is_newest = self.version(name) == log.version  # else a writer may have removed files since
+        return found if is_newest or not found else self.damaged(name)
 
     def _replace(
         self,
@@ -267,9 +266,10 @@ class Lake:
 
     def _way_back(self, log: DeltaLog, damaged: Path) -> str:
         """The newest run that can be rolled back to without ``damaged``, or else a repair."""
-        commits = self.commits(log.name) if log.name in RESTORED_TABLES else []
-        last = {made.run_id: made.version for made in commits}
-        for run_id, version in reversed(last.items()):
+        if log.name == "bronze.fetches":
+            return f"restore {damaged} from a backup: tables cannot be built again without it"
+        last = {made.run_id: made.version for made in self.commits(log.name)}
+        for run_id, version in reversed(last.items()) if log.name in RESTORED_TABLES else ():
             files = log.at(version).files()
             if damaged not in files and not any(map(data_files.damage, files)):
                 return f"python run_pipeline.py rollback {run_id}"

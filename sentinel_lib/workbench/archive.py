@@ -13,6 +13,7 @@ from sentinel_lib.errors import SourceError, StorageError
 from sentinel_lib.ingestion import Fetched
 from sentinel_lib.ingestion.files import locator_of
 from sentinel_lib.ingestion.source import Source
+from sentinel_lib.logger import log
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.records.stage import NO_ASSET, UNLISTED
 from sentinel_lib.settings import FilesOptions
@@ -35,6 +36,12 @@ def deliver(stage: Stage, windows: Sequence[Window]) -> Fetched:
     archive = PayloadArchive(stage.archive_folder)
     fetched = Fetched(failures=[] if stage.is_replay else _failures_of_run(stage))
     for row in fetches:
+        if stage.is_replay and (problem := archive.problem(row["payload"])):
+            reason = f"payload {row['payload'][:12]} ({row['locator']}) is lost: {problem}"
+            lost_to = sorted(row["assets"] & set(stage.selected))
+            fetched.failures.extend(FetchFailure(symbol, reason) for symbol in lost_to)
+            log().warning("rows are not judged again", reason=reason)
+            continue
         payload = Payload(
             row["source"], row["locator"], archive.load(row["payload"]), row["symbol"]
         )

@@ -14,6 +14,8 @@ from sentinel_lib.cleaning.reasons import reasons
 from sentinel_lib.cleaning.row_keys import PROMOTED, refused_rows
 from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION, HELD_BACK
 from sentinel_lib.cleaning.verdicts import Verdict
+from sentinel_lib.errors import StorageError
+from sentinel_lib.logger import log
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.suites import RowRule
@@ -102,7 +104,11 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
         *(rows[name].to_pylist() for name in ("payload", "line", "rule")), strict=True
     ):
         if rule != HELD_BACK and payload not in lines:
-            lines[payload] = archive.lines(payload)
+            try:
+                lines[payload] = archive.lines(payload)
+            except StorageError as lost:  # it is only shown
+                log().warning("rows are quarantined without their text", reason=str(lost))
+                lines[payload] = []
         found = lines.get(payload, []) if rule != HELD_BACK else []
         texts.append(found[line - 1] if line <= len(found) else None)
     return pa.array(texts, pa.string())

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sentinel_lib import ingestion
+from sentinel_lib.ingestion.repetition import fetch_again
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings import Asset
 
@@ -93,16 +94,17 @@ def kraken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kraken]:
     server.server_close()
 
 
+def asset(server: Kraken, pair: str, **options: object) -> Asset:
+    settings = {"base_url": server.url, "attempts": 3, "pause_seconds": 0, **options}
+    return Asset.model_validate(
+        {"symbol": f"{pair}-A", "source": "kraken", "source_symbol": pair, "options": settings}
+    )
+
+
 def fetch(
     server: Kraken, *pairs: str, start: datetime = START, **options: object
 ) -> ingestion.Fetched:
-    settings = {"base_url": server.url, "attempts": 3, "pause_seconds": 0, **options}
-    assets = {
-        f"{pair}-A": Asset.model_validate(
-            {"symbol": f"{pair}-A", "source": "kraken", "source_symbol": pair, "options": settings}
-        )
-        for pair in pairs
-    }
+    assets = {f"{pair}-A": asset(server, pair, **options) for pair in pairs}
     return ingestion.fetch(assets, [Window(symbol, start, END) for symbol in assets])
 
 
@@ -123,6 +125,16 @@ def test_bars_arrive_with_their_exact_bytes_and_the_last_one_provisional(kraken:
     assert parsed.bars.column("close").to_pylist() == ["10.25", "11.25", "12.25", "13.25"]
     assert parsed.bars.column("is_provisional").to_pylist() == [False, False, False, True]
     assert parsed.log[0].date_format == "epoch_s"
+
+
+def test_an_answer_that_is_lost_is_asked_for_by_the_same_query(kraken: Kraken) -> None:
+    kraken.replies = {"XBTUSD": [bars()]}
+    payload = fetch(kraken, "XBTUSD").payloads[0][0]
+
+    content = fetch_again("kraken", payload.locator, asset(kraken, "XBTUSD"), END)
+
+    assert content == payload.content
+    assert kraken.asked[0] == kraken.asked[1]
 
 
 def test_an_unknown_pair_fails_at_once_and_says_what_to_set(kraken: Kraken) -> None:

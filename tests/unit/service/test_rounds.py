@@ -51,6 +51,7 @@ class World:
         self.ends: list[Exception | KeyboardInterrupt | int] = []
         self.begun: list[datetime] = []
         self.look: Callable[[], None] = lambda: None
+        self.looked_after: list[datetime] = []
         self.naps = 0
 
     def rounds(self, **schedule: str) -> Rounds:
@@ -59,6 +60,7 @@ class World:
             schedule=asked,
             timetable=Timetable(asked),
             make_run=self._run,
+            look_after=self.looked_after.append,
             board=self.board,
             journal=self.journal,
             stop=self.stop,

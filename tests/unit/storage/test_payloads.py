@@ -51,7 +51,7 @@ def test_other_payload_has_its_own_file(tmp_path: Path) -> None:
 
 
 def test_payload_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=f"payload {'0' * 64} cannot be read"):
+    with pytest.raises(StorageError, match=f"payload {'0' * 64} is lost: .*cannot be read"):
         PayloadArchive(tmp_path).load("0" * 64)
 
 
@@ -63,7 +63,18 @@ def test_altered_payload_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="has been altered") as caught:
         archive.load(digest)
 
-    assert caught.value.next_step == "restore it from a backup"
+    assert "verify --quick" in str(caught.value.next_step)
+
+
+def test_altered_payload_that_comes_again_is_written_again(tmp_path: Path) -> None:
+    archive = PayloadArchive(tmp_path)
+    digest = archive.store(CONTENT)
+    files(archive)[0].write_bytes(CONTENT.replace(b"1.50", b"9.50"))
+
+    archive.store(CONTENT)
+
+    assert archive.problem(digest) == ""
+    assert archive.load(digest) == CONTENT
 
 
 def test_archive_that_cannot_be_written_is_an_error_that_names_the_file(tmp_path: Path) -> None:

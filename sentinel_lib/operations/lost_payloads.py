@@ -1,0 +1,114 @@
+"""Payloads that are altered or gone: said to be lost, and asked for again where that can be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sentinel_lib.errors import SourceError, StorageError
+from sentinel_lib.ingestion import digest_of
+from sentinel_lib.records.roles import INGEST
+from sentinel_lib.settings import Asset
+from sentinel_lib.storage.payloads import PayloadArchive
+from sentinel_lib.storage.run_history import RunHistory
+from sentinel_lib.storage.tables import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class LostPayload:
+    """A payload whose bytes are not there any more, and why; ``fetches`` is its log, newest first.
+
+    ``refusal`` says why it could not be had again, once that has been tried.
+    """
+
+    digest: str
+    why: str
+    fetches: tuple[dict[str, Any], ...]
+    refusal: str = ""
+
+    @property
+    def runs(self) -> list[str]:
+        """The runs that fetched it, the newest first."""
+        return list(dict.fromkeys(fetch["run_id"] for fetch in self.fetches))
+
+    def __str__(self) -> str:
+        last = self.fetches[0]
+        symbols = json.loads(last["symbols"])
+        more = f" and {len(symbols) - 5} more" if len(symbols) > 5 else ""
+        named = f"{', '.join(symbols[:5]) or 'no symbol'}{more}"
+        words = (
+            f"payload {self.digest[:12]} of {named} ({last['locator']}, which run {last['run_id']} "
+            f"fetched from {last['source']}) is lost: {self.why}"
+        )
+        if not self.refusal:
+            return words
+        runs = f"{', '.join(self.runs[:3])}{' and others' if len(self.runs) > 3 else ''}"
+        return (
+            f"{words}; asked again: {self.refusal}. Its rows are still in bronze.bars as text, but "
+            f"what follows from run {runs} cannot be built again, unless a backup has the file"
+        )
+
+
+def lost_payloads(data: Path, until: str | None = None) -> list[LostPayload]:
+    """The payloads that runs (up to ``until``) fetched and that are altered or missing."""
+    archive, fetches = PayloadArchive(data), fetched_payloads(data, until)
+    problems = {digest: archive.problem(digest) for digest in sorted(fetches)}
+    return [
+        LostPayload(digest, why, tuple(fetches[digest])) for digest, why in problems.items() if why
+    ]
+
+
+def fetched_payloads(data: Path, until: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """The payloads that runs (up to ``until``) fetched, each with its log, the newest first."""
+    rows = Lake(data).read_or_empty("bronze.fetches")
+    fetches: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.sort_by([("run_id", "descending"), ("locator", "ascending")]).to_pylist():
+        if until is None or row["run_id"] <= until:
+            fetches.setdefault(row["payload"], []).append(row)
+    return fetches
+
+
+def recover(data: Path, lost: Iterable[LostPayload]) -> tuple[list[LostPayload], list[LostPayload]]:
+    """Ask the sources of lost payloads for them again: those that came, and those that did not.
+
+    A payload is put back only if its bytes are the same. Only for the one writer.
+    """
+    recovered, gone = [], []
+    for payload in lost:
+        refusal = _recover(data, payload)
+        if refusal:
+            gone.append(LostPayload(payload.digest, payload.why, payload.fetches, refusal))
+        else:
+            recovered.append(payload)
+    return recovered, gone
+
+
+def _recover(data: Path, payload: LostPayload) -> str:
+    """Put a payload back; why not, if that failed."""
+    from sentinel_lib.ingestion.repetition import fetch_again  # it imports every source
+
+    refusals: dict[tuple[str, str], str] = {}
+    for fetch in payload.fetches:
+        asked = (fetch["source"], fetch["locator"])
+        if asked in refusals:
+            continue
+        try:
+            content = fetch_again(*asked, _asset(data, fetch), fetch["as_of"])
+        except (SourceError, StorageError) as refused:
+            refusals[asked] = refused.message
+            continue
+        if digest_of(content) == payload.digest:
+            PayloadArchive(data).store(content)
+            return ""
+        refusals[asked] = f"{fetch['source']} has other bytes for {fetch['locator']} now"
+    return "; ".join(dict.fromkeys(refusals.values()))
+
+
+def _asset(data: Path, fetch: dict[str, Any]) -> Asset | None:
+    """The asset that a payload was asked for, as it was configured then."""
+    record = RunHistory(data).read_stage(fetch["run_id"], INGEST) if fetch["symbol"] else None
+    terms = record.details.get("assets", {}).get(fetch["symbol"]) if record else None
+    return None if terms is None else Asset.model_validate(terms)
