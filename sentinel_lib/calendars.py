@@ -50,6 +50,14 @@ class Session:
             is_in_break = self.break_start_utc <= start and end <= self.break_end_utc
         return start < self.close_utc and end > self.open_utc and not is_in_break
 
+    def bar_count(self, length: timedelta) -> int:
+        """How many ``bar_starts`` it has."""
+        count = -((self.open_utc - self.close_utc) // length)
+        if self.break_start_utc is None or self.break_end_utc is None:
+            return count
+        first = -((self.open_utc - self.break_start_utc) // length)
+        return count - max(0, (self.break_end_utc - self.open_utc) // length - first)
+
     def bar_starts(self, length: timedelta, after: datetime | None = None) -> Iterator[datetime]:
         """When its bars begin, counted from its opening, or from ``after`` within it."""
         start = max(self.open_utc, after or self.open_utc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -96,16 +96,23 @@ def counted(resolved: Table, sessions: Table, suite: Suite) -> dict[str, AssetCo
 
 
 def verdict(
-    symbol: str, counts: AssetCounts, suite: Suite, *, due_sessions: int, gaps_block: bool
+    symbol: str,
+    counts: AssetCounts,
+    suite: Suite,
+    *,
+    due_sessions: int,
+    gaps_block: bool,
+    series: Sequence[Check] = (),
 ) -> Verdict:
     """What the gate says of one asset.
 
     ``due_sessions`` is how many sessions its source should have delivered by now: expected but
-    absent is ``not_evaluated``, nothing expected and nothing there is ``not_due``.
+    absent is ``not_evaluated``, nothing expected and nothing there is ``not_due``. ``series`` are
+    the checks of its bars as a series: they explain what the counts of its rows only show.
     """
-    if counts.judged == 0:
+    if counts.judged == 0 and all(check.passed or not check.blocks for check in series):
         return _without_rows(symbol, counts, suite, due_sessions)
-    checks = tuple(_checks(symbol, counts, suite, gaps_block=gaps_block))
+    checks = (*series, *_checks(symbol, counts, suite, gaps_block=gaps_block))
     blocking = [check for check in checks if check.blocks and not check.passed]
     if not blocking:
         return Verdict("passed", checks=checks)

@@ -11,6 +11,7 @@ from sentinel_lib.records.stage import NO_ASSET, UNENDED, RunRecord, StageOutcom
 from sentinel_lib.reporting.wording import duration, meaning, resume_command
 
 SHOWN_ASSETS = 50
+SHOWN_WARNINGS = 10
 ASSET_COLUMNS = ("status", "rows_in", "promoted", "quarantined", "deduplicated", "freshness")
 _WELL = ("passed", "not_due", "paused")
 
@@ -48,6 +49,7 @@ def run_text(run: RunRecord) -> str:
         _skipped_text(run),
         assets_text(run),
         _unlisted_text(run),
+        _warnings_text(run),
         *(_failure_text(stage) for stage in run.stages if stage.status in ("failed", "blocked")),
         _closing_text(run),
     ]
@@ -133,6 +135,19 @@ def _skipped_text(run: RunRecord) -> str:
     skipped = {stage.name: stage.produced_by for stage in run.stages if stage.produced_by}
     lines = [f"  {name} as in run {produced_by}" for name, produced_by in skipped.items()]
     return "\n".join(["unchanged, and skipped:", *lines]) if lines else ""
+
+
+def _warnings_text(run: RunRecord) -> str:
+    """The checks that failed and only warn, of each asset, and how many are left out."""
+    warnings = [
+        f"  {check.symbol or check.table} {check.name}: {check.observed}"
+        for stage in run.stages
+        for check in (stage.record.checks if stage.record else ())
+        if not check.passed and not check.blocks
+    ]
+    hidden = len(warnings) - SHOWN_WARNINGS
+    more = [f"  ... and {hidden} more in the report"] if hidden > 0 else []
+    return "\n".join(["warnings:", *warnings[:SHOWN_WARNINGS], *more]) if warnings else ""
 
 
 def _failure_text(stage: StageOutcome) -> str:

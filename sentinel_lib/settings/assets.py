@@ -89,8 +89,16 @@ class Asset(AssetTerms):
     @property
     def keeps_hours(self) -> bool:
         """Whether bars outside the hours of its exchange are left out of its sessions."""
-        is_exchange = self.calendar not in (CONTINUOUS, WEEKDAYS)
-        return self.interval != "1d" and is_exchange and self.hours == "regular"
+        return self.interval != "1d" and self._is_of_exchange and self.hours == "regular"
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether every bar of its exchange's day makes its session."""
+        return self._is_of_exchange and self.hours == "extended"
+
+    @property
+    def _is_of_exchange(self) -> bool:
+        return self.calendar not in (CONTINUOUS, WEEKDAYS)
 
     @property
     def asked_as(self) -> str:

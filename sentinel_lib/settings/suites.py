@@ -162,12 +162,15 @@ class SuiteLimits(ConfigModel):
 
     ``max_quarantined_fraction`` and ``max_missing_fraction`` (of the sessions between the first
     and the last bar of the batch) apply from 20 on; below that an asset is held only if no row
-    survives.
+    survives. ``min_session_coverage`` is the part of its bars that a session of an intraday asset
+    must have; ``thin_sessions`` says what fewer do.
     """
 
     min_rows: Annotated[int, Field(ge=1)] = 1
     max_quarantined_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     max_missing_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_session_coverage: Annotated[float, Field(ge=0, le=1)] | None = 0.5
+    thin_sessions: Literal["warn", "block"] = "warn"
 
 
 class SchemaDrift(ConfigModel):

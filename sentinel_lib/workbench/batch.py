@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone, trouble
-from sentinel_lib.cleaning.bar_times import DAILY, TIMES
+from sentinel_lib.cleaning.bar_times import DAILY, TIMES, is_within_hours, session_of
 from sentinel_lib.cleaning.row_rules import WAITING
 from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
 from sentinel_lib.records.stage import NO_ASSET
@@ -132,9 +133,45 @@ def published_bars(stage: Stage, typed: Table) -> Table:
     """What Silver holds of a batch's assets between its first bar and its last."""
     span = typed.agg(first=typed.timestamp.min(), last=typed.timestamp.max()).to_pyarrow()
     first, last = span["first"][0].as_py(), span["last"][0].as_py()
-    bars = _scanned(stage, "silver.bars")
-    chosen = bars.filter(bars.symbol.isin(stage.selected or [""]))
+    chosen = chosen_silver(stage)
     return chosen.filter(chosen.timestamp.between(first, last)) if first else chosen
+
+
+def chosen_silver(stage: Stage) -> Table:
+    """What Silver holds of the assets that this run is about."""
+    bars = _scanned(stage, "silver.bars")
+    return bars.filter(bars.symbol.isin(stage.selected or [""]))
+
+
+def placed_bars(stage: Stage, bars: Table) -> Table:
+    """Bars of ``silver.bars``, each with its ``session`` and ``is_within_hours``."""
+    dated = dated_bars(stage, bars)
+    columns = [*bars.columns, "session", "is_within_hours"]
+    if not any(asset.keeps_hours for asset in stage.assets.values()):
+        return dated.mutate(is_within_hours=True).select(columns)
+    keeping = session_table(stage, dated.filter(dated.keeps_hours))
+    return in_sessions(dated, keeping).select(columns)
+
+
+def dated_bars(stage: Stage, bars: Table) -> Table:
+    """Bars of ``silver.bars``, each with the terms of its asset and its ``session``."""
+    terms = stage.engine.load(asset_terms(stage).rename_columns({"asset": "symbol"}))
+    known = bars.join(terms.drop("interval"), "symbol")
+    return known.mutate(session=session_of(known))
+
+
+def in_sessions(bars: Table, sessions: Table) -> Table:
+    """``bars``, which have their terms and ``session``, with ``is_within_hours``."""
+    hours = sessions.rename(session_calendar="calendar")
+    same = [bars.calendar == hours.session_calendar, bars.session == hours.session_date]
+    joined = bars.left_join(hours, same)
+    return joined.mutate(is_within_hours=is_within_hours(joined)).drop(*hours.columns)
+
+
+def rows_of(table: Table) -> list[dict[str, Any]]:
+    """A small table as plain values."""
+    rows: list[dict[str, Any]] = table.to_pyarrow().to_pylist()
+    return rows
 
 
 def _scanned(stage: Stage, table: str) -> Table:

@@ -29,6 +29,7 @@ from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit
 from sentinel_lib.validation import audit, suite_digest
 from sentinel_lib.workbench.certification import certificate_path, code_of_gate, terms_digest
+from sentinel_lib.workbench.series import series_checks
 from sentinel_lib.workbench.stage import Stage
 
 CANDIDATE = "silver.candidate"
@@ -43,6 +44,7 @@ def asset_verdicts(
     ``batch``, and what would read them.
     """
     counts = counted(resolved, sessions, stage.suite)
+    series = series_checks(stage, resolved, sessions)
     delivered = stage.said_by(INGEST)
     due = _due_sessions(stage, delivered)
     found = {}
@@ -57,6 +59,7 @@ def asset_verdicts(
             stage.suite,
             due_sessions=due[symbol],
             gaps_block=asset.gaps == "block",
+            series=series.get(symbol, ()),
         )
         if before is not None and _is_blocked(delivered, symbol):
             found[symbol] = replace(found[symbol], status="blocked", reason=before.reason)

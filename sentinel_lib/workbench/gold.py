@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions, sessions_per_year
-from sentinel_lib.cleaning.bar_times import is_within_hours, session_of
 from sentinel_lib.errors import StorageError
 from sentinel_lib.gold_metrics import Metric, csv_text, figures_table
 from sentinel_lib.records.bar import WHOLE_DIGITS
@@ -23,7 +22,7 @@ from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.validation import audit
-from sentinel_lib.workbench.batch import asset_terms, session_table
+from sentinel_lib.workbench.batch import placed_bars
 from sentinel_lib.workbench.candidate import SILVER
 from sentinel_lib.workbench.known_calendars import has_known_sessions
 from sentinel_lib.workbench.stage import Stage
@@ -48,10 +47,7 @@ def silver_bars(stage: Stage) -> Table:
         )
     bars = stage.engine.scan(lake.files(SILVER), SCHEMAS[SILVER])
     known = [symbol for symbol in stage.assets if has_known_sessions(stage, symbol)]
-    chosen = bars.filter(bars.symbol.isin(known or [""]))
-    terms = stage.engine.load(asset_terms(stage).rename_columns({"asset": "symbol"}))
-    placed = _placed(stage, chosen.join(terms.drop("interval"), "symbol"))
-    return placed.select(*SCHEMAS[SILVER].names, "session", "is_within_hours")
+    return placed_bars(stage, bars.filter(bars.symbol.isin(known or [""])))
 
 
 def daily_frame(stage: Stage, daily: Table) -> pd.DataFrame:
@@ -172,18 +168,6 @@ def publish_gold(
     path = stage.output / "gold" / AGGREGATES_FILE
     artifacts.replace(path, csv_text(table).encode())
     return path
-
-
-def _placed(stage: Stage, bars: Table) -> Table:
-    """``bars`` with ``session`` and ``is_within_hours``."""
-    dated = bars.mutate(session=session_of(bars))
-    if not any(asset.keeps_hours for asset in stage.assets.values()):
-        return dated.mutate(is_within_hours=True)
-    sessions = session_table(stage, dated.filter(dated.keeps_hours))
-    of_calendar = sessions.rename(session_calendar="calendar")
-    same = [dated.calendar == of_calendar.session_calendar, dated.session == sessions.session_date]
-    joined = dated.left_join(of_calendar, same)
-    return joined.mutate(is_within_hours=is_within_hours(joined))
 
 
 def _bars_by_hours(bars: Table) -> dict[str, tuple[int, int]]:

@@ -11,6 +11,7 @@ from sentinel_lib.calendars import (
     closed_sessions,
     last_known_day,
     open_sessions,
+    session_shift,
     sessions,
     sessions_per_year,
     time_zone,
@@ -247,3 +248,28 @@ def test_calendar_has_the_time_zone_of_its_exchange(calendar: str, zone: str) ->
 @pytest.mark.parametrize(("calendar", "count"), [("24/7", 365), ("weekdays", 252), ("XNYS", 252)])
 def test_year_has_the_sessions_that_volatility_is_annualised_by(calendar: str, count: int) -> None:
     assert sessions_per_year(calendar) == count
+
+
+@pytest.mark.parametrize("calendar", ["XNYS", "XTKS", "XHKG", "CMES", "24/7"])
+@pytest.mark.parametrize("minutes", [1, 5, 15, 30, 60, 240])
+def test_bars_of_a_session_are_as_many_as_are_counted(calendar: str, minutes: int) -> None:
+    length = timedelta(minutes=minutes)
+
+    for session in sessions(calendar, date(2024, 11, 1), date(2024, 12, 31)):
+        assert session.bar_count(length) == len(list(session.bar_starts(length)))
+
+
+def test_half_days_and_lunch_breaks_have_fewer_bars() -> None:
+    [half_day] = sessions("XNYS", date(2026, 11, 27), date(2026, 11, 27))
+    [tokyo] = sessions("XTKS", date(2026, 11, 27), date(2026, 11, 27))
+
+    assert half_day.bar_count(timedelta(minutes=1)) == 210
+    assert tokyo.bar_count(timedelta(minutes=1)) == 150 + 180
+    assert tokyo.bar_count(timedelta(hours=1)) == 7
+
+
+@pytest.mark.parametrize(
+    ("calendar", "hours"), [("XNYS", 0), ("XTKS", 0), ("24/7", 0), ("CMES", 7), ("us_futures", 6)]
+)
+def test_sessions_that_open_on_the_evening_before_begin_earlier(calendar: str, hours: int) -> None:
+    assert session_shift(calendar) == timedelta(hours=hours)

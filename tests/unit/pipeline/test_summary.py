@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sentinel_lib.pipeline import summary
-from sentinel_lib.records.stage import RunRecord, StageOutcome
+from sentinel_lib.records.stage import Check, RunRecord, StageOutcome, StageRecord
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 LINE = {
@@ -109,3 +109,37 @@ def test_rows_of_no_asset_are_said_below_the_assets() -> None:
 
     assert "(unlisted): 3 rows: TSLA (3)" in text
     assert summary.run_object(run)["assets"]["(unlisted)"] == line
+
+
+def warning(symbol: str, *, blocks: bool = False) -> Check:
+    return Check(
+        name="missing_sessions",
+        passed=False,
+        blocks=blocks,
+        table="silver.bars",
+        symbol=symbol,
+        observed="1 missing: 2026-06-12",
+    )
+
+
+def test_text_names_the_checks_that_only_warn() -> None:
+    checks = [warning("AAPL"), warning("MSFT", blocks=True)]
+    record = StageRecord(run_id="r", stage="validate", as_of=AS_OF, status="ok", checks=checks)
+    validated = StageOutcome(name="validate", status="ok", record=record)
+
+    lines = summary.run_text(a_run(stages=[validated])).splitlines()
+
+    at = lines.index("warnings:")
+    assert lines[at + 1 : at + 3] == ["  AAPL missing_sessions: 1 missing: 2026-06-12", ""]
+
+
+def test_text_says_how_many_warnings_it_leaves_out() -> None:
+    checks = [warning(f"A{number}") for number in range(13)]
+    record = StageRecord(run_id="r", stage="validate", as_of=AS_OF, status="ok", checks=checks)
+    validated = StageOutcome(name="validate", status="ok", record=record)
+
+    text = summary.run_text(a_run(stages=[validated]))
+
+    assert "A9 missing" in text
+    assert "A10 missing" not in text
+    assert "  ... and 3 more in the report" in text

@@ -51,6 +51,8 @@ def test_suite_reads_its_rules_and_limits(config_with: Write) -> None:
         "min_rows": 3,
         "max_quarantined_fraction": 0.1,
         "max_missing_fraction": None,
+        "min_session_coverage": 0.5,
+        "thin_sessions": "warn",
     }
 
 
