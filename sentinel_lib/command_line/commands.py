@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -270,22 +270,22 @@ def _why(options: argparse.Namespace) -> int:
 
 def history(options: argparse.Namespace, _: str) -> int:
     """The newest runs, those without an end included."""
-    from sentinel_lib.pipeline import summary
-
-    runs = list(islice(_runs(options), options.limit))
-    if options.json:
-        say({"runs": [summary.run_object(one) for one in runs]})
-    else:
-        say(summary.history_text(runs) if runs else "no runs yet: python run_pipeline.py run")
-    return ExitCode.OK
-
-
-def _runs(options: argparse.Namespace) -> Iterator[RunRecord]:
     from sentinel_lib import settings
+    from sentinel_lib.pipeline import summary
     from sentinel_lib.settings.project import in_project
+    from sentinel_lib.storage.run_history import RunHistory
     from sentinel_lib.storage.unended import all_runs
 
-    return all_runs(options.data or in_project(settings.load_pipeline(options.config).data))
+    data = options.data or in_project(settings.load_pipeline(options.config).data)
+    runs = list(islice(all_runs(data), options.limit))
+    undone = RunHistory(data).undone()
+    if options.json:
+        rows = [summary.run_object(one) | {"undone": one.run_id in undone} for one in runs]
+        say({"runs": rows})
+    else:
+        words = "no runs yet: python run_pipeline.py run"
+        say(summary.history_text(runs, undone) if runs else words)
+    return ExitCode.OK
 
 
 def _source(options: argparse.Namespace) -> Any:

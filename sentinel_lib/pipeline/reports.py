@@ -13,8 +13,10 @@ from typing import Any
 from sentinel_lib.errors import SentinelError
 from sentinel_lib.logger import log
 from sentinel_lib.pipeline.plan import Plan
+from sentinel_lib.records.roles import MONITOR
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.unended import all_runs
 
 LOOK_SECONDS = 0.05
@@ -102,15 +104,17 @@ def write(record: RunRecord, plan: Plan) -> Path:
     from sentinel_lib import reporting
 
     earlier = [run for run in all_runs(plan.folders.data) if run.run_id != record.run_id]
+    undone = RunHistory(plan.folders.data).undone()
+    is_judged = any(one.name == MONITOR and one.record for one in record.stages)
     gold = plan.folders.data / "gold"
     report = reporting.write_run_report(
         record,
         plan.report_folder,
-        previous=earlier[0] if earlier else None,
+        previous=next((one for one in earlier if one.is_good and one.run_id not in undone), None),
         aggregates_csv=_text(gold / "aggregates.csv"),
-        freshness=_json(gold / "freshness.json"),
+        freshness=_json(gold / "freshness.json") if is_judged else None,
     )
-    reporting.write_history([record, *earlier], plan.folders.reports)
+    reporting.write_history([record, *earlier], plan.folders.reports, undone)
     return report
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sentinel_lib.pipeline.clock import iso
@@ -92,18 +92,18 @@ def outlook_text(found: Outlook) -> str:
     return f"{found.stage} would run{since}, because\n{lines}"
 
 
-def history_text(runs: Sequence[RunRecord]) -> str:
-    """A line per run."""
+def history_text(runs: Sequence[RunRecord], undone: Collection[str] = ()) -> str:
+    """A line per run, with the rows that it added itself; ``undone`` are those taken back since."""
     heads = ["run", "as of", "took", "status", "exit", "promoted", "quarantined"]
     rows = [
         [
             run.run_id,
             iso(run.as_of),
             duration((run.finished_at_utc - run.started_at_utc).total_seconds()),
-            run.status,
+            f"{run.status}, undone" if run.run_id in undone else run.status,
             "" if run.status in UNENDED else run.exit_code,
-            sum(line.get("promoted", 0) for line in run.assets.values()),
-            sum(line.get("quarantined", 0) for line in run.assets.values()),
+            run.rows("promoted"),
+            run.rows("quarantined"),
         ]
         for run in runs
     ]

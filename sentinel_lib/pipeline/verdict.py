@@ -54,7 +54,7 @@ def asset_lines(outcomes: Sequence[StageOutcome], symbols: Iterable[str]) -> dic
             "promoted": promoted[symbol].promoted if symbol in promoted else 0,
             "quarantined": ledger.quarantined,
             "deduplicated": ledger.deduplicated,
-            "freshness": _freshness(records.get(MONITOR), symbol) or "unknown",
+            "freshness": _freshness(records.get(MONITOR), symbol) or "",
         }
         if symbol in NO_ASSET:
             found[symbol] |= {"freshness": "", "reason": ledger.reason}

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
+
 StageStatus = Literal["ok", "degraded", "blocked", "failed", "skipped"]
 AssetStatus = Literal[
     "passed", "blocked", "unreachable", "not_evaluated", "not_due", "paused", "unlisted"
@@ -168,3 +170,18 @@ class RunRecord(_Record):
     stages: list[StageOutcome] = Field(default_factory=list)
     assets: dict[str, dict[str, Any]] = Field(default_factory=dict)
     report: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it published what it could. A rollback does not count: it takes back."""
+        return self.status in ("ok", "degraded") and self.kind != "rollback"
+
+    def rows(self, name: Literal["promoted", "quarantined"]) -> int:
+        """How many rows were ``promoted`` or ``quarantined`` in this very run.
+
+        Those of a stage that it skipped belong to the run that executed it.
+        """
+        stage = PROMOTE_SILVER if name == "promoted" else VALIDATE
+        if any(one.name == stage and one.produced_by for one in self.stages):
+            return 0
+        return sum(int(line.get(name) or 0) for line in self.assets.values())

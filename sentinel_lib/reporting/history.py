@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -27,24 +27,32 @@ class RunLine:
     promoted: int
     quarantined: int
     statuses: Sequence[tuple[str, int]]
+    is_undone: bool
 
 
-def write_history(runs: Sequence[RunRecord], folder: Path) -> Path:
-    """Write ``folder/index.html``, where ``folder`` holds one folder a run, and return its path."""
+def write_history(
+    runs: Sequence[RunRecord], folder: Path, undone: Collection[str] = frozenset()
+) -> Path:
+    """Write ``folder/index.html``, where ``folder`` holds one folder a run, and return its path.
+
+    What the runs in ``undone`` had published was taken back since: the totals leave them out.
+    """
+    standing = [run for run in runs if run.run_id not in undone]
     newest_first = sorted(runs, key=lambda run: (run.started_at_utc, run.run_id), reverse=True)
     content = page.render(
         "history.html.j2",
-        lines=page.excerpt([_line(run, folder) for run in newest_first], MAX_RUNS),
+        lines=page.excerpt([_line(run, folder, undone) for run in newest_first], MAX_RUNS),
         statuses=sorted(Counter(run.status for run in runs).items()),
-        promoted=sum(_rows(run, "promoted") for run in runs),
-        quarantined=sum(_rows(run, "quarantined") for run in runs),
+        promoted=sum(run.rows("promoted") for run in standing),
+        quarantined=sum(run.rows("quarantined") for run in standing),
+        undone=len(runs) - len(standing),
     )
     path = folder / INDEX
     artifacts.replace(path, content)
     return path
 
 
-def _line(run: RunRecord, folder: Path) -> RunLine:
+def _line(run: RunRecord, folder: Path, undone: Collection[str]) -> RunLine:
     has_report = (folder / run.run_id / INDEX).is_file()
     statuses = Counter(
         str(asset.get("status") or "unknown")
@@ -56,11 +64,8 @@ def _line(run: RunRecord, folder: Path) -> RunLine:
         link=f"{quote(run.run_id, safe='')}/{INDEX}" if has_report else "",
         exit_code=None if run.status in UNENDED else run.exit_code,
         seconds=(run.finished_at_utc - run.started_at_utc).total_seconds(),
-        promoted=_rows(run, "promoted"),
-        quarantined=_rows(run, "quarantined"),
+        promoted=run.rows("promoted"),
+        quarantined=run.rows("quarantined"),
         statuses=sorted(statuses.items()),
+        is_undone=run.run_id in undone,
     )
-
-
-def _rows(run: RunRecord, name: str) -> int:
-    return sum(int(asset.get(name) or 0) for asset in run.assets.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import (
     HELD_BACK,
     NO_ASSET,
@@ -44,7 +45,10 @@ class StageLine:
 
 @dataclass(frozen=True, slots=True)
 class AssetLine:
-    """An asset's rows through the run. ``unexplained`` is what nothing accounts for."""
+    """An asset's rows through the run.
+
+    ``left`` were on their way when the run stopped; ``unexplained`` is what nothing accounts for.
+    """
 
     symbol: str
     status: str
@@ -54,10 +58,8 @@ class AssetLine:
     promoted: int
     quarantined: int
     deduplicated: int
-
-    @property
-    def unexplained(self) -> int:
-        return self.rows_in - self.promoted - self.quarantined - self.deduplicated
+    left: int
+    unexplained: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ def write_run_report(
 ) -> Path:
     """Write ``folder/index.html`` and return its path.
 
-    ``previous`` is the last run before this one that did not fail; ``aggregates_csv`` and
-    ``freshness`` are what is published in Gold, or None. Only executed notebooks that are already
+    ``previous`` is the last good run before this one; ``aggregates_csv`` is what is published in
+    Gold, ``freshness`` what this run has judged, or None. Only executed notebooks that are already
     in ``folder`` are linked, so they come first.
     """
     records = [stage.record for stage in run.stages if stage.record]
@@ -138,16 +140,31 @@ def _asset_lines(run: RunRecord, records: Sequence[StageRecord]) -> list[AssetLi
         for symbol, ledger in record.assets.items()
         if ledger.reason
     }
-    lines = [
-        AssetLine(
-            symbol=symbol,
-            status=str(asset.get("status") or ""),
-            freshness=str(asset.get("freshness") or ""),
-            reason=str(asset.get("reason") or reasons.get(symbol, "")),
-            **{name: int(asset.get(name) or 0) for name in _ROW_COUNTS},
+    is_cut_short = any(
+        one.name in (VALIDATE, PROMOTE_SILVER) and one.record is None for one in run.stages
+    )
+    judged = {record.stage: record.assets for record in records}.get(VALIDATE, {})
+    lines = []
+    for symbol, asset in run.assets.items():
+        counts = {name: int(asset.get(name) or 0) for name in _ROW_COUNTS}
+        missing = 2 * counts["rows_in"] - sum(counts.values())
+        status = str(asset.get("status") or "")
+        unexplained = missing
+        if is_cut_short:
+            unexplained = judged[symbol].unexplained if symbol in judged else 0
+            if status == "not_evaluated":
+                reasons.setdefault(symbol, "the run ended before it was judged")
+        lines.append(
+            AssetLine(
+                symbol=symbol,
+                status=status,
+                freshness=str(asset.get("freshness") or ""),
+                reason=str(asset.get("reason") or reasons.get(symbol, "")),
+                left=missing - unexplained,
+                unexplained=unexplained,
+                **counts,
+            )
         )
-        for symbol, asset in run.assets.items()
-    ]
     return sorted(
         lines,
         key=lambda line: (not line.unexplained, line.status not in HELD_BACK, line.symbol),

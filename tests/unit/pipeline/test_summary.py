@@ -92,6 +92,27 @@ def test_of_very_many_assets_those_in_trouble_are_shown_and_the_rest_counted() -
     assert text.splitlines()[-1] == "... and 11 more in the report"
 
 
+def test_history_names_runs_that_were_undone_and_those_without_an_end() -> None:
+    undone = a_run(assets={"AAPL": LINE})
+    killed = a_run(status="killed", exit_code=1, run_id="20240103T130000Z-00ff", assets={})
+
+    lines = summary.history_text([killed, undone], {undone.run_id}).splitlines()
+
+    assert lines[1].split()[-3:] == ["killed", "0", "0"]
+    assert lines[2].split()[-5:] == ["ok,", "undone", "0", "1,248", "2"]
+
+
+def test_history_counts_the_rows_of_skipped_stages_in_the_run_that_executed_them() -> None:
+    skipped = [
+        StageOutcome(name=name, status="skipped", produced_by="20240102T120000Z-00ff")
+        for name in ("validate", "promote_silver")
+    ]
+
+    lines = summary.history_text([a_run(assets={"AAPL": LINE}, stages=skipped)]).splitlines()
+
+    assert lines[1].split()[-4:] == ["ok", "0", "0", "0"]
+
+
 def test_history_sums_the_rows_of_each_run() -> None:
     lines = summary.history_text([a_run(assets={"AAPL": LINE, "MSFT": LINE})]).splitlines()
 

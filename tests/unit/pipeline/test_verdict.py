@@ -110,10 +110,10 @@ def test_asset_held_back_twice_shows_the_first_reason() -> None:
 
 
 @pytest.mark.parametrize("details", [{}, {"freshness": []}, {"freshness": {"AAPL": "fresh"}}])
-def test_freshness_not_written_as_agreed_is_unknown(details: dict[str, Any]) -> None:
+def test_freshness_not_written_as_agreed_is_none(details: dict[str, Any]) -> None:
     outcomes = [stage("monitor", details=details)]
 
-    assert verdict.asset_lines(outcomes, ["AAPL"])["AAPL"]["freshness"] == "unknown"
+    assert verdict.asset_lines(outcomes, ["AAPL"])["AAPL"]["freshness"] == ""
 
 
 @pytest.mark.parametrize(

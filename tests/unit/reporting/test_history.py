@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.records.stage import RunRecord, StageOutcome
 from sentinel_lib.reporting import write_history
 from sentinel_lib.reporting.history import MAX_RUNS
 
@@ -79,3 +79,46 @@ def test_history_escapes_what_it_shows(tmp_path: Path, read_page, ok_run: RunRec
 
     assert page.tags().isdisjoint({"script", "b"})
     assert "<script>alert(1)</script>" in page.text
+
+
+def test_history_counts_rows_in_the_run_that_promoted_them_and_not_where_it_was_skipped(
+    tmp_path: Path, read_page, ok_run: RunRecord
+) -> None:
+    skipped = [
+        StageOutcome(name=name, status="skipped", produced_by=ok_run.run_id)
+        for name in ("ingest", "validate", "promote_silver")
+    ]
+    again = ok_run.model_copy(update={"run_id": "20261125T223000Z", "stages": skipped})
+
+    page = read_page(write_history([ok_run, again], tmp_path))
+
+    assert "2 runs (2 ok), 1,200 rows promoted, 7 quarantined." in page.text
+
+
+def test_history_leaves_what_was_rolled_back_out_of_its_totals(
+    tmp_path: Path, read_page, ok_run: RunRecord
+) -> None:
+    taken_back = ok_run.model_copy(update={"run_id": "20261125T223000Z"})
+
+    page = read_page(write_history([ok_run, taken_back], tmp_path, {taken_back.run_id}))
+
+    assert "ok undone" in page.text
+    assert "1,200 rows promoted, 7 quarantined, without the 1 undone by a rollback." in page.text
+
+
+def test_history_shows_a_run_that_was_killed_without_an_exit_code(
+    tmp_path: Path, read_page, ok_run: RunRecord
+) -> None:
+    killed = RunRecord(
+        run_id="20261126T020000Z",
+        as_of=ok_run.as_of,
+        started_at_utc=ok_run.started_at_utc + timedelta(hours=4),
+        finished_at_utc=ok_run.started_at_utc + timedelta(hours=4, seconds=5),
+        status="killed",
+        exit_code=1,
+    )
+
+    page = read_page(write_history([ok_run, killed], tmp_path))
+
+    assert "(1 killed, 1 ok)" in page.text
+    assert "2026-11-26 02:00:01 UTC 5.0 s \N{EN DASH} 0 0 none" in page.text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sentinel_lib.records.stage import RunRecord
+import pytest
+
+from sentinel_lib.records.stage import AssetLedger, RunRecord, StageOutcome, StageRecord
 from sentinel_lib.reporting import write_run_report
 
 AGGREGATES = (
@@ -205,3 +207,46 @@ def test_report_never_calls_a_failed_run_the_last_good_one(
 
     assert "Last good run none is known" in page.text
     assert blocked_run.run_id not in page.text
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [("interrupted", "run"), ("failed", "run"), ("ok", "rollback")],
+)
+def test_report_calls_neither_a_stopped_run_nor_a_rollback_the_last_good_one(
+    tmp_path: Path, read_page, crashed_run: RunRecord, ok_run: RunRecord, status: str, kind: str
+) -> None:
+    other = ok_run.model_copy(update={"status": status, "kind": kind})
+
+    page = read_page(write(crashed_run, tmp_path, previous=other))
+
+    assert "Last good run none is known" in page.text
+
+
+def test_report_of_an_interrupted_run_calls_no_row_unexplained(
+    tmp_path: Path, read_page, ok_run: RunRecord
+) -> None:
+    fetched = StageRecord(
+        run_id=ok_run.run_id,
+        stage="ingest",
+        as_of=ok_run.as_of,
+        status="ok",
+        assets={"AAPL": AssetLedger(rows_in=5, promoted=5)},
+    )
+    stages = [
+        StageOutcome(name="ingest", status="ok", record=fetched),
+        StageOutcome(name="validate", status="failed", error_name="Terminated"),
+        StageOutcome(name="promote_silver", status="skipped"),
+        StageOutcome(name="monitor", status="skipped"),
+    ]
+    line = {"status": "not_evaluated", "rows_in": 5, "promoted": 0, "freshness": ""}
+    stopped = {"status": "interrupted", "exit_code": 143, "stages": stages}
+
+    page = read_page(
+        write(ok_run.model_copy(update=stopped | {"assets": {"AAPL": line}}), tmp_path)
+    )
+
+    assert "unexplained" not in page.text
+    assert "AAPL not evaluated 5 0 0 0 5 not promoted in this run" in page.text
+    assert "AAPL not evaluated : the run ended before it was judged" in page.text
+    assert "No freshness has been judged." in page.text
