@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sentinel_lib.command_line import commands
+from sentinel_lib.command_line.addressing import addressed
 from sentinel_lib.command_line.parser import parse
 from sentinel_lib.command_line.scrubbed_stream import ScrubbedStream
 from sentinel_lib.errors import ExitCode, SentinelError
@@ -52,7 +53,7 @@ def _do(options: argparse.Namespace, command: str, is_json: bool, scrubber: Scru
     try:
         return int(getattr(commands, options.command)(options, command))
     except SentinelError as failed:
-        return _fail(failed.exit_code, str(failed), is_json)
+        return _fail(failed.exit_code, addressed(str(failed), options), is_json)
     except KeyboardInterrupt as stop:
         from sentinel_lib.pipeline import interruption
 

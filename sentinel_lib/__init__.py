@@ -19,13 +19,18 @@ def read_table(
 
     ``as_of`` gives it as it was published then (a date means its last instant; UTC unless it
     says otherwise). ``data`` is the data folder, from the project's root. Prices and volumes
-    are floats. Raises ``StorageError`` for a table, or a moment, that is not there, and
-    ``UsageError`` for an ``as_of`` that is no date or time.
+    are floats. Raises ``StorageError`` for a table, or a moment, that is not there, for tables of
+    another version, and for those that a killed rollback has left; and ``UsageError`` for an
+    ``as_of`` that is no date or time.
     """
     from sentinel_lib.settings.project import in_project
     from sentinel_lib.storage.frames import frame_of
+    from sentinel_lib.storage.lock import require_whole
+    from sentinel_lib.storage.root import require_current
     from sentinel_lib.storage.tables import Lake
 
+    require_current(in_project(data))
+    require_whole(in_project(data))
     return frame_of(Lake(in_project(data)).read(name, as_of=_moment(as_of)))
 
 

@@ -6,11 +6,12 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentinel_lib.command_line.addressing import addressed
 from sentinel_lib.errors import ExitCode, SentinelError, UsageError
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ def serve(options: argparse.Namespace, command: str) -> int:
 
 def resume(options: argparse.Namespace, command: str) -> int:
     """Go on with a run that failed, at the stage that did."""
-    from sentinel_lib.operations import commands, versions
+    from sentinel_lib.operations import versions
     from sentinel_lib.pipeline import resumption, summary
 
-    data = commands.data_folder(options.config, options.data)
+    data = _data(options)
     found = resumption.find(options.config, data, versions.known_run(data, options.run))
     record = _run_pipeline(options, command, **found.asked())
     say(summary.run_object(record) if options.json else summary.run_text(record))
@@ -70,7 +71,7 @@ def resume(options: argparse.Namespace, command: str) -> int:
 def replay(options: argparse.Namespace, command: str) -> int:
     """Judge refused rows again and promote what passes now, or only show what would change."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import commands, wording
+    from sentinel_lib.operations import wording
     from sentinel_lib.pipeline import summary
 
     asked = {
@@ -84,7 +85,7 @@ def replay(options: argparse.Namespace, command: str) -> int:
         record = _run_pipeline(options, command, **asked)
         say(summary.run_object(record) if options.json else summary.run_text(record))
         return record.exit_code
-    data = commands.data_folder(options.config, options.data)
+    data = _readable_data(options)
     with operations.scratch_copy(data) as copy:
         options.data, options.reports = copy, copy.parent / "reports"
         record = _run_pipeline(options, command, **asked)
@@ -94,15 +95,18 @@ def replay(options: argparse.Namespace, command: str) -> int:
 
 
 def verify(options: argparse.Namespace, command: str) -> int:
-    """Build a run again from the archive, and compare it with what was published."""
+    """Build a run again from the archive, compare it with what was published, and repair that."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import commands, versions, wording
+    from sentinel_lib.operations import versions, wording
 
     if options.quick:
         return _inspect(options, command)
-    data = commands.data_folder(options.config, options.data)
-    with contextlib.redirect_stdout(sys.stderr):  # the cells of the notebooks may print
-        found = operations.verify(data, versions.known_run(data, options.run))
+    if options.repair:
+        return _repair(options, command)
+    data = _readable_data(options)
+    run_id = versions.known_run(data, options.run)
+    with _cells_may_print():
+        found = operations.verify(data, run_id, _progress(options))
     is_json = options.json
     say(wording.verification_object(found) if is_json else wording.verification_text(found))
     return ExitCode.GATE_BLOCKED if found.problems else ExitCode.OK
@@ -110,23 +114,48 @@ def verify(options: argparse.Namespace, command: str) -> int:
 
 def _inspect(options: argparse.Namespace, command: str) -> int:
     from sentinel_lib import operations
-    from sentinel_lib.operations import commands, wording
+    from sentinel_lib.operations import wording
     from sentinel_lib.pipeline import clock
 
     if options.run:
         raise UsageError("--quick is about all that is kept", next_step="leave RUN out")
-    data = commands.data_folder(options.config, options.data)
+    data = _data(options)
     found = operations.inspect(data, clock.now(), lambda: _writing(data, options, command))
     say(wording.inspection_object(found) if options.json else wording.inspection_text(found))
     return ExitCode.GATE_BLOCKED if found.problems else ExitCode.OK
 
 
+def _repair(options: argparse.Namespace, command: str) -> int:
+    from sentinel_lib import operations
+    from sentinel_lib.operations import wording
+
+    if options.run:
+        raise UsageError("--repair is about what is published now", next_step="leave RUN out")
+    data = _data(options)
+    with _writing(data, options, command), _cells_may_print():
+        found = operations.repair(data, _progress(options))
+    say(wording.replacement_object(found) if options.json else wording.repair_text(found))
+    return ExitCode.OK
+
+
+def upgrade(options: argparse.Namespace, command: str) -> int:
+    """Build the tables of an older version again, and put them in the place of those."""
+    from sentinel_lib import operations
+    from sentinel_lib.operations import wording
+
+    data = _data(options, of_any_version=True)
+    with _writing(data, options, command), _cells_may_print():
+        found = operations.upgrade(data, _progress(options))
+    say(wording.replacement_object(found) if options.json else wording.upgrade_text(found))
+    return ExitCode.DEGRADED if found and found.built.problems else ExitCode.OK
+
+
 def diff(options: argparse.Namespace, _: str) -> int:
     """What changed between two runs."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import commands, versions, wording
+    from sentinel_lib.operations import versions, wording
 
-    data = commands.data_folder(options.config, options.data)
+    data = _readable_data(options)
     runs = [versions.known_run(data, one) for one in (options.run_a, options.run_b)]
     found = operations.difference(data, *runs)
     say(wording.difference_object(found) if options.json else wording.difference_text(found))
@@ -136,10 +165,10 @@ def diff(options: argparse.Namespace, _: str) -> int:
 def rollback(options: argparse.Namespace, command: str) -> int:
     """Restore what a run had published."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import commands, versions
+    from sentinel_lib.operations import versions
     from sentinel_lib.pipeline import clock, plan, summary
 
-    data = commands.data_folder(options.config, options.data)
+    data = _data(options)
     target = versions.known_run(data, options.run)
     with _writing(data, options, command):
         record = operations.rollback(
@@ -158,11 +187,11 @@ def rollback(options: argparse.Namespace, command: str) -> int:
 def vacuum(options: argparse.Namespace, command: str) -> int:
     """Remove what no kept run needs."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import commands, wording
+    from sentinel_lib.operations import retention, wording
 
-    data = commands.data_folder(options.config, options.data)
+    data, keep = _data(options), retention.duration(options.keep)
     with _writing(data, options, command):
-        found = operations.vacuum(data, commands.duration(options.keep))
+        found = operations.vacuum(data, keep)
     removed = {"files": found.files, "strays": found.strays}
     say(removed if options.json else wording.tidied_text(found))
     return ExitCode.OK
@@ -186,13 +215,47 @@ def _run_pipeline(options: argparse.Namespace, command: str, **asked: Any) -> Ru
         return pipeline.run(of_the_run, progress)
 
 
-def _writing(
-    data: Path, options: argparse.Namespace, command: str
-) -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def _writing(data: Path, options: argparse.Namespace, command: str) -> Iterator[None]:
+    """Be the only one who writes, also when a stage of a killed run has not ended yet."""
     from sentinel_lib.pipeline import clock
-    from sentinel_lib.storage.lock import RunLock
+    from sentinel_lib.storage.lock import RunLock, without_stages
 
-    return RunLock(data, clock.now).hold(command, wait_seconds=options.wait)
+    lock = RunLock(data, clock.now)
+    with lock.hold(command, wait_seconds=options.wait), without_stages(data, clock.now):
+        yield
+
+
+def _data(options: argparse.Namespace, *, of_any_version: bool = False) -> Path:
+    """The data folder of a command."""
+    from sentinel_lib import settings
+    from sentinel_lib.settings.project import in_project
+    from sentinel_lib.storage import root
+
+    data = in_project(options.data or settings.load_pipeline(in_project(options.config)).data)
+    if not of_any_version:
+        root.require_current(data)
+    return data
+
+
+def _readable_data(options: argparse.Namespace) -> Path:
+    """The data folder of a command that only reads."""
+    from sentinel_lib.storage.lock import require_whole
+
+    data = _data(options)
+    require_whole(data)
+    return data
+
+
+def _progress(options: argparse.Namespace) -> Callable[[str], None]:
+    """Says what goes on, on standard error."""
+    err = sys.stderr
+    return lambda line: None if options.quiet else print(line, file=err, flush=True)
+
+
+def _cells_may_print() -> contextlib.AbstractContextManager[Any]:
+    """What cells of notebooks print is no answer to the command."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def status(options: argparse.Namespace, _: str) -> int:
@@ -233,10 +296,10 @@ def notify(options: argparse.Namespace, command: str) -> int:
 
 def _run_to_tell_of(options: argparse.Namespace) -> tuple[RunRecord | None, str]:
     """The record of the run that is named, or of the last one, and its id; None and "" if none."""
-    from sentinel_lib.operations import commands, versions
+    from sentinel_lib.operations import versions
     from sentinel_lib.storage.run_history import RunHistory
 
-    data = commands.data_folder(options.config, options.data)
+    data = _readable_data(options)
     runs = RunHistory(data)
     if options.run is None and not runs.run_ids():
         return None, ""
@@ -251,7 +314,8 @@ def _health(options: argparse.Namespace) -> int:
     try:
         found = service.from_records(options.config, options.data, clock.now())
     except SentinelError as unreadable:  # a health check knows two exit codes only
-        say({"status": "failed", "reason": str(unreadable)} if options.json else str(unreadable))
+        words = addressed(str(unreadable), options)
+        say({"status": "failed", "reason": words} if options.json else words)
         return 1
     words = ": ".join(filter(None, (found.body["status"], found.body["reason"])))
     say(found.body if options.json else words)
@@ -262,7 +326,7 @@ def _why(options: argparse.Namespace) -> int:
     from sentinel_lib.pipeline import RunOptions, summary
     from sentinel_lib.pipeline.selection import outlook
 
-    asked = RunOptions(config=options.config, data=options.data, only_stage=options.why)
+    asked = RunOptions(config=options.config, data=_readable_data(options), only_stage=options.why)
     found = outlook(asked)
     say(summary.outlook_object(found) if options.json else summary.outlook_text(found))
     return ExitCode.OK
@@ -270,13 +334,11 @@ def _why(options: argparse.Namespace) -> int:
 
 def history(options: argparse.Namespace, _: str) -> int:
     """The newest runs, those without an end included."""
-    from sentinel_lib import settings
     from sentinel_lib.pipeline import summary
-    from sentinel_lib.settings.project import in_project
     from sentinel_lib.storage.run_history import RunHistory
     from sentinel_lib.storage.unended import all_runs
 
-    data = options.data or in_project(settings.load_pipeline(options.config).data)
+    data = _readable_data(options)
     runs = list(islice(all_runs(data), options.limit))
     undone = RunHistory(data).undone()
     if options.json:

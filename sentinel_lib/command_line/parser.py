@@ -21,6 +21,7 @@ COMMANDS = {
     "notify": "tell people how a run ended, through the services in NOTIFY_URLS",
     "replay": "judge refused rows again, by the rules and configuration of today",
     "verify": "build a run again from the archive, and compare; exit code 4 if anything differs",
+    "upgrade": "build the tables that an earlier release wrote again, and say what differs",
     "diff": "what changed from one run to another: rows, and each asset's figures",
     "rollback": "restore Silver and Gold as a run had published them; nothing is deleted",
     "vacuum": "remove table files that no run of the last days needs",
@@ -156,12 +157,14 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
     words = "build nothing: compare every file and payload with its checksum; a lost one is fetched"
     add("--quick", action="store_true", help=words)
+    words = "put damaged tables, and those that differ, in order again, from the archive"
+    add("--repair", action="store_true", help=words)
     for which in ("run_a", "run_b"):
         added["diff"].add_argument(which, metavar=which.upper(), help=a_run)
     added["rollback"].add_argument("run", metavar="RUN", help=a_run)
     keep = "what is younger stays: 30d, 12h, 4w (30d)"
     added["vacuum"].add_argument("--keep", default="30d", metavar="TIME", help=keep)
-    for name in ("resume", "replay", "verify", "rollback", "vacuum"):
+    for name in ("resume", "replay", "verify", "upgrade", "rollback", "vacuum"):
         _add_wait(added[name])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -13,6 +14,7 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from sentinel_lib.operations.versions import version_after
+from sentinel_lib.storage import root
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.tables import Lake
 
@@ -37,7 +39,10 @@ SAMPLE_ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class TableDifference:
-    """How many rows of a table were added, removed and changed, and the keys of a few of them."""
+    """How many rows of a table were added, removed and changed, and what a few are called by.
+
+    A row that changed also has the values that did, each as (before, after).
+    """
 
     added: int = 0
     removed: int = 0
@@ -71,7 +76,7 @@ def difference(
     ``other`` is the data folder of ``run_b``, where it is not the same.
     """
     engine = Engine()
-    before, after = Lake(data), Lake(other or data)
+    before, after = Lake(data, is_checked=not root.is_older(data)), Lake(other or data)
     tables = {}
     for name in SHOWN:
         rows = [_rows(lake, name, run) for lake, run in ((before, run_a), (after, run_b))]
@@ -109,11 +114,25 @@ def _compared(
     }
     counts = {part: int(table.count().to_pyarrow().as_py()) for part, table in parts.items()}
     samples = {
-        part: table.order_by(key).limit(SAMPLE_ROWS).select(SHOWN[name]).to_pyarrow().to_pylist()
+        part: [_shown(row, SHOWN[name], values) for row in _first_rows(table, key)]
         for part, table in parts.items()
         if counts[part]
     }
     return TableDifference(**counts, samples=samples)
+
+
+def _first_rows(table: Table, key: list[str]) -> list[dict[str, Any]]:
+    return list(table.order_by(key).limit(SAMPLE_ROWS).to_pyarrow().to_pylist())
+
+
+def _shown(row: dict[str, Any], names: Sequence[str], values: Sequence[str]) -> dict[str, Any]:
+    """What a row is called by; of one that changed also each value before and after."""
+    changed = {
+        name: (row[name], row[f"new_{name}"])
+        for name in values
+        if f"new_{name}" in row and row[name] != row[f"new_{name}"]
+    }
+    return {**{name: row[name] for name in names}, **changed}
 
 
 def _changed(left: Table, right: Table, key: list[str], values: list[str]) -> Table:

@@ -14,6 +14,7 @@ import yaml
 
 from sentinel_lib.errors import SentinelError, StageError, StorageError
 from sentinel_lib.operations.difference import KEYS
+from sentinel_lib.operations.lost_payloads import lost_payloads
 from sentinel_lib.operations.rollback import rollback
 from sentinel_lib.operations.versions import version_after
 from sentinel_lib.records.certificate import Certificate
@@ -25,7 +26,6 @@ from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.reachable_code import CODE_PARTS, ReachableCode, code_digest
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.engine import engine_name
-from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
 from sentinel_lib.storage.schemas import PUBLISHED_TABLES, SCHEMAS
 from sentinel_lib.storage.tables import Lake
@@ -59,7 +59,7 @@ def verify(data: Path, run_id: str, say: Say = lambda _: None) -> Verification:
     its fetch log names, by the notebooks as they are now; rollbacks are done again. Tables are
     compared by content digest; the two artifacts byte by byte, where ``run_id`` is the last run.
     """
-    found = Verification(run_id, problems=lost_payloads(data, run_id))
+    found = Verification(run_id, problems=list(map(str, lost_payloads(data, run_id))))
     if found.problems:
         found.notes.append("nothing was built again, for what follows from these would differ too")
         return found
@@ -68,23 +68,6 @@ def verify(data: Path, run_id: str, say: Say = lambda _: None) -> Verification:
         build(data, scratch, found, say)
         compare(data, scratch, found)
     return found
-
-
-def lost_payloads(data: Path, run_id: str) -> list[str]:
-    """What is wrong with the payloads that runs up to ``run_id`` fetched: altered or missing."""
-    columns = ["payload", "locator", "run_id"]
-    fetches = Lake(data).read_or_empty("bronze.fetches", columns=columns)
-    archive = PayloadArchive(data)
-    found: dict[str, str] = {}
-    for row in fetches.sort_by([("run_id", "ascending"), ("payload", "ascending")]).to_pylist():
-        if row["run_id"] <= run_id and row["payload"] not in found:
-            found[row["payload"]] = ""
-            try:
-                archive.load(row["payload"])
-            except StorageError as lost:
-                where = f"{row['locator']}, which run {row['run_id']} fetched"
-                found[row["payload"]] = f"{where}: {lost.message}"
-    return [problem for problem in found.values() if problem]
 
 
 def build(data: Path, scratch: Path, found: Verification, say: Say) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from sentinel_lib.errors import UsageError
 from sentinel_lib.storage.artifacts import HALF_WRITTEN
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Lake
 
+_KEEP = re.compile(r"(\d+)([hdw])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _OPS_TABLES = ("ops.stage_runs", "ops.checks", "ops.freshness", "ops.quarantine")
 _TABLES = (*SCHEMAS, "gold.aggregates", *_OPS_TABLES)
 
@@ -22,6 +26,14 @@ class Tidied:
 
     files: dict[str, int]
     strays: int
+
+
+def duration(text: str) -> timedelta:
+    """``30d``, ``12h`` or ``4w`` as a time. Anything else is a ``UsageError``."""
+    match = _KEEP.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"'{text}' is not a time to keep", expected="such as 30d, 12h or 4w")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def vacuum(data: Path, keep: timedelta) -> Tidied:

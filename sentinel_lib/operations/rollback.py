@@ -16,7 +16,7 @@ from sentinel_lib.settings import Asset
 from sentinel_lib.storage import artifacts, journal
 from sentinel_lib.storage.journal import Journal
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.schemas import PUBLISHED_TABLES, RESTORED_TABLES, SCHEMAS
+from sentinel_lib.storage.schemas import PUBLISHED_TABLES, RESTORED_TABLES
 from sentinel_lib.storage.tables import Commit, Lake
 from sentinel_lib.workbench import Stage
 from sentinel_lib.workbench.board import freshness_board, quality_of, write_board
@@ -42,7 +42,8 @@ def rollback(
         )
     as_of = max(commit.as_of for commit in published if commit is not None)
     last = history.run_of(next(iter(history.run_ids()), ""))
-    if last is not None and (last.restored, last.as_of) == (target, as_of):
+    is_done = last is not None and (last.restored, last.as_of) == (target, as_of)
+    if last and is_done and not any(map(lake.damaged, RESTORED_TABLES)):
         return last
     commit = Commit(run_id, as_of)
     prepared = journal.prepare(data)
@@ -105,10 +106,7 @@ def _restore(lake: Lake, prepared: Lake, name: str, commit: Commit, target: str)
         return
     then = commit_after(lake, name, target)
     rows = lake.read(name, version=then.version) if then else lake.read(name).slice(0, 0)
-    if name in SCHEMAS:
-        prepared.overwrite(name, rows, commit)
-    else:  # its columns are those of its time
-        prepared.replace_if_changed(name, rows, commit)
+    prepared.overwrite(name, rows, commit)
 
 
 def _stage(config: Path, history: RunHistory, prepared: Path, commit: Commit, target: str) -> Stage:

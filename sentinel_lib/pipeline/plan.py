@@ -22,6 +22,7 @@ from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.settings.assets import read_assets, select
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import LAYERS
+from sentinel_lib.storage import root
 from sentinel_lib.storage.run_history import RunHistory
 
 _AHEAD = timedelta(days=1)
@@ -96,6 +97,7 @@ def make(options: RunOptions, started_at: datetime, copy: Path | None = None) ->
     terms = {"assets": _digest(file)}
     terms |= {layer: _digest(settings.load_suite(read, layer, config)) for layer in LAYERS}
     folders = _folders(pipeline, options)
+    root.require_current(folders.data)
     published = last_published(RunHistory(folders.data).newest())
     default_as_of = published if options.kind == "replay" else None
     as_of = (options.as_of or default_as_of or started_at).astimezone(UTC).replace(microsecond=0)

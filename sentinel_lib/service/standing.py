@@ -22,8 +22,8 @@ from sentinel_lib.service.health import OVERDUE, Answer, Board, LastRun
 from sentinel_lib.service.upkeep import damage
 from sentinel_lib.settings import PipelineFile
 from sentinel_lib.settings.project import in_project
-from sentinel_lib.storage import artifacts
-from sentinel_lib.storage.lock import Owner, writer
+from sentinel_lib.storage import artifacts, root
+from sentinel_lib.storage.lock import Owner, require_whole, writer
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.unended import all_runs
 
@@ -108,6 +108,7 @@ def of_records(config: Path, data: Path | None, now: datetime) -> Standing:
     """
     file = settings.load_pipeline(in_project(config))
     folder = in_project(data or file.data)
+    _require_readable(folder)
     running = writer(folder)
     newest = next((run for run in all_runs(folder) if run.status != "running"), None)
     last = next(RunHistory(folder).newest(), None)
@@ -143,6 +144,7 @@ def from_records(config: Path, data: Path | None, now: datetime) -> Answer:
     """
     file = settings.load_pipeline(in_project(config))
     folder = in_project(data or file.data)
+    _require_readable(folder)
     history = RunHistory(folder)
     last, _ = before(history, now)
     running = writer(folder)
@@ -150,6 +152,11 @@ def from_records(config: Path, data: Path | None, now: datetime) -> Answer:
     since = running.since_utc if running and due is None else None
     board = Board(last_run=last, next_run_at=due, running_since=since)
     return health.answer(board, now, damage(history))
+
+
+def _require_readable(data: Path) -> None:
+    root.require_current(data)
+    require_whole(data)
 
 
 def mark_served(data: Path, now: datetime) -> None:

@@ -227,6 +227,36 @@ def enter_stage(
         )
 
 
+@contextmanager
+def without_stages(
+    data: Path, now: Callable[[], datetime], wait_seconds: float = STAGE_WAIT_SECONDS
+) -> Iterator[None]:
+    """Wait until no stage of a killed run writes under ``data`` any more, and let none begin.
+
+    For commands other than runs, within their ``RunLock``.
+    """
+    lock = Lock(data / "ops" / "stage.lock")
+    if not lock.acquire(wait_seconds):
+        raise _still_there(lock, data, now(), wait_seconds)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def require_whole(data: Path) -> None:
+    """Raise ``StorageError`` if a killed command has left a change of several tables unfinished.
+
+    For who reads. One that is being made at this moment is no error: it takes milliseconds.
+    """
+    begun = journal.read(data)
+    if begun is not None and _run_lock(data).owner() is None:
+        raise StorageError(
+            f"{begun.what} was killed half-way: the tables in {data} do not fit together",
+            next_step=f"{begun.command} finishes it, as does every command that writes",
+        )
+
+
 _entered: list[Lock] = []
 """The stage lock that this process holds: one at most."""
 

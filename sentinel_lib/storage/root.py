@@ -14,24 +14,21 @@ folder of the version before goes to ``tests/roots``, which ``upgrade`` must be 
 """
 
 MARKER = Path("ops") / "root.json"
+_CONTENT = json.dumps({"version": VERSION}).encode()
 _UNMARKED = 1
 """The version of folders that have tables and say nothing."""
-
-
-def marker() -> bytes:
-    """What ``MARKER`` says in a folder of this version."""
-    return json.dumps({"version": VERSION}).encode()
 
 
 def begin(data: Path) -> None:
     """Mark a folder that has no tables yet as one of this version."""
     if _version(data) is None:
-        artifacts.replace(data / MARKER, marker())
+        artifacts.replace(data / MARKER, _CONTENT)
 
 
-def is_current(data: Path) -> bool:
-    """Whether this library reads and writes what is there; if nothing is, it does."""
-    return _version(data) in (None, VERSION)
+def is_older(data: Path) -> bool:
+    """Whether an earlier release wrote the tables, so that they have to be upgraded."""
+    version = _version(data)
+    return version is not None and version < VERSION
 
 
 def require_current(data: Path) -> None:
@@ -58,6 +55,6 @@ def _version(data: Path) -> int | None:
     except (OSError, ValueError, TypeError, KeyError) as unreadable:
         raise StorageError(
             f"{path} does not say which version the tables have: {unreadable}",
-            expected=marker().decode(),
+            expected=_CONTENT.decode(),
             next_step="restore it from a backup",
         ) from unreadable

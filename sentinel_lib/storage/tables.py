@@ -144,7 +144,7 @@ class Lake:
         """Make ``rows`` the content in one commit: all, or what ``only`` (a predicate) covers."""
         with changing(name):
             log = delta_log.opened(self.root, name)
-            new = changes.typed(log, rows)
+            new = changes.typed(log, rows, is_replaced=only is None)
             if only is None or log.table is None:
                 changes.commit(log, new, None, commit.metadata())
                 return

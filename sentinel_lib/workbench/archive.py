@@ -18,6 +18,7 @@ from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.records.stage import NO_ASSET, UNLISTED
 from sentinel_lib.settings import FilesOptions
 from sentinel_lib.settings.project import in_project
+from sentinel_lib.storage import root
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.tables import Lake, is_one_of
 from sentinel_lib.workbench.stage import Stage
@@ -52,7 +53,7 @@ def deliver(stage: Stage, windows: Sequence[Window]) -> Fetched:
 
 
 def _fetches_of_run(stage: Stage) -> list[dict[str, Any]]:
-    lake = Lake(stage.archive_folder)
+    lake = Lake(stage.archive_folder, is_checked=not root.is_older(stage.archive_folder))
     rows = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.run_id)
     rows = rows.sort_by([("locator", "ascending"), ("payload", "ascending")])
     return list(rows.to_pylist())

@@ -20,6 +20,7 @@ from sentinel_lib.validation import suite_digest
 from sentinel_lib.workbench.stage import Stage
 
 SILVER = "silver.bars"
+CERTIFICATE_FILE = "silver/certificate.json"
 
 
 def read_certificate(stage: Stage) -> Certificate:
@@ -98,4 +99,4 @@ def code_of_gate(stage: Stage) -> str:
 
 def certificate_path(data: Path) -> Path:
     """Where the certificate lies beside its candidate."""
-    return data / "silver" / "certificate.json"
+    return data / CERTIFICATE_FILE

@@ -24,8 +24,9 @@ from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.settings.sources import SourceName
+from sentinel_lib.storage import root
 from sentinel_lib.storage.config_copy import config_copy
-from sentinel_lib.storage.lock import enter_stage
+from sentinel_lib.storage.lock import enter_stage, require_whole
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.workbench.stage import BY_HAND, Stage
 
@@ -41,8 +42,12 @@ def open_stage(
     """
     shown, data = in_project(config_dir), in_project(data_dir)
     history = RunHistory(data)
+    root.require_current(data)
     if run_id:
         enter_stage(data, run_id=run_id, stage=name, now=lambda: datetime.now(UTC))
+        root.begin(data)
+    else:
+        require_whole(data)
     config = _kept_config(history, run_id, shown, data) if run_id else shown
     pipeline = load_pipeline(config, shown)
     names = [stage.name for stage in pipeline.stages]

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from sentinel_lib.operations.difference import Difference, TableDifference
@@ -39,6 +39,16 @@ def test_difference_names_tables_rows_and_figures():
     ]
 
 
+def test_rows_that_changed_are_shown_with_the_values_that_did():
+    row = {"symbol": "TINY", "timestamp": datetime(2024, 3, 4, tzinfo=UTC)}
+    row["close"] = (Decimal("0.00000823"), Decimal("0.000008230004560000"))
+    one = TableDifference(changed=1, samples={"changed": [row]})
+
+    said = difference_text(Difference({"silver.bars": one}, [])).splitlines()
+
+    assert said[1] == "  changed: TINY, 2024-03-04, close 0.00000823 -> 0.00000823000456"
+
+
 def test_difference_as_json_has_plain_values():
     shown = difference_object(ONE_MORE)
 
@@ -65,7 +75,7 @@ def test_verification_says_what_differs_and_what_to_do():
         "run r1: 2 run(s) built again from the archive",
         "  note: changed",
         "  DIFFERS: silver.bars differs",
-        "next: python run_pipeline.py diff RUN RUN, or rollback RUN",
+        "next: python run_pipeline.py verify --repair, or diff RUN RUN, or rollback RUN",
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from sentinel_lib import read_table
 from sentinel_lib.errors import StorageError, UsageError
+from sentinel_lib.storage import root
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit, Lake
 
@@ -20,6 +21,7 @@ TUESDAY = datetime(2026, 11, 24, 22, tzinfo=UTC)
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A lake in which AAPL closed at 10.25 on Monday and at 11.5 on Tuesday."""
+    root.begin(tmp_path)
     lake = Lake(tmp_path)
     for as_of, close in ((MONDAY, "10.25"), (TUESDAY, "11.50")):
         lake.overwrite("gold.daily", session(close), Commit("r1", as_of))

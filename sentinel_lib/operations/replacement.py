@@ -1,0 +1,134 @@
+"""Tables built again from the archive, which take the place of what is there: all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentinel_lib.errors import StorageError
+from sentinel_lib.operations.difference import Difference, difference
+from sentinel_lib.operations.lost_payloads import lost_payloads, recover
+from sentinel_lib.operations.rebuild import (
+    Say,
+    Verification,
+    build,
+    compare,
+)
+from sentinel_lib.storage import journal, root
+from sentinel_lib.storage.journal import Journal, Move
+from sentinel_lib.storage.run_history import RunHistory
+from sentinel_lib.storage.table_versions import table_names
+from sentinel_lib.storage.tables import Lake
+from sentinel_lib.workbench.board import FRESHNESS_FILE, QUALITY_FILE
+from sentinel_lib.workbench.certification import CERTIFICATE_FILE
+from sentinel_lib.workbench.gold import AGGREGATES_FILE
+from sentinel_lib.workbench.stage import SANDBOX
+
+_FILES = (f"gold/{AGGREGATES_FILE}", FRESHNESS_FILE, QUALITY_FILE, CERTIFICATE_FILE)
+_REPLACED = journal.FOLDER / "replaced"
+"""Where what is replaced goes, until all is in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What was built again, and which tables and files of it took the place of others.
+
+    ``difference`` is what an upgrade has changed.
+    """
+
+    built: Verification
+    replaced: list[str]
+    difference: Difference | None = None
+
+
+def upgrade(data: Path, say: Say = lambda _: None) -> Replacement | None:
+    """Build all tables of an older version again by today's code, and put them in their place.
+
+    None if they are of this version. Payloads, run records and configurations stay; what notebooks
+    have written by hand does not. ``built.problems`` are runs that today's code does not let pass.
+    Raises ``StorageError`` if a payload is lost; then nothing has changed.
+    """
+    if not root.is_older(data):
+        root.require_current(data)
+        return None
+    built, new = _built(data, say)
+    change = difference(data, None, None, other=new)
+    tables = sorted({*table_names(data), *table_names(new)})
+    moves = [*_moves(data, new, [str(root.MARKER)]), *_moves(data, new, [*tables, *_FILES])]
+    moves += [Move(source=Path(SANDBOX), target=_REPLACED / SANDBOX)]
+    _carry_out(data, "the upgrade", "upgrade", moves)
+    return Replacement(built, tables, change)
+
+
+def repair(data: Path, say: Say = lambda _: None) -> Replacement:
+    """Put the tables and files that are damaged, or not what the archive gives, in order again.
+
+    ``built.problems`` are what was wrong. Raises ``StorageError`` if a payload is lost, or if
+    today's code does not make the runs again as they were made; then nothing has changed.
+    """
+    built, new = _built(data, say)
+    if built.problems:
+        raise StorageError(
+            "the runs cannot be made again as they were made, so nothing is replaced",
+            observed="; ".join(built.problems[:5]),
+            next_step="undo the change of the code, or of the notebooks, that stops them",
+        )
+    wrong = compare(data, new, built)
+    damaged = {name: Lake(data).damaged(name) for name in table_names(data) if name not in wrong}
+    built.problems += [str(one) for problems in damaged.values() for one in problems]
+    replaced = sorted([*wrong, *(name for name, problems in damaged.items() if problems)])
+    _carry_out(data, "the repair", "verify --repair", _moves(data, new, replaced))
+    return Replacement(built, replaced)
+
+
+def _built(data: Path, say: Say) -> tuple[Verification, Path]:
+    """Every run made again, and the folder where that is: where the journal wants it."""
+    runs = RunHistory(data).run_ids()
+    if not runs:
+        raise StorageError(
+            f"no run of {data} has left a record, so there is nothing to build its tables from",
+            next_step="restore ops/runs from a backup, or begin anew in an empty folder",
+        )
+    _require_payloads(data, runs[0])
+    new = journal.prepare(data) / "new"
+    root.begin(new)
+    built = Verification(runs[0])
+    build(data, new, built, say)
+    return built, new
+
+
+def _require_payloads(data: Path, run_id: str) -> None:
+    """Ask for lost payloads again; ``StorageError`` if one does not come back."""
+    try:
+        _, gone = recover(data, lost_payloads(data, run_id))
+    except StorageError as damaged:
+        raise StorageError(
+            "the log of fetches, which says what to build the tables from, is damaged itself",
+            observed=damaged.message,
+            next_step="restore bronze/fetches from a backup",
+        ) from damaged
+    if gone:
+        raise StorageError(
+            f"{len(gone)} payload(s) of the archive are lost, and so is what came of them",
+            observed="; ".join(map(str, gone[:5])),
+            expected="every payload that a run fetched, as it was",
+            next_step="restore bronze/payloads from a backup",
+        )
+
+
+def _moves(data: Path, new: Path, names: Iterable[str]) -> list[Move]:
+    """The moves that put tables and files there as they are in ``new``, or take them away."""
+    moves = []
+    for name in names:
+        place = Path(name if "/" in name else name.replace(".", "/"))
+        if not (new / place).is_file():  # a file takes the place of another by itself
+            moves.append(Move(source=place, target=_REPLACED / place))
+        if (new / place).exists():
+            moves += journal.moves_into(data, new, [place])
+    return moves
+
+
+def _carry_out(data: Path, what: str, command: str, moves: list[Move]) -> None:
+    again = f"python run_pipeline.py {command}"
+    journal.carry_out(data, Journal(what=what, command=again, moves=tuple(moves)))
