@@ -166,7 +166,7 @@ def rollback(options: argparse.Namespace, command: str) -> int:
     """Restore what a run had published."""
     from sentinel_lib import operations
     from sentinel_lib.operations import versions
-    from sentinel_lib.pipeline import clock, plan, summary
+    from sentinel_lib.pipeline import clock, plan, reports, summary
 
     data = _data(options)
     target = versions.known_run(data, options.run)
@@ -179,8 +179,8 @@ def rollback(options: argparse.Namespace, command: str) -> int:
             now=clock.now(),
             command=command,
         )
-    restored = f"Silver and Gold are as run {target} had published them"
-    say(summary.run_object(record) if options.json else restored)
+        reports.write_index(data, _reports(options))
+    say(summary.run_object(record) if options.json else summary.run_text(record))
     return ExitCode.OK
 
 
@@ -236,6 +236,13 @@ def _data(options: argparse.Namespace, *, of_any_version: bool = False) -> Path:
     if not of_any_version:
         root.require_current(data)
     return data
+
+
+def _reports(options: argparse.Namespace) -> Path:
+    from sentinel_lib import settings
+    from sentinel_lib.settings.project import in_project
+
+    return in_project(options.reports or settings.load_pipeline(options.config).reports)
 
 
 def _readable_data(options: argparse.Namespace) -> Path:

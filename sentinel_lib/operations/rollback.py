@@ -66,7 +66,7 @@ def rollback(
         status="ok",
         exit_code=0,
         command=command,
-        assets={one.symbol: {"freshness": one.status} for one in board},
+        assets={one.symbol: {"status": "restored", "freshness": one.status} for one in board},
     )
     RunHistory(prepared).write_run(record)
     made = _files(prepared) - copied

@@ -12,7 +12,14 @@ from sentinel_lib.errors import ExitCode
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, RunRecord, StageOutcome
 from sentinel_lib.reporting.failure import DEFAULT_COMMAND, Cause, cause_of, failure_of
-from sentinel_lib.reporting.wording import command_beside, duration, meaning, thousands, why_refused
+from sentinel_lib.reporting.wording import (
+    command_beside,
+    duration,
+    ending,
+    meaning,
+    thousands,
+    why_refused,
+)
 
 PRODUCT = "Dataflow Sentinel"
 SHOWN_ASSETS = 50
@@ -41,6 +48,8 @@ class AssetLine:
     @property
     def sentence(self) -> str:
         """The asset in one line."""
+        if self.status == "restored":
+            return f"{self.symbol}: restored, {self.freshness}"
         rows = f"{thousands(self.promoted)} rows promoted, {thousands(self.quarantined)} refused"
         said = f"{self.symbol}: {self.status}, {self.freshness}; {rows}"
         return f"{said}; {self.cause}" if self.cause else said
@@ -109,12 +118,13 @@ def _notice(run: RunRecord | None, run_id: str, around: str, link: str, command:
         return Notice(f"failed: {problem}", tuple(facts), (), (), 0, look, "failure")
     lines = sorted(_asset_lines(run), key=lambda line: (not line.is_in_trouble, line.symbol))
     seconds = (run.finished_at_utc - run.started_at_utc).total_seconds()
+    is_rollback = run.kind == "rollback"
     facts = [
         ("run", f"{run.run_id}, as of {iso(run.as_of)}, took {duration(seconds)}"),
-        ("exit code", f"{run.exit_code}, {meaning(run.exit_code)}"),
+        *([] if is_rollback else [("exit code", f"{run.exit_code}, {meaning(run.exit_code)}")]),
         *([("conditions", ", ".join(run.conditions))] if run.conditions else []),
         *outside,
-        ("report", run.report or "could not be written, see the log"),
+        *([] if is_rollback else [("report", run.report or "could not be written, see the log")]),
         *places,
     ]
     return Notice(
@@ -138,7 +148,7 @@ def _headline(run: RunRecord, around: str) -> str:
     status = "interrupted" if run.exit_code in _STOPPED else run.status
     if around and status in ("ok", "degraded"):
         return f"failed: the run was {status}, but {around}"
-    return f"{status}: {meaning(run.exit_code)}"
+    return ending(run) if run.kind == "rollback" else f"{status}: {meaning(run.exit_code)}"
 
 
 def _asset_lines(run: RunRecord) -> list[AssetLine]:

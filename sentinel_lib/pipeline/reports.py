@@ -118,6 +118,13 @@ def write(record: RunRecord, plan: Plan) -> Path:
     return report
 
 
+def write_index(data: Path, reports: Path) -> None:
+    """Write the history alone, after a command that is no run."""
+    from sentinel_lib import reporting
+
+    reporting.write_history(list(all_runs(data)), reports, RunHistory(data).undone())
+
+
 def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 

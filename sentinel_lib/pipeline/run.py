@@ -257,7 +257,7 @@ class _Run:
         """Where to read about the run; where nothing ran, the last run's report still holds."""
         if any(one.was_executed for one in self.outcomes):
             return str(self.plan.report_folder / REPORT_FILE)
-        return next((run.report for run in self.history.newest()), "")
+        return next((run.report for run in self.history.newest() if run.report), "")
 
     def _with_reports(self, record: RunRecord) -> RunRecord:
         """``record`` after its reports were written, or with why it is not as it was.

@@ -8,7 +8,7 @@ from typing import Any
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.selection import Outlook
 from sentinel_lib.records.stage import NO_ASSET, UNENDED, RunRecord, StageOutcome
-from sentinel_lib.reporting.wording import duration, meaning, resume_command
+from sentinel_lib.reporting.wording import duration, ending, meaning, resume_command
 
 SHOWN_ASSETS = 50
 SHOWN_WARNINGS = 10
@@ -22,6 +22,8 @@ def run_object(run: RunRecord) -> dict[str, Any]:
     """A run as ``--json`` prints it."""
     return {
         "run_id": run.run_id,
+        "kind": run.kind,
+        **({"restored": run.restored} if run.restored else {}),
         "as_of": iso(run.as_of),
         "status": run.status,
         "exit_code": None if run.status in UNENDED else run.exit_code,
@@ -44,8 +46,7 @@ def run_text(run: RunRecord) -> str:
     """A run for a person: the verdict, the assets, what went wrong, where to read on."""
     seconds = (run.finished_at_utc - run.started_at_utc).total_seconds()
     parts = [
-        f"{run.status}, exit code {run.exit_code}: {meaning(run.exit_code)}\n"
-        f"run {run.run_id}, as of {iso(run.as_of)}, {duration(seconds)}",
+        f"{_verdict(run)}\nrun {run.run_id}, as of {iso(run.as_of)}, {duration(seconds)}",
         _skipped_text(run),
         assets_text(run),
         _unlisted_text(run),
@@ -56,14 +57,21 @@ def run_text(run: RunRecord) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _verdict(run: RunRecord) -> str:
+    if run.kind == "rollback":
+        return ending(run)
+    return f"{run.status}, exit code {run.exit_code}: {meaning(run.exit_code)}"
+
+
 def assets_text(run: RunRecord) -> str:
     """A line per asset; of very many the ones in trouble first, and how many are left out."""
     symbols = list(run.assets)
     if len(symbols) > SHOWN_ASSETS:
-        symbols.sort(key=lambda symbol: run.assets[symbol]["status"] in _WELL)
-    heads = [column.replace("_", " ") for column in ASSET_COLUMNS]
+        symbols.sort(key=lambda symbol: run.assets[symbol].get("status") in _WELL)
+    columns = ("freshness",) if run.kind == "rollback" else ASSET_COLUMNS
+    heads = [column.replace("_", " ") for column in columns]
     rows = [
-        [symbol, *(run.assets[symbol].get(column, "") for column in ASSET_COLUMNS)]
+        [symbol, *(run.assets[symbol].get(column, "") for column in columns)]
         for symbol in symbols[:SHOWN_ASSETS]
     ]
     hidden = len(symbols) - len(rows)
@@ -100,10 +108,9 @@ def history_text(runs: Sequence[RunRecord], undone: Collection[str] = ()) -> str
             run.run_id,
             iso(run.as_of),
             duration((run.finished_at_utc - run.started_at_utc).total_seconds()),
-            f"{run.status}, undone" if run.run_id in undone else run.status,
+            f"{run.outcome}, undone" if run.run_id in undone else run.outcome,
             "" if run.status in UNENDED else run.exit_code,
-            run.rows("promoted"),
-            run.rows("quarantined"),
+            *(["", ""] if run.restored else [run.rows("promoted"), run.rows("quarantined")]),
         ]
         for run in runs
     ]
@@ -157,6 +164,8 @@ def _failure_text(stage: StageOutcome) -> str:
 
 
 def _closing_text(run: RunRecord) -> str:
+    if run.kind == "rollback":
+        return ""
     lines = [f"report: {run.report}" if run.report else "report: could not be written, see the log"]
     if run.status in ("failed", "interrupted"):
         lines.append(f"next: see the report, mend the cause, then: {resume_command(run)}")

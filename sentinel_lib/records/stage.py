@@ -172,6 +172,11 @@ class RunRecord(_Record):
     report: str = ""
 
     @property
+    def outcome(self) -> str:
+        """The status; of a rollback, that it is one."""
+        return "rolled_back" if self.kind == "rollback" else self.status
+
+    @property
     def is_good(self) -> bool:
         """Whether it published what it could. A rollback does not count: it takes back."""
         return self.status in ("ok", "degraded") and self.kind != "rollback"

@@ -24,8 +24,8 @@ class RunLine:
     link: str
     exit_code: int | None
     seconds: float
-    promoted: int
-    quarantined: int
+    promoted: int | None
+    quarantined: int | None
     statuses: Sequence[tuple[str, int]]
     is_undone: bool
 
@@ -42,7 +42,7 @@ def write_history(
     content = page.render(
         "history.html.j2",
         lines=page.excerpt([_line(run, folder, undone) for run in newest_first], MAX_RUNS),
-        statuses=sorted(Counter(run.status for run in runs).items()),
+        statuses=sorted(Counter(run.outcome for run in runs).items()),
         promoted=sum(run.rows("promoted") for run in standing),
         quarantined=sum(run.rows("quarantined") for run in standing),
         undone=len(runs) - len(standing),
@@ -64,8 +64,8 @@ def _line(run: RunRecord, folder: Path, undone: Collection[str]) -> RunLine:
         link=f"{quote(run.run_id, safe='')}/{INDEX}" if has_report else "",
         exit_code=None if run.status in UNENDED else run.exit_code,
         seconds=(run.finished_at_utc - run.started_at_utc).total_seconds(),
-        promoted=run.rows("promoted"),
-        quarantined=run.rows("quarantined"),
+        promoted=None if run.restored else run.rows("promoted"),
+        quarantined=None if run.restored else run.rows("quarantined"),
         statuses=sorted(statuses.items()),
         is_undone=run.run_id in undone,
     )

@@ -52,6 +52,7 @@ def _environment() -> Environment:
     )
     filters: tuple[Callable[..., Any], ...] = (
         wording.duration,
+        wording.ending,
         wording.meaning,
         wording.moment,
         wording.plain,

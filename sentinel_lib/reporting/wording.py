@@ -36,6 +36,13 @@ def meaning(exit_code: int) -> str:
     return known.get(exit_code, "a code that this version does not know")
 
 
+def ending(run: RunRecord) -> str:
+    """How a run ended, in a sentence."""
+    if run.kind == "rollback":
+        return f"rolled back to run {run.restored}: Silver and Gold are as that run published them"
+    return f"{run.status}: {meaning(run.exit_code)}"
+
+
 def resume_command(run: RunRecord) -> str:
     """What to type to go on with a run at the stage that stopped it, in the same folders."""
     return command_beside(run.command, "resume", run.run_id)

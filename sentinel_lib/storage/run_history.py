@@ -138,7 +138,8 @@ class RunHistory:
 
     def undone(self) -> frozenset[str]:
         """The runs that are not ``standing``: a rollback has restored what was before them."""
-        return frozenset(self.run_ids()).difference(self.standing())
+        before, newest_after = self._order()
+        return frozenset(before).difference(self._rest_of(before, newest_after))
 
     def standing(self, after: str | None = None) -> list[str]:
         """The runs on which the published state rests, the newest first; rollbacks are none.
@@ -147,8 +148,12 @@ class RunHistory:
         on the run that it restored and those before that one: restoring a run that was undone makes
         it stand again, and what it rested on.
         """
+        return list(self._rest_of(*self._order(), after))
+
+    def _order(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The run that each run came after, and the newest that stood when each had ended."""
         before: dict[str, str] = {}
-        newest_after = {"": ""}
+        newest_after: dict[str, str] = {}
         newest = ""
         for run_id in sorted(self.run_ids()):
             restored = self._restored_by(run_id)
@@ -157,12 +162,16 @@ class RunHistory:
             else:
                 before[run_id], newest = newest, run_id
             newest_after[run_id] = newest
-        found = []
-        newest = newest if after is None else newest_after.get(after, "")
-        while newest:
-            found.append(newest)
-            newest = before[newest]
-        return found
+        return before, newest_after
+
+    def _rest_of(
+        self, before: dict[str, str], newest_after: dict[str, str], after: str | None = None
+    ) -> Iterator[str]:
+        last = max(newest_after, default="") if after is None else after
+        run_id = newest_after.get(last, "")
+        while run_id:
+            yield run_id
+            run_id = before[run_id]
 
     def _restored_by(self, run_id: str) -> str:
         """The run that ``run_id`` restored, or nothing. Only rollbacks are parsed."""

@@ -244,7 +244,17 @@ def test_run_prints_one_object_on_stdout_and_progress_on_stderr(config: Path) ->
     shown = json.loads(ended.stdout)
     assert ended.returncode == 0
     assert list(shown) == [
-        *("run_id", "as_of", "status", "exit_code", "conditions", "stages", "assets", "report")
+        *(
+            "run_id",
+            "kind",
+            "as_of",
+            "status",
+            "exit_code",
+            "conditions",
+            "stages",
+            "assets",
+            "report",
+        )
     ]
     assert (shown["as_of"], shown["status"]) == ("2024-01-03T00:00:00Z", "ok")
     assert Path(shown["report"]).is_file()

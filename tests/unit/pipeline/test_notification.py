@@ -26,6 +26,14 @@ LINE = {
 }
 HELD = {**LINE, "status": "blocked", "promoted": 0, "quarantined": 1_250, "freshness": "stale"}
 
+ROLLED_BACK = {
+    "kind": "rollback",
+    "restored": "20240102T120000Z-00aa",
+    "stages": [],
+    "assets": {"AAPL": {"status": "restored", "freshness": "late"}},
+    "report": "",
+}
+
 
 def a_run(**changes: Any) -> RunRecord:
     content: dict[str, Any] = {
@@ -287,3 +295,15 @@ def test_no_word_can_leave_its_place_in_markdown() -> None:
 
     assert "````text\ncause: a\n```\n# not a heading\n````" in page
     assert "| x \\| y \\# &lt;b&gt;z&lt;/b&gt; \\[l\\]\\(u\\) | passed |" in page
+
+
+def test_mail_about_a_rollback_says_what_was_restored_and_speaks_of_no_report() -> None:
+    said = notification.message(a_run(**ROLLED_BACK))
+
+    assert said.subject == (
+        "Dataflow Sentinel rolled back to run 20240102T120000Z-00aa: "
+        "Silver and Gold are as that run published them"
+    )
+    assert "- AAPL: restored, late" in said.text
+    assert "promoted" not in said.text
+    assert "report" not in said.text

@@ -17,6 +17,14 @@ LINE = {
     "freshness": "fresh",
 }
 
+ROLLED_BACK = {
+    "kind": "rollback",
+    "restored": "20240102T120000Z-00aa",
+    "stages": [],
+    "assets": {"AAPL": {"status": "restored", "freshness": "late"}},
+    "report": "",
+}
+
 
 def a_run(**changes: Any) -> RunRecord:
     content: dict[str, Any] = {
@@ -39,6 +47,7 @@ def test_run_object_has_exactly_the_agreed_shape() -> None:
 
     assert json.loads(json.dumps(shown)) == {
         "run_id": "20240103T120000Z-00ff",
+        "kind": "run",
         "as_of": "2024-01-03T00:00:00Z",
         "status": "ok",
         "exit_code": 0,
@@ -164,3 +173,29 @@ def test_text_says_how_many_warnings_it_leaves_out() -> None:
     assert "A9 missing" in text
     assert "A10 missing" not in text
     assert "  ... and 3 more in the report" in text
+
+
+def test_rollback_is_called_one_and_has_no_report() -> None:
+    run = a_run(**ROLLED_BACK)
+
+    assert summary.run_text(run).splitlines() == [
+        "rolled back to run 20240102T120000Z-00aa: Silver and Gold are as that run published them",
+        "run 20240103T120000Z-00ff, as of 2024-01-03T00:00:00Z, 12 s",
+        "",
+        "asset  freshness",
+        "AAPL   late",
+    ]
+    assert summary.run_object(run)["kind"] == "rollback"
+    assert summary.run_object(run)["restored"] == "20240102T120000Z-00aa"
+
+
+def test_history_calls_a_rollback_one_and_counts_no_rows_for_it() -> None:
+    line = summary.history_text([a_run(**ROLLED_BACK), a_run()]).splitlines()[1]
+
+    assert line.split()[-3:] == ["s", "rolled_back", "0"]
+
+
+def test_a_rollback_of_very_many_assets_is_shown() -> None:
+    assets = {f"SYM{number:03}": {"freshness": "fresh"} for number in range(60)}
+
+    assert "... and 10 more" in summary.run_text(a_run(**{**ROLLED_BACK, "assets": assets}))

@@ -122,3 +122,26 @@ def test_history_shows_a_run_that_was_killed_without_an_exit_code(
 
     assert "(1 killed, 1 ok)" in page.text
     assert "2026-11-26 02:00:01 UTC 5.0 s \N{EN DASH} 0 0 none" in page.text
+
+
+def test_history_calls_a_rollback_one_and_counts_no_rows_for_it(
+    tmp_path: Path, read_page, ok_run: RunRecord
+) -> None:
+    rolled_back = RunRecord(
+        run_id="20261126T020000Z",
+        kind="rollback",
+        restored=ok_run.run_id,
+        as_of=ok_run.as_of,
+        started_at_utc=ok_run.started_at_utc + timedelta(hours=4),
+        finished_at_utc=ok_run.started_at_utc + timedelta(hours=4),
+        status="ok",
+        exit_code=0,
+        assets={"AAPL": {"status": "restored", "freshness": "fresh"}},
+    )
+
+    page = read_page(write_history([ok_run, rolled_back], tmp_path))
+
+    assert f"rolled back to run {ok_run.run_id}: Silver and Gold are as that run" in page.text
+    assert f"rolled back to {ok_run.run_id}" in page.text
+    assert "0 \N{EN DASH} \N{EN DASH} 1 restored" in page.text
+    assert "(1 ok, 1 rolled back)" in page.text
