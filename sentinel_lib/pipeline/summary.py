@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.pipeline.selection import Outlook
-from sentinel_lib.records.stage import NO_ASSET, UNENDED, RunRecord, StageOutcome
+from sentinel_lib.records.stage import (
+    HELD_BACK,
+    NO_ASSET,
+    UNENDED,
+    AssetLedger,
+    RunRecord,
+    StageOutcome,
+)
 from sentinel_lib.reporting.wording import duration, ending, meaning, resume_command
 
 SHOWN_ASSETS = 50
-SHOWN_WARNINGS = 10
+SHOWN_LINES = 10
 ASSET_COLUMNS = ("status", "rows_in", "promoted", "quarantined", "deduplicated", "freshness")
 _WELL = ("passed", "not_due", "paused")
 
@@ -50,7 +57,9 @@ def run_text(run: RunRecord) -> str:
         _skipped_text(run),
         assets_text(run),
         _unlisted_text(run),
+        _held_text(run),
         _warnings_text(run),
+        _outside_text(run),
         *(_failure_text(stage) for stage in run.stages if stage.status in ("failed", "blocked")),
         _closing_text(run),
     ]
@@ -144,17 +153,46 @@ def _skipped_text(run: RunRecord) -> str:
     return "\n".join(["unchanged, and skipped:", *lines]) if lines else ""
 
 
+def _held_text(run: RunRecord) -> str:
+    """Why assets are held back, by the stage that did it first."""
+    reasons: dict[str, str] = {}
+    for symbol, ledger in _ledgers(run):
+        if ledger.status in HELD_BACK and ledger.reason:
+            reasons.setdefault(symbol, ledger.reason)
+    return _bounded("held back:", [f"{symbol}: {reason}" for symbol, reason in reasons.items()])
+
+
+def _outside_text(run: RunRecord) -> str:
+    lines = [
+        f"{symbol}: {ledger.outside_hours:,} bars"
+        for symbol, ledger in _ledgers(run)
+        if ledger.outside_hours
+    ]
+    return _bounded("outside hours, in silver.bars and in no session:", lines)
+
+
+def _ledgers(run: RunRecord) -> Iterator[tuple[str, AssetLedger]]:
+    for stage in run.stages:
+        yield from stage.record.assets.items() if stage.record else ()
+
+
 def _warnings_text(run: RunRecord) -> str:
-    """The checks that failed and only warn, of each asset, and how many are left out."""
+    """The checks that failed and only warn, of each asset."""
     warnings = [
-        f"  {check.symbol or check.table} {check.name}: {check.observed}"
+        f"{check.symbol or check.table} {check.name}: {check.observed}"
         for stage in run.stages
         for check in (stage.record.checks if stage.record else ())
         if not check.passed and not check.blocks
     ]
-    hidden = len(warnings) - SHOWN_WARNINGS
-    more = [f"  ... and {hidden} more in the report"] if hidden > 0 else []
-    return "\n".join(["warnings:", *warnings[:SHOWN_WARNINGS], *more]) if warnings else ""
+    return _bounded("warnings:", warnings)
+
+
+def _bounded(title: str, lines: Sequence[str]) -> str:
+    """``title`` and the first lines under it, and how many are left out; empty without any."""
+    hidden = len(lines) - SHOWN_LINES
+    more = [f"... and {hidden} more in the report"] if hidden > 0 else []
+    shown = [f"  {line}" for line in [*lines[:SHOWN_LINES], *more]]
+    return "\n".join([title, *shown]) if lines else ""
 
 
 def _failure_text(stage: StageOutcome) -> str:

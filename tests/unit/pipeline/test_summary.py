@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sentinel_lib.pipeline import summary
-from sentinel_lib.records.stage import Check, RunRecord, StageOutcome, StageRecord
+from sentinel_lib.records.stage import AssetLedger, Check, RunRecord, StageOutcome, StageRecord
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 LINE = {
@@ -199,3 +199,21 @@ def test_a_rollback_of_very_many_assets_is_shown() -> None:
     assets = {f"SYM{number:03}": {"freshness": "fresh"} for number in range(60)}
 
     assert "... and 10 more" in summary.run_text(a_run(**{**ROLLED_BACK, "assets": assets}))
+
+
+def test_text_says_why_assets_are_held_and_what_lies_outside_hours() -> None:
+    held = AssetLedger(status="blocked", reason="spacing: observed weekly bars")
+    outside = AssetLedger(rows_in=390, promoted=390, outside_hours=1_570)
+    records = [
+        StageRecord(run_id="r", stage=name, as_of=AS_OF, status="ok", assets=assets)
+        for name, assets in (
+            ("validate", {"AAPL": AssetLedger(), "SPY": held}),
+            ("build_gold", {"AAPL": outside}),
+        )
+    ]
+    stages = [StageOutcome(name=one.stage, status="ok", record=one) for one in records]
+
+    text = summary.run_text(a_run(stages=stages))
+
+    assert "held back:\n  SPY: spacing: observed weekly bars\n\n" in text
+    assert "outside hours, in silver.bars and in no session:\n  AAPL: 1,570 bars\n\n" in text
