@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -22,6 +23,9 @@ MOMENTS = {
     "while the reports are written": "writing the reports ...",
 }
 """The line of progress after which the signal comes."""
+
+DOCKER_SECONDS = 10
+"""What ``docker stop`` leaves a process before it kills it."""
 
 USUAL_MOMENTS = ("in a cell", "between two stages")
 
@@ -74,13 +78,16 @@ def test_stopped_run_leaves_a_record_and_nothing_else(project, number, moment):
 
     with started(project, mark) as run:
         next(line for line in run.stderr if MOMENTS[moment] in line)
+        told_at = time.monotonic()
         run.send_signal(number)
         said, _ = run.communicate(timeout=60)
+        seconds = time.monotonic() - told_at
 
     shown = json.loads(said)
     [record] = project.history.runs()
     lock = Lock(project.folder / "data" / "ops" / "run.lock")
     assert run.returncode == shown["exit_code"] == code
+    assert seconds < DOCKER_SECONDS
     assert (record.status, record.exit_code) == ("interrupted", code)
     assert condition in record.conditions
     assert left_by(mark) == []
