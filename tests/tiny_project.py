@@ -14,6 +14,7 @@ from sentinel_lib import pipeline
 from sentinel_lib.notebook_runner import Kernels
 from sentinel_lib.pipeline import RunOptions, Silent
 from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.storage import root
 from sentinel_lib.storage.run_history import RunHistory
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
@@ -78,6 +79,7 @@ class Project:
 
     def commit(self, table: str, version: int) -> None:
         """Let a table have one more version."""
+        root.begin(self.folder / "data")
         layer, name = table.split(".")
         log = self.folder / "data" / layer / name / "_delta_log"
         log.mkdir(parents=True, exist_ok=True)

@@ -274,6 +274,8 @@ def status(options: argparse.Namespace, _: str) -> int:
         return _health(options)
     if options.why:
         return _why(options)
+    if options.as_of:
+        raise UsageError("--as-of says for when --why is asked, and --why is missing")
     found = standing.of_records(options.config, options.data, clock.now())
     if options.markdown:
         from sentinel_lib.pipeline import notification
@@ -333,8 +335,8 @@ def _why(options: argparse.Namespace) -> int:
     from sentinel_lib.pipeline import RunOptions, summary
     from sentinel_lib.pipeline.selection import outlook
 
-    asked = RunOptions(config=options.config, data=_readable_data(options), only_stage=options.why)
-    found = outlook(asked)
+    asked = RunOptions(config=options.config, data=_readable_data(options), as_of=options.as_of)
+    found = outlook(asked, options.why)
     say(summary.outlook_object(found) if options.json else summary.outlook_text(found))
     return ExitCode.OK
 

@@ -141,7 +141,9 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
     _add_no_fork(added["resume"])
     add = added["status"].add_argument
-    add("--why", default="", metavar="STAGE", help="why the stage would run now, or not")
+    add("--why", default="", metavar="STAGE", help="why the stage would run, or be skipped")
+    words = f"the clock that --why is asked for (that of the last run): {AS_OF_FORMS}"
+    add("--as-of", type=_as_of, metavar="T", help=words)
     words = (
         "whether the last run went well and none is overdue: exit code 0 or 1, for health checks"
     )

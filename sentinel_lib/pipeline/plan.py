@@ -116,7 +116,9 @@ def make(options: RunOptions, started_at: datetime, copy: Path | None = None) ->
         "input_path": str(options.input_path.absolute()) if options.input_path else "",
         "archive": REPLAYED if options.kind == "replay" else "",
     }
-    _require_stages(pipeline.stages, options)
+    for flag, name in (("--from", options.from_stage), ("--only", options.only_stage)):
+        if name:
+            require_stage(name, pipeline.stages, flag)
     return Plan(
         run_id=run_id,
         started_at=started_at,
@@ -164,14 +166,14 @@ def _digest(said: BaseModel) -> str:
     return hashlib.sha256(said.model_dump_json().encode()).hexdigest()
 
 
-def _require_stages(stages: Iterable[settings.Stage], options: RunOptions) -> None:
+def require_stage(name: str, stages: Iterable[settings.Stage], flag: str) -> None:
+    """A ``UsageError`` about ``flag`` if there is no stage of that name."""
     names = [stage.name for stage in stages]
-    for flag, name in (("--from", options.from_stage), ("--only", options.only_stage)):
-        if name and name not in names:
-            raise UsageError(
-                f"{flag} names '{name}', which is no stage{nearest(name, names)}",
-                expected=f"one of {', '.join(names)}",
-            )
+    if name not in names:
+        raise UsageError(
+            f"{flag} names '{name}', which is no stage{nearest(name, names)}",
+            expected=f"one of {', '.join(names)}",
+        )
 
 
 def _folders(pipeline: settings.PipelineFile, options: RunOptions) -> Folders:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sentinel_lib import settings
 from sentinel_lib.errors import UsageError
 from sentinel_lib.pipeline import clock, fingerprint, past
 from sentinel_lib.pipeline import plan as planning
@@ -15,6 +16,7 @@ from sentinel_lib.pipeline.past import Attempt
 from sentinel_lib.pipeline.plan import Plan, StagePlan
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageOutcome, StageRecord
+from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.reachable_code import ReachableCode
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
 
@@ -34,24 +36,41 @@ class Decision:
 class Outlook:
     """What a run at ``as_of`` would do with a stage, and why; no reasons: it would be skipped.
 
-    ``produced_by`` is the run that last executed it, or nothing.
+    ``produced_by`` is the run that last executed it, or nothing. ``before`` are the stages that
+    would run before it, and may yet change what it reads.
     """
 
     stage: str
     as_of: datetime
     reasons: list[str]
     produced_by: str
+    before: list[str]
 
 
-def outlook(asked: RunOptions) -> Outlook:
-    """Whether stage ``only_stage`` would run if the pipeline ran now; nothing is created."""
+def outlook(asked: RunOptions, stage: str) -> Outlook:
+    """Whether ``stage`` would run if the pipeline ran; nothing is created.
+
+    Without an ``as_of`` it is asked for that of the last run: what has changed but the time.
+    """
+    pipeline = settings.load_pipeline(in_project(asked.config))
+    planning.require_stage(stage, pipeline.stages, "--why")
+    if asked.as_of is None:
+        runs = RunHistory(in_project(asked.data or pipeline.data)).newest()
+        last = next((run.as_of for run in runs if run.kind == "run"), None)
+        asked = replace(asked, as_of=last)
+    asked = replace(asked, future=True)  # nobody runs anything
     plan = planning.make(asked, clock.now())
-    selection = Selection(plan, replace(asked, only_stage=""))
-    [planned] = [one for one in plan.stages if one.stage.name == asked.only_stage]
-    attempt = selection.last_attempt(asked.only_stage)
+    selection = Selection(plan, asked)
+    before: list[str] = []
+    reasons: list[str] = []
+    for planned in plan.stages:
+        reasons = selection.reasons(planned, before)
+        if planned.stage.name == stage:
+            break
+        before += [planned.stage.name] if reasons else []
+    attempt = selection.last_attempt(stage)
     produced_by = attempt.produced_by if attempt else ""
-    reasons = selection.reasons(planned)
-    return Outlook(asked.only_stage, plan.as_of, reasons, produced_by)
+    return Outlook(stage, plan.as_of, reasons, produced_by, before)
 
 
 class Selection:

@@ -97,16 +97,21 @@ def outlook_object(found: Outlook) -> dict[str, Any]:
         "would_run": bool(found.reasons),
         "because": found.reasons,
         "last_executed_in": found.produced_by or None,
+        "would_run_before": found.before,
     }
 
 
 def outlook_text(found: Outlook) -> str:
     """The same for a person."""
+    at = f"as of {iso(found.as_of)}"
+    lines = [f"{found.stage} would run {at}, because", *(f"  {one}" for one in found.reasons)]
     if not found.reasons:
-        return f"{found.stage} would be skipped: nothing has changed since run {found.produced_by}"
-    since = f" since run {found.produced_by}" if found.produced_by else ""
-    lines = "\n".join(f"  {reason}" for reason in found.reasons)
-    return f"{found.stage} would run{since}, because\n{lines}"
+        lines = [f"{found.stage} would be skipped {at}: nothing that it reads has changed"]
+        if found.before:
+            names = ", ".join(found.before)
+            lines[0] += f", unless {names}, which would run before it, changes that"
+    lines += [f"it last ran in run {found.produced_by}"] if found.produced_by else []
+    return "\n".join(lines)
 
 
 def history_text(runs: Sequence[RunRecord], undone: Collection[str] = ()) -> str:

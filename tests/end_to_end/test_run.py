@@ -103,10 +103,12 @@ def test_same_run_again_executes_nothing_and_imports_nothing_heavy(folder, finis
 
 
 def test_status_says_why_a_stage_would_run(folder, finished):
-    why = run_pipeline(folder, "status", "--why", "ingest")
+    now = run_pipeline(folder, "status", "--why", "ingest")
+    later = run_pipeline(folder, "status", "--why", "ingest", "--as-of", "2025-01-01")
 
-    assert why.returncode == 0, why.stderr
-    assert f"clock changed from {AS_OF} to 20" in why.stdout
+    assert now.returncode == 0, now.stderr
+    assert now.stdout.startswith("ingest would be skipped as of ")
+    assert f"clock changed from {AS_OF} to 2025-01-01T00:00:00Z" in later.stdout
 
 
 @pytest.mark.thorough

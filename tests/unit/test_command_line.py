@@ -147,7 +147,7 @@ def test_as_of_is_a_date_or_a_time_and_utc_unless_it_says_otherwise(
         (["--source", "yahoo"], "invalid choice: 'yahoo'"),
         (["--data", "s3://bucket"], "'s3://bucket' is an address"),
         (["--config"], "expected one argument"),
-        (["status", "--as-of", "2024-01-03"], "unknown argument '--as-of'"),
+        (["history", "--as-of", "2024-01-03"], "unknown argument '--as-of'"),
     ],
 )
 def test_command_line_that_cannot_be_is_refused_with_what_is_accepted(
@@ -172,7 +172,11 @@ def test_input_means_files_and_contradicts_another_source(
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["--as-of", "tomorrow"], 2), (["status", "--config", "/nonexistent"], 3)],
+    [
+        (["--as-of", "tomorrow"], 2),
+        (["status", "--as-of", "2024-01-03"], 2),
+        (["status", "--config", "/nonexistent"], 3),
+    ],
 )
 def test_error_is_one_object_on_stdout_and_readable_on_stderr(
     arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]

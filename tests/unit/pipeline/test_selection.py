@@ -313,11 +313,29 @@ def test_outlook_says_what_changed(market: Any) -> None:
     run_id = end_run(market)
     market.edit("ingest", "import json", "import json  # noqa")
 
-    found = outlook(market.options(only_stage="ingest"))
-    other = outlook(market.options(only_stage="validate"))
+    found = outlook(market.options(), "ingest")
+    other = outlook(market.options(), "validate")
 
     assert (found.reasons, found.produced_by) == (["notebook ingest.ipynb changed"], run_id)
-    assert other.reasons == []
+    assert (other.reasons, other.before) == ([], ["ingest"])
+
+
+def test_outlook_names_the_clock_only_where_it_is_asked_for_another_time(market: Any) -> None:
+    end_run(market)
+
+    for stage in STAGES:
+        assert outlook(market.options(as_of=None), stage).reasons == []
+    assert outlook(market.options(as_of=NEXT_CLOSE), "validate").reasons == [
+        "clock changed from 2024-01-03T00:00:00Z to 2024-01-04T00:00:00Z"
+    ]
+    assert outlook(market.options(as_of=NEXT_CLOSE - timedelta(seconds=1)), "ingest").reasons == []
+
+
+def test_outlook_on_a_stage_that_is_none_speaks_of_its_own_option(market: Any) -> None:
+    with pytest.raises(
+        UsageError, match=r"^--why names 'validat', which is no stage; did you mean"
+    ):
+        outlook(market.options(), "validat")
 
 
 def test_run_in_which_nothing_ran_does_not_hide_the_one_before(market: Any) -> None:

@@ -4,7 +4,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from sentinel_lib.pipeline import summary
+from sentinel_lib.pipeline.selection import Outlook
 from sentinel_lib.records.stage import AssetLedger, Check, RunRecord, StageOutcome, StageRecord
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
@@ -120,6 +123,34 @@ def test_history_counts_the_rows_of_skipped_stages_in_the_run_that_executed_them
     lines = summary.history_text([a_run(assets={"AAPL": LINE}, stages=skipped)]).splitlines()
 
     assert lines[1].split()[-4:] == ["ok", "0", "0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "before", "said"),
+    [
+        (
+            ["notebook 40_build_gold.ipynb changed"],
+            [],
+            "build_gold would run as of 2024-01-03T00:00:00Z, because\n"
+            "  notebook 40_build_gold.ipynb changed\nit last ran in run r1",
+        ),
+        (
+            [],
+            [],
+            "build_gold would be skipped as of 2024-01-03T00:00:00Z: "
+            "nothing that it reads has changed\nit last ran in run r1",
+        ),
+        (
+            [],
+            ["validate"],
+            "build_gold would be skipped as of 2024-01-03T00:00:00Z: nothing that it reads has "
+            "changed, unless validate, which would run before it, changes that\n"
+            "it last ran in run r1",
+        ),
+    ],
+)
+def test_outlook_is_said_in_sentences(reasons: list[str], before: list[str], said: str) -> None:
+    assert summary.outlook_text(Outlook("build_gold", AS_OF, reasons, "r1", before)) == said
 
 
 def test_history_sums_the_rows_of_each_run() -> None:
