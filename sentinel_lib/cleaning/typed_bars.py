@@ -37,7 +37,6 @@ _MISSING_PATTERN = f"^({'|'.join(map(re.escape, MISSING_WORDS))})$"
 
 _TOO_FINE = rf"\.[0-9]{{{SCALE}}}[0-9]*[1-9]"
 _EXPONENT = r"^([+-]?)([0-9]*)\.?([0-9]*)[eE]([+-]?[0-9]+)$"
-_LARGEST_EXPONENT = 99
 
 _TERMS = ("asset", "symbol", "interval", "calendar", "fields")
 
@@ -97,12 +96,14 @@ def _plain_number(bars: Table, name: str) -> Value:
 
 
 def _without_exponent(number: StringValue) -> StringValue:
-    """``1.5e3`` as ``1500.``, in many zeros: DuckDB 2.0 reads few digits before an exponent."""
+    """``1.5e3`` as ``1500.``: DuckDB 2.0 reads few digits before an exponent."""
     sign, whole, fraction, power = (number.re_extract(_EXPONENT, group) for group in (1, 2, 3, 4))
-    zeros = "0" * (_LARGEST_EXPONENT + 1)
-    digits = ibis.literal(zeros) + whole + fraction + zeros
-    point = whole.length() + power.try_cast("int64") + len(zeros)
-    return sign + digits.left(point) + "." + digits.substr(point)
+    point = whole.length() + power.try_cast("int64")
+    zero, digits = ibis.literal("0"), whole + fraction
+    before = zero.repeat(ibis.greatest(-point, 0))
+    after = zero.repeat(ibis.greatest(point - digits.length(), 0))
+    padded, split = before + digits + after, ibis.greatest(point, 0)
+    return sign + padded.left(split) + "." + padded.substr(split)
 
 
 def _too_fine(bars: Table, name: str) -> StringValue:
