@@ -49,6 +49,8 @@ _ACTIVE = re.compile(
 )
 _FORMULA = re.compile(r"<math(?=[\s>])", re.IGNORECASE)
 _NOSCRIPT = re.compile(r"</?noscript\b[^<>]*>?", re.IGNORECASE)
+_SHEET = re.compile(r"<style[^<>]*>([^<]*)</style", re.IGNORECASE)
+_STYLED = re.compile(r'id="(T_\w+)"')
 _SVG = re.compile(r"<svg[\s>].*?</svg\s*>", re.IGNORECASE | re.DOTALL)
 _SVG_START = re.compile(r"<svg", re.IGNORECASE)
 _SVG_END = re.compile(r"</svg\s*>", re.IGNORECASE)
@@ -70,7 +72,7 @@ def keep_inside(html: str) -> str:
 
     Headings go down a level, as the page's title is its one ``h1``.
     """
-    html = _with_pictures(_NOSCRIPT.sub("", html))
+    html = _with_pictures(_with_styles(_NOSCRIPT.sub("", html)))
     html = _ACTIVE.sub(r"[\1 left out: this page runs and loads nothing]<\1", html)
     html = _FORMULA.sub("[formula not shown]<math", html)
     html = _cleaner().clean(html)
@@ -98,6 +100,22 @@ def picture(svg: str, alt: str = "") -> str:
     words = alt or (unescape(title[1]).strip() if title else "") or "a drawing"
     content = b64encode(svg.encode(errors="replace")).decode()
     return f'<img src="data:image/svg+xml;base64,{content}" alt="{escape(words)}">'
+
+
+def _with_styles(html: str) -> str:
+    """``html`` with the styles that pandas gives single cells, at them: no stylesheet is kept."""
+    styles: dict[str, str] = {}
+    rules = [rule for sheet in _SHEET.finditer(html) for rule in sheet[1].split("}")]
+    for selectors, _, declarations in (rule.partition("{") for rule in rules):
+        for selector in selectors.split(","):
+            name = selector.strip().removeprefix("#")
+            styles[name] = f"{styles.get(name, '')}{declarations};"
+
+    def styled(cell: re.Match[str]) -> str:
+        style = styles.get(cell[1])
+        return f'{cell[0]} style="{escape(style)}"' if style else cell[0]
+
+    return _STYLED.sub(styled, html)
 
 
 def _with_pictures(html: str) -> str:

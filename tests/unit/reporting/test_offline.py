@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 
+import pandas as pd
 import pytest
 
 from sentinel_lib.reporting.offline import LONGEST_ADDRESS, keep_inside, leaves_the_file, picture
@@ -74,6 +76,24 @@ def test_what_readers_rely_on_stays(html: str) -> None:
     assert keep_inside(html) == html
 
 
+def test_cells_that_pandas_coloured_keep_their_colours() -> None:
+    bars = pd.DataFrame({"close": [1.0, 3.0], "volume": [20, 10]})
+
+    html = keep_inside(bars.style.highlight_max(color="yellow").to_html(table_uuid="x"))
+
+    coloured = re.findall(
+        r'<td id="output-T_x_row(.)_col(.)" style="background-color:yellow"', html
+    )
+    assert coloured == [("0", "1"), ("1", "0")]
+    assert "<style" not in html
+
+
+def test_style_of_a_single_cell_covers_nothing_either() -> None:
+    html = '<style>#T_x_row0_col0 {position: fixed; color: red}</style><b id="T_x_row0_col0">x</b>'
+
+    assert keep_inside(html) == '<b id="output-T_x_row0_col0" style="color:red">x</b>'
+
+
 def test_nothing_covers_the_page_or_looks_like_its_verdict() -> None:
     html = '<div class="card status ok" style="position:fixed;inset:0;z-index:9">Run OK</div>'
 
@@ -125,7 +145,9 @@ def test_long_address_is_cut() -> None:
     assert len(html) < LONGEST_ADDRESS + 30
 
 
-@pytest.mark.parametrize("part", ["<svg ", "<noscript", "<a href=x>", "<script", "<p style=color:"])
+@pytest.mark.parametrize(
+    "part", ["<svg ", "<noscript", "<a href=x>", "<script", "<p style=color:", "<style>"]
+)
 def test_broken_html_takes_no_longer_than_its_length_warrants(part: str) -> None:
     html = f"<svg></svg>{part * 20_000}"
 
