@@ -71,6 +71,17 @@ def test_minutes_of_utc_that_are_said_to_be_local_are_refused_too(project):
     assert "write timezone: UTC" in reason(outcome)
 
 
+def test_local_minutes_that_seem_to_lie_ahead_are_refused_as_well(project):
+    """Ten minutes after the close in Tokyo, as UTC all of them are still to come."""
+    local = [*minutes("2026-06-12T09:00", 150, zone=""), *minutes("2026-06-12T12:30", 180, zone="")]
+
+    outcome, _ = loaded(project, local, "2026-06-12T06:40:00Z", calendar="XTKS", interval="1m")
+
+    assert outcome.ledger("AAPL").status == "blocked"
+    assert "0% of its bars within the hours of XTKS as read in UTC, 100%" in reason(outcome)
+    assert "write timezone: Asia/Tokyo" in reason(outcome)
+
+
 @pytest.mark.parametrize(
     "times",
     [
