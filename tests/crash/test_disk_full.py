@@ -52,13 +52,15 @@ def disk(tmp_path):
 def test_a_full_disk_is_a_clear_error_and_harms_nothing_and_room_heals_it(
     stage, template, batch, disk
 ):
-    root = batch.at[stage].copied_to(disk.folder / "root")
     errors = []
     for room_kib in ROOM_KIB:
+        disk.clear()
+        attempted = batch.at[stage].copied_to(disk.folder / f"room-{room_kib}")
         disk.leave(room_kib)
-        error = template.attempt(root.parameters("undisturbed", BATCH_AS_OF), [stage])
+        error = template.attempt(attempted.parameters("undisturbed", BATCH_AS_OF), [stage])
         if error is None:
             break
+        root = attempted
         errors.append(error)
         assert trouble(root, batch.old, batch.new) == []
     disk.clear()
