@@ -53,6 +53,10 @@ demo-break: $(VENV)/.runtime  ## plant faults in every asset of a scratch folder
 test: $(VENV)/.dev  ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: kills
+kills: $(VENV)/.dev  ## kill runs, rollbacks, replays, vacuums and reports a hundred times
+	$(BIN)/python -m pytest -n0 --kills 100 tests/crash/test_a_life.py
+
 .PHONY: bench
 bench: $(VENV)/.runtime  ## measure a run beside Papermill in a loop, five million rows, and 500 assets
 	$(BIN)/python benchmarks/five_notebooks.py

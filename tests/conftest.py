@@ -9,7 +9,8 @@ import pytest
 def pytest_addoption(parser):
     parser.addoption(
         "--kills", type=int, default=int(os.environ.get("SENTINEL_KILLS", "0")), metavar="N",
-        help="runs that the crash tests kill while they publish, and a fifth as many whole ones; "
+        help="runs that the crash tests kill while they publish, as many in a life of runs, "
+        "rollbacks, replays, vacuums and reports, and a fifth as many whole ones; "
         "0 leaves the crash tests out (0, or what SENTINEL_KILLS says)",
     )  # fmt: skip
     parser.addoption(

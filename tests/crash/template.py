@@ -26,10 +26,16 @@ def say(**words):
     os.write(1, json.dumps(words).encode() + b"\n")
 
 
-def run(stages, parameters):
-    """Run the cells of ``stages`` in a session of its own."""
+def run(stages, parameters, operation=""):
+    """Run the cells of ``stages``, or an ``operation``, in a session of its own."""
     os.setsid()
     say(pid=os.getpid())
+    if operation:
+        from tests.crash.operations import OPERATIONS
+
+        say(begun=operation)
+        OPERATIONS[operation](parameters)
+        return
     from tests.crash.stage_cells import run_stage
 
     for stage in stages:

@@ -117,6 +117,36 @@ class Template:
         assert self._error is None, self._error
         return heard["ended"] == -signal.SIGKILL
 
+    def operate(self, operation, parameters):
+        """Do an operation to its end; how many seconds it took."""
+        self._order(parameters, (), operation)
+        self._hear_begun()
+        begun = time.monotonic()
+        while "ended" not in (heard := self._hear()):
+            pass
+        assert heard["ended"] == 0, self._error
+        return time.monotonic() - begun
+
+    def kill_operation(self, operation, parameters, seconds, sign=None):
+        """Kill an operation so many seconds after it began, or after ``sign``, a file, is there.
+
+        Whether that was in time.
+        """
+        self._order(parameters, (), operation)
+        group, heard = self._hear_begun(), {}
+        with suppress(Empty):
+            while sign is not None and not sign.exists() and "ended" not in heard:
+                heard = self._hear_at_once() or heard
+            if "ended" not in heard:
+                heard = self._hear(seconds)
+        if "ended" not in heard:
+            with suppress(ProcessLookupError):  # it may have ended by now
+                os.killpg(group, signal.SIGKILL)
+        while "ended" not in heard:
+            heard = self._hear()
+        assert self._error is None, self._error
+        return heard["ended"] == -signal.SIGKILL
+
     def close(self):
         """End it."""
         self.process.stdin.close()
@@ -124,15 +154,26 @@ class Template:
         self._reader.join()
         self.process.stdout.close()
 
-    def _order(self, parameters, stages):
+    def _order(self, parameters, stages, operation=""):
         self._error = None
-        order = {"stages": list(stages), "parameters": parameters}
+        order = {"stages": list(stages), "parameters": parameters, "operation": operation}
         print(json.dumps(order), file=self.process.stdin)
 
     def _read(self):
         for line in self.process.stdout:
             self._lines.put(line)
         self._lines.put("")
+
+    def _hear_begun(self):
+        group = self._hear()["pid"]
+        assert "begun" in self._hear()
+        return group
+
+    def _hear_at_once(self):
+        try:
+            return self._hear(0.0005)
+        except Empty:
+            return None
 
     def _hear(self, seconds=None):
         line = self._lines.get(timeout=seconds)
