@@ -159,11 +159,6 @@ class Template:
                 start_new_session=True,  # Ctrl-C on the terminal is for the runner alone
             )
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.poll() is None
-
     def fork(
         self, arguments: Sequence[str], console: IO[bytes], folder: Path, *, is_early: bool
     ) -> ForkedProcess:

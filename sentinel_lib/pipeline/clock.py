@@ -1,4 +1,4 @@
-"""The wall clock: the one place that reads it. Everything else is told ``as_of``."""
+"""The wall clock of the pipeline, and how an instant is written. Data is judged by ``as_of``."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ RAW_TEXT_COLUMNS = (
     "volume",
     "adj_close",
 )
-RAW_BAR_COLUMNS = ("line", *RAW_TEXT_COLUMNS, "defect", "is_provisional")
 
 PROVENANCE_COLUMNS = ("payload", "layout")
 """With ``line`` they name a raw row for ever: the sha256 of the bytes, and how they were read."""

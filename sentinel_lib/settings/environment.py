@@ -1,4 +1,4 @@
-"""The environment: the only place that reads it."""
+"""What is configured by the environment: read here alone."""
 
 from __future__ import annotations
 

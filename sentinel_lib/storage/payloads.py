@@ -33,6 +33,10 @@ class PayloadArchive:
             artifacts.replace(path, content, self.folder / f".payload{artifacts.HALF_WRITTEN}")
         return digest
 
+    def holds(self, digest: str) -> bool:
+        """Whether there is a payload with that sha256."""
+        return self._path(digest).exists()
+
     def load(self, digest: str) -> bytes:
         """The payload with that sha256; one that is missing or altered is a ``StorageError``."""
         content, problem = self._read(digest)

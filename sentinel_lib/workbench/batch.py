@@ -54,9 +54,9 @@ def read_batch(stage: Stage) -> Table:
     to close. Each with its fetch and the terms of its asset; ``asset`` is ``(unlisted)`` or
     ``(no symbol)`` where its symbol is none.
     """
-    lake, load = stage.published, stage.engine.load
-    fetches = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.batch_run_id)
-    bars = _scanned(stage, "bronze.bars")
+    load, of_batch = stage.engine.load, ds.field("run_id") == stage.batch_run_id
+    fetches = stage.input("bronze.fetches").read_or_empty("bronze.fetches", where=of_batch)
+    bars = _bronze_bars(stage)
     waiting = _waiting(stage, fetches)
     fresh = bars.join(load(_readings(fetches)), list(_READING))
     columns = [*_RAW, "defect", "is_provisional", *_FETCH]
@@ -74,7 +74,7 @@ def payload_times(stage: Stage, batch: Table) -> Table:
     """
     daily = batch.filter(batch.interval == DAILY)
     reading = daily.select(*(name for name in TIMES if name != "timestamp")).distinct()
-    rows = _scanned(stage, "bronze.bars").select(*_READING, "timestamp", asset="symbol")
+    rows = _bronze_bars(stage).select(*_READING, "timestamp", asset="symbol")
     return rows.join(stage.engine.materialise(reading), [*_READING, "asset"]).select(*TIMES)
 
 
@@ -172,6 +172,14 @@ def rows_of(table: Table) -> list[dict[str, Any]]:
     """A small table as plain values."""
     rows: list[dict[str, Any]] = table.to_pyarrow().to_pylist()
     return rows
+
+
+def _bronze_bars(stage: Stage) -> Table:
+    """The raw rows that are published, and those that ingest wrote to the sandbox since."""
+    name = "bronze.bars"
+    lakes = {lake.root: lake for lake in (stage.published, stage.input(name))}
+    files = [file for lake in lakes.values() if lake.exists(name) for file in lake.files(name)]
+    return stage.engine.scan(files, SCHEMAS[name])
 
 
 def _scanned(stage: Stage, table: str) -> Table:

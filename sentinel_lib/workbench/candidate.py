@@ -17,6 +17,7 @@ from sentinel_lib.cleaning.row_rules import applicable
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.cleaning.verdicts import AssetCounts, Verdict, counted, held_rows, verdict
 from sentinel_lib.errors import GateBlocked, StageError
+from sentinel_lib.logger import log
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, AssetLedger, Check, StageRecord
@@ -28,7 +29,12 @@ from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import Commit
 from sentinel_lib.validation import audit, suite_digest
-from sentinel_lib.workbench.certification import certificate_path, code_of_gate, terms_digest
+from sentinel_lib.workbench.certification import (
+    certificate_path,
+    code_of_gate,
+    is_published,
+    terms_digest,
+)
 from sentinel_lib.workbench.series import series_checks
 from sentinel_lib.workbench.stage import Stage
 
@@ -154,7 +160,7 @@ def certify(stage: Stage) -> Certificate:
     _require_changes(stage)
     ordered = stage.engine.batches(_written(stage).order_by(list(KEY)))
     digest = ordered_digest(ordered, KEY) or content_digest(stage.lake.read(CANDIDATE), KEY)
-    fetches = stage.published.read_or_empty(
+    fetches = stage.input("bronze.fetches").read_or_empty(
         "bronze.fetches", where=ds.field("run_id") == stage.batch_run_id
     )
     version = stage.published.version(SILVER)
@@ -179,7 +185,9 @@ def certify(stage: Stage) -> Certificate:
 def publish_silver(
     stage: Stage, candidate: pa.Table, certificate: Certificate
 ) -> dict[str, AssetLedger]:
-    """Publish the candidate in one commit that carries its certificate."""
+    """Publish the candidate in one commit that carries its certificate. Doing it again adds
+    nothing.
+    """
     commit = Commit(stage.run_id, stage.as_of, certificate.model_dump(mode="json"))
     rows = candidate.drop_columns(["change"])
     corrections = candidate.filter(pc.equal(candidate["change"], CORRECTION))
@@ -187,6 +195,8 @@ def publish_silver(
         before = stage.published.read_or_empty(SILVER)
         stage.lake.overwrite(SILVER, before, stage.commit)
         stage.lake.upsert(SILVER, rows, KEY, commit)
+    elif is_published(stage, certificate):
+        log().info("the candidate is published already")
     elif len(corrections):
         stage.lake.upsert(SILVER, rows, KEY, commit)
     else:

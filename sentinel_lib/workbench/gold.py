@@ -40,7 +40,7 @@ def silver_bars(stage: Stage) -> Table:
     So do those of an asset whose calendar does not know the day: it keeps its last good figures.
     Each has its ``session``, and ``is_within_hours``.
     """
-    lake = stage.published
+    lake = stage.input(SILVER)
     if not lake.exists(SILVER):
         raise StorageError(
             f"table {SILVER} has not been published in {lake.root}", next_step="make run"

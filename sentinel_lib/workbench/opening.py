@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import get_args
@@ -19,6 +20,7 @@ from sentinel_lib.ingestion.files import stem
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings import Asset, load_pipeline
+from sentinel_lib.settings import Stage as StageSpec
 from sentinel_lib.settings.assets import is_symbol, read_assets, select
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
@@ -28,7 +30,7 @@ from sentinel_lib.storage import root
 from sentinel_lib.storage.config_copy import config_copy
 from sentinel_lib.storage.lock import enter_stage, require_whole
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.workbench.stage import BY_HAND, Stage
+from sentinel_lib.workbench.stage import BY_HAND, SANDBOX, Stage
 
 
 def open_stage(
@@ -36,9 +38,10 @@ def open_stage(
 ) -> Stage:
     """The stage ``name`` of ``pipeline.yaml``.
 
-    Without a ``run_id`` it is opened by hand: it continues the last run, reads what is published
-    and writes to ``data/sandbox``. An empty ``as_of`` is then that run's, or up to ``ingest`` the
-    present. A stage of a run reads the copy of ``config_dir`` that was kept when the run began.
+    Without a ``run_id`` it is opened by hand: it continues the last run, or what earlier stages did
+    by hand since, and writes to ``data/sandbox``. An empty ``as_of`` is then theirs, or up to
+    ``ingest`` the present. A stage of a run reads the copy of ``config_dir`` that was kept when the
+    run began.
     """
     shown, data = in_project(config_dir), in_project(data_dir)
     history = RunHistory(data)
@@ -55,9 +58,13 @@ def open_stage(
     if spec is None:
         raise StageError(f"pipeline.yaml has no stage '{name}'{nearest(name, names)}")
     is_always = spec.when == "always"
-    before = None
+    earlier = pipeline.stages[: names.index(name)]
+    follows = "" if run_id else next(iter(history.run_ids()), "")
+    tried = {} if run_id else _tried_by_hand(data, earlier, spec, follows)
+    before = last = None
     if INGEST not in names[names.index(name) :]:
-        before = _ingest_record(history, run_id, is_always=is_always)
+        last = _ingest_record(history, run_id, is_always=is_always)
+        before = next(reversed(tried.values()), last)
         if before is None and not is_always:
             raise StageError(
                 f"stage {name} continues a run, and its stage '{INGEST}' left no record",
@@ -71,9 +78,14 @@ def open_stage(
         config=config,
         data=data,
         threads=threads or pipeline.threads,
-        input_run_id=run_id or (before.run_id if before else BY_HAND),
+        input_run_id=run_id or (last.run_id if last else BY_HAND),
         start=date.fromisoformat(before.details["start"]) if before else file.start,
         layer=spec.suite,
+        tried=tried,
+        tried_tables=frozenset(
+            table for one in earlier if one.name in tried for table in one.writes
+        ),
+        follows=follows,
     )
     if before is not None:
         listed = before.details["assets"].items()
@@ -155,6 +167,26 @@ def _formerly_put_in(stage: Stage) -> dict[str, Asset]:
     record = _ingest_record(stage.history, "", is_always=False)
     listed = record.details["assets"].items() if record else ()
     return {symbol: Asset.model_validate(terms) for symbol, terms in listed}
+
+
+def _tried_by_hand(
+    data: Path, earlier: Sequence[StageSpec], spec: StageSpec, follows: str
+) -> dict[str, StageRecord]:
+    """What the ``earlier`` stages said by hand since the run ``follows``, in their order.
+
+    Empty where none of them wrote what ``spec`` reads: then it reads what is published.
+    """
+    sandbox = RunHistory(data / SANDBOX)
+    records = {one.name: sandbox.read_stage(BY_HAND, one.name) for one in earlier}
+    tried = {
+        name: record
+        for name, record in records.items()
+        if record is not None
+        and record.status in ("ok", "degraded")
+        and record.details.get("follows") == follows
+    }
+    feeds = any(one.name in tried and set(one.writes) & set(spec.reads) for one in earlier)
+    return tried if feeds else {}
 
 
 def _ingest_record(history: RunHistory, run_id: str, *, is_always: bool) -> StageRecord | None:

@@ -97,13 +97,14 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
 
     Good rows that are held back with their asset are not looked up: there can be millions.
     """
-    archive = PayloadArchive(stage.data)
+    archives = [PayloadArchive(lake.root) for lake in (stage.published, stage.input("bronze.bars"))]
     lines: dict[str, list[str]] = {}
     texts: list[str | None] = []
     for payload, line, rule in zip(
         *(rows[name].to_pylist() for name in ("payload", "line", "rule")), strict=True
     ):
         if rule != HELD_BACK and payload not in lines:
+            archive = next((one for one in archives if one.holds(payload)), archives[0])
             try:
                 lines[payload] = archive.lines(payload)
             except StorageError as lost:  # it is only shown
@@ -129,7 +130,7 @@ def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     """What stays quarantined of the batch's payloads: rows of assets that this run is not about,
     and of payloads of which only the waiting rows were judged.
     """
-    fetched = stage.published.read_or_empty(
+    fetched = stage.input("bronze.fetches").read_or_empty(
         "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.batch_run_id
     )
     judged = pa.array([*stage.selected, *NO_ASSET], pa.string())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -30,6 +31,7 @@ from sentinel_lib.settings import Asset, Suite, load_suite
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
+from sentinel_lib.workbench.cells import cell_of
 
 BY_HAND = "by-hand"
 REPLAY = "quarantine"
@@ -40,8 +42,10 @@ SANDBOX = "sandbox"
 class Stage:
     """One stage of one run, or of a notebook opened by hand.
 
-    ``published`` is what the stage reads and ``lake`` what it writes: the same folder in a run; by
-    hand the writes go to ``data/sandbox``. ``assets`` are all that the configuration lists (or
+    ``published`` is what stands and ``lake`` what the stage writes: the same folder in a run; by
+    hand the writes go to ``data/sandbox``. ``tried`` are the records of earlier stages that were
+    run by hand since ``follows``, the last run: what those wrote is read from the sandbox, see
+    ``input``. ``assets`` are all that the configuration lists (or
     that the input holds), ``selected`` those that this run is about. ``archive`` is what stands in
     for the sources, if anything: ``quarantine``, or another data folder. The stages before this one
     speak through their records in ``input_run_id``; of a stage that was skipped there is what it
@@ -67,6 +71,10 @@ class Stage:
     archive: str = ""
     is_transient: bool = False
     fetched_as_of: dict[str, datetime] = field(default_factory=dict)
+    tried: Mapping[str, StageRecord] = field(default_factory=dict)
+    tried_tables: frozenset[str] = frozenset()
+    follows: str = ""
+    _checked: dict[str, list[Check]] = field(default_factory=dict)
 
     MAX_OFFENDING_ROWS: ClassVar[int] = 200
     MAX_ROWS_PER_ASSET: ClassVar[int] = 20
@@ -95,7 +103,7 @@ class Stage:
 
     def said_by(self, name: str) -> StageRecord | None:
         """What the stage ``name``, which comes before this one, has said."""
-        return self.history.read_stage(self.input_run_id, name)
+        return self.tried.get(name) or self.history.read_stage(self.input_run_id, name)
 
     @cached_property
     def batch_run_id(self) -> str:
@@ -112,6 +120,23 @@ class Stage:
     def published(self) -> Lake:
         """The tables as they are published."""
         return Lake(self.data)
+
+    def input(self, table: str) -> Lake:
+        """Where ``table`` is read, which an earlier stage writes: what is published, or the
+        sandbox if that stage was run by hand since the last run.
+        """
+        return Lake(self.data / SANDBOX) if table in self.tried_tables else self.published
+
+    @property
+    def origin(self) -> str:
+        """What this stage is of, what it reads and where it writes, in a line."""
+        if not self.is_by_hand:
+            return f"run {self.run_id}, as of {self.as_of:%Y-%m-%dT%H:%M:%SZ}"
+        last = f"run {self.follows}" if self.follows else "no run"
+        reads = f"what is published by {last}"
+        if self.tried:
+            reads = f"the sandbox, where {', '.join(self.tried)} ran by hand after {last}"
+        return f"by hand, as of {self.as_of:%Y-%m-%dT%H:%M:%SZ}: reads {reads}; writes the sandbox"
 
     @property
     def lake(self) -> Lake:
@@ -171,7 +196,7 @@ class Stage:
         )
 
     def refuse(self, rows: pa.Table) -> None:
-        """Take note of quarantined rows: how many by rule, and a sample of each asset's.
+        """Take note of the quarantined rows: how many by rule, and a sample of each asset's.
 
         Rows that are refused only because their asset is held back come last: they explain nothing.
         """
@@ -181,6 +206,7 @@ class Stage:
         columns = ["asset", "rule", "reason", "file", "line"]
         is_held = pc.equal(rows["rule"], HELD_BACK_RULE)
         telling, held = rows.filter(pc.invert(is_held)), rows.filter(is_held)
+        self.offending_rows = []
         for symbol in (*self.selected, *NO_ASSET):
             own = [part.filter(pc.equal(part["asset"], symbol)) for part in (telling, held)]
             sample = pa.concat_tables(own).select(columns).slice(0, self.MAX_ROWS_PER_ASSET)
@@ -189,8 +215,13 @@ class Stage:
         del self.offending_rows[self.MAX_OFFENDING_ROWS :]
 
     def gate(self, checks: Iterable[Check] = ()) -> pd.DataFrame:
-        """Note what was checked, and stop the run here if no asset may pass."""
-        self.checks += list(checks)
+        """Note what was checked, and stop the run here if no asset may pass.
+
+        A cell that is run again replaces what it noted before.
+        """
+        frame = inspect.currentframe()
+        self._checked[cell_of(frame.f_back if frame else None)] = list(checks)
+        self.checks = [check for noted in self._checked.values() for check in noted]
         failed = [check for check in self.checks if not check.passed]
         for check in failed:
             log().warning(
@@ -263,4 +294,5 @@ class Stage:
             "assets": {symbol: one.model_dump(mode="json") for symbol, one in self.assets.items()},
             "selected": list(self.selected),
             "start": self.start.isoformat(),
+            **({"follows": self.follows} if self.is_by_hand else {}),
         }

@@ -7,8 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from sentinel_lib import ingestion
+from sentinel_lib.ingestion.raw_bars import RAW_BARS
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
-from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS, RAW_BAR_COLUMNS
+from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
 from sentinel_lib.settings import Asset
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,7 +79,7 @@ def test_rows_carry_the_digest_of_their_payload_and_their_layout() -> None:
     parsed = ingestion.parse(fetched)
 
     content = fetched.payloads[0][0].content
-    assert parsed.bars.schema.names == [*RAW_BAR_COLUMNS, *PROVENANCE_COLUMNS]
+    assert parsed.bars.schema.names == [*RAW_BARS.names, *PROVENANCE_COLUMNS]
     assert set(parsed.bars.column("payload").to_pylist()) == {sha256(content).hexdigest()}
     assert set(parsed.bars.column("layout").to_pylist()) == {parsed.log[0].layout}
     assert len(parsed.log[0].layout) == 12

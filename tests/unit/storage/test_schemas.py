@@ -3,8 +3,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from sentinel_lib.ingestion.raw_bars import RAW_BARS
 from sentinel_lib.records.bar import Bar
-from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS, RAW_BAR_COLUMNS
+from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
 from sentinel_lib.storage.schemas import SCHEMAS
 
 ALL = sorted(SCHEMAS)
@@ -22,7 +23,7 @@ def test_candidate_is_a_silver_bar_and_what_it_changes() -> None:
 
 
 def test_bronze_keeps_every_column_of_a_raw_bar_and_where_it_stood() -> None:
-    assert set(SCHEMAS["bronze.bars"].names) == {*RAW_BAR_COLUMNS, *PROVENANCE_COLUMNS}
+    assert set(SCHEMAS["bronze.bars"].names) == {*RAW_BARS.names, *PROVENANCE_COLUMNS}
 
 
 def test_quarantine_names_the_raw_row_and_the_rule() -> None:
