@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from html.parser import HTMLParser
+from typing import ClassVar
 
 import pandas as pd
 import pytest
@@ -152,3 +154,48 @@ def test_broken_html_takes_no_longer_than_its_length_warrants(part: str) -> None
     html = f"<svg></svg>{part * 20_000}"
 
     assert len(keep_inside(html)) < 30 * len(html)
+
+
+class Remains(HTMLParser):
+    """What of a fragment a browser would act on."""
+
+    TAGS: ClassVar = {
+        *("base", "button", "embed", "form", "iframe", "input", "link", "math", "meta", "object"),
+        *("script", "style", "svg", "video"),
+    }
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.acting: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.acting += [tag] if tag in self.TAGS else []
+        for name, value in attrs:
+            is_address = name in ("action", "background", "cite", "href", "poster", "src", "style")
+            if name.startswith("on") or (is_address and re.search("e.vil|script|url", value or "")):
+                self.acting.append(f"{tag} {name}={value}")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<svg><foreignObject><iframe src="//e.vil"></iframe></foreignObject><script>x</script>',
+        '<svg></p><style><a id="</style><img src=1 onerror=alert(1)>">',
+        "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+        '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
+        '<meta http-equiv="refresh" content="0;url=//e.vil"><base href="//e.vil">',
+        '<form action="//e.vil"><input><button formaction="//e.vil">b</button></form>',
+        '<video poster="//e.vil" src="//e.vil"></video><embed src="//e.vil">',
+        '<img/src="x"/onerror=alert(1)><details ontoggle=alert(1) open>x</details>',
+        '<a href="&#106;avascript:alert(1)">x</a><a href="\thttps://e.vil">x</a>',
+        '<a href="data:text/html,<script>x</script>">x</a><a href="left-out:javascript:x">x</a>',
+        '<table background="//e.vil"><td style="background:url(//e.vil)">x</td></table>',
+        '<link rel=stylesheet href=//e.vil><style>@import "//e.vil"</style>',
+        "<textarea><img src=x onerror=alert(1)></textarea><xmp><script>x</script></xmp>",
+        '<style>#T_a{color:red"onclick="x;background:url(//e.vil)}</style><b id="T_a">x</b>',
+        '<blockquote cite="//e.vil">x</blockquote><iframe srcdoc="<script>x</script>"></iframe>',
+    ],
+)
+def test_nothing_is_left_that_runs_or_loads(html: str) -> None:
+    assert Remains(keep_inside(html)).acting == []
