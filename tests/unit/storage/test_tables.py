@@ -169,6 +169,21 @@ def test_replaced_content_may_have_other_columns(lake: Lake) -> None:
     assert lake.read("ops.notes").to_pylist() == [{"rows": 7}]
 
 
+def test_what_a_column_says_of_itself_is_kept_and_is_a_commit_where_it_changes(lake: Lake) -> None:
+    def figures(unit: str) -> pa.Table:
+        field = pa.field("close", pa.float64(), metadata={"unit": unit})
+        return pa.table([[1.5]], pa.schema([field]))
+
+    for unit, commit in (("price", MONDAY), ("price", MONDAY), ("percent", TUESDAY)):
+        lake.replace_if_changed("gold.aggregates", figures(unit), commit)
+
+    fields = [
+        lake.read("gold.aggregates", version=version).schema.field("close") for version in (0, 1)
+    ]
+    assert [field.metadata for field in fields] == [{b"unit": b"price"}, {b"unit": b"percent"}]
+    assert lake.version("gold.aggregates") == 1
+
+
 def test_forgotten_history_leaves_the_newest_version_and_its_files(lake: Lake) -> None:
     lake.overwrite(DAILY, sessions(("AAPL", 20, "1")), MONDAY)
     lake.overwrite(DAILY, sessions(("AAPL", 20, "2")), TUESDAY)
