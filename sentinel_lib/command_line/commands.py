@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentinel_lib.command_line.addressing import addressed
+from sentinel_lib.command_line.answer import say
+from sentinel_lib.command_line.places import data_folder, readable_data
+from sentinel_lib.command_line.published import diff, rollback, upgrade, vacuum, verify
 from sentinel_lib.errors import ExitCode, SentinelError, UsageError
 
 if TYPE_CHECKING:
     from sentinel_lib.records.stage import RunRecord
+
+__all__ = [
+    "diff",
+    "history",
+    "notify",
+    "replay",
+    "resume",
+    "rollback",
+    "run",
+    "say",
+    "serve",
+    "status",
+    "upgrade",
+    "vacuum",
+    "verify",
+]
 
 
 def run(options: argparse.Namespace, command: str) -> int:
@@ -61,7 +76,7 @@ def resume(options: argparse.Namespace, command: str) -> int:
     from sentinel_lib.operations import versions
     from sentinel_lib.pipeline import resumption, summary
 
-    data = _data(options)
+    data = data_folder(options)
     found = resumption.find(options.config, data, versions.known_run(data, options.run))
     record = _run_pipeline(options, command, **found.asked())
     say(summary.run_object(record) if options.json else summary.run_text(record))
@@ -85,116 +100,13 @@ def replay(options: argparse.Namespace, command: str) -> int:
         record = _run_pipeline(options, command, **asked)
         say(summary.run_object(record) if options.json else summary.run_text(record))
         return record.exit_code
-    data = _readable_data(options)
+    data = readable_data(options)
     with operations.scratch_copy(data) as copy:
         options.data, options.reports = copy, copy.parent / "reports"
         record = _run_pipeline(options, command, **asked)
         found = operations.difference(data, None, None, other=copy)
     say(wording.difference_object(found) if options.json else wording.difference_text(found))
     return record.exit_code
-
-
-def verify(options: argparse.Namespace, command: str) -> int:
-    """Build a run again from the archive, compare it with what was published, and repair that."""
-    from sentinel_lib import operations
-    from sentinel_lib.operations import versions, wording
-
-    if options.quick:
-        return _inspect(options, command)
-    if options.repair:
-        return _repair(options, command)
-    data = _readable_data(options)
-    run_id = versions.known_run(data, options.run)
-    with _cells_may_print():
-        found = operations.verify(data, run_id, _progress(options))
-    is_json = options.json
-    say(wording.verification_object(found) if is_json else wording.verification_text(found))
-    return ExitCode.GATE_BLOCKED if found.problems else ExitCode.OK
-
-
-def _inspect(options: argparse.Namespace, command: str) -> int:
-    from sentinel_lib import operations
-    from sentinel_lib.operations import wording
-    from sentinel_lib.pipeline import clock
-
-    if options.run:
-        raise UsageError("--quick is about all that is kept", next_step="leave RUN out")
-    data = _data(options)
-    found = operations.inspect(data, clock.now(), lambda: _writing(data, options, command))
-    say(wording.inspection_object(found) if options.json else wording.inspection_text(found))
-    return ExitCode.GATE_BLOCKED if found.problems else ExitCode.OK
-
-
-def _repair(options: argparse.Namespace, command: str) -> int:
-    from sentinel_lib import operations
-    from sentinel_lib.operations import wording
-
-    if options.run:
-        raise UsageError("--repair is about what is published now", next_step="leave RUN out")
-    data = _data(options)
-    with _writing(data, options, command), _cells_may_print():
-        found = operations.repair(data, _progress(options))
-    say(wording.replacement_object(found) if options.json else wording.repair_text(found))
-    return ExitCode.OK
-
-
-def upgrade(options: argparse.Namespace, command: str) -> int:
-    """Build the tables of an older version again, and put them in the place of those."""
-    from sentinel_lib import operations
-    from sentinel_lib.operations import wording
-
-    data = _data(options, of_any_version=True)
-    with _writing(data, options, command), _cells_may_print():
-        found = operations.upgrade(data, _progress(options))
-    say(wording.replacement_object(found) if options.json else wording.upgrade_text(found))
-    return ExitCode.DEGRADED if found and found.built.problems else ExitCode.OK
-
-
-def diff(options: argparse.Namespace, _: str) -> int:
-    """What changed between two runs."""
-    from sentinel_lib import operations
-    from sentinel_lib.operations import versions, wording
-
-    data = _readable_data(options)
-    runs = [versions.known_run(data, one) for one in (options.run_a, options.run_b)]
-    found = operations.difference(data, *runs)
-    say(wording.difference_object(found) if options.json else wording.difference_text(found))
-    return ExitCode.OK
-
-
-def rollback(options: argparse.Namespace, command: str) -> int:
-    """Restore what a run had published."""
-    from sentinel_lib import operations
-    from sentinel_lib.operations import versions
-    from sentinel_lib.pipeline import clock, plan, reports, summary
-
-    data = _data(options)
-    target = versions.known_run(data, options.run)
-    with _writing(data, options, command):
-        record = operations.rollback(
-            options.config,
-            data,
-            target,
-            run_id=plan.new_run_id(clock.now()),
-            now=clock.now(),
-            command=command,
-        )
-        reports.write_index(data, _reports(options))
-    say(summary.run_object(record) if options.json else summary.run_text(record))
-    return ExitCode.OK
-
-
-def vacuum(options: argparse.Namespace, command: str) -> int:
-    """Remove what no kept run needs."""
-    from sentinel_lib import operations
-    from sentinel_lib.operations import retention, wording
-
-    data, keep = _data(options), retention.duration(options.keep)
-    with _writing(data, options, command):
-        found = operations.vacuum(data, keep)
-    removed = {"files": found.files, "strays": found.strays}
-    say(removed if options.json else wording.tidied_text(found))
-    return ExitCode.OK
 
 
 def _run_pipeline(options: argparse.Namespace, command: str, **asked: Any) -> RunRecord:
@@ -213,56 +125,6 @@ def _run_pipeline(options: argparse.Namespace, command: str, **asked: Any) -> Ru
     )
     with terminal.watching(sys.stderr, quiet=options.quiet, verbose=options.verbose) as progress:
         return pipeline.run(of_the_run, progress)
-
-
-@contextlib.contextmanager
-def _writing(data: Path, options: argparse.Namespace, command: str) -> Iterator[None]:
-    """Be the only one who writes, also when a stage of a killed run has not ended yet."""
-    from sentinel_lib.pipeline import clock
-    from sentinel_lib.storage.lock import RunLock, without_stages
-
-    lock = RunLock(data, clock.now)
-    with lock.hold(command, wait_seconds=options.wait), without_stages(data, clock.now):
-        yield
-
-
-def _data(options: argparse.Namespace, *, of_any_version: bool = False) -> Path:
-    """The data folder of a command."""
-    from sentinel_lib import settings
-    from sentinel_lib.settings.project import in_project
-    from sentinel_lib.storage import root
-
-    data = in_project(options.data or settings.load_pipeline(in_project(options.config)).data)
-    if not of_any_version:
-        root.require_current(data)
-    return data
-
-
-def _reports(options: argparse.Namespace) -> Path:
-    from sentinel_lib import settings
-    from sentinel_lib.settings.project import in_project
-
-    return in_project(options.reports or settings.load_pipeline(options.config).reports)
-
-
-def _readable_data(options: argparse.Namespace) -> Path:
-    """The data folder of a command that only reads."""
-    from sentinel_lib.storage.lock import require_whole
-
-    data = _data(options)
-    require_whole(data)
-    return data
-
-
-def _progress(options: argparse.Namespace) -> Callable[[str], None]:
-    """Says what goes on, on standard error."""
-    err = sys.stderr
-    return lambda line: None if options.quiet else print(line, file=err, flush=True)
-
-
-def _cells_may_print() -> contextlib.AbstractContextManager[Any]:
-    """What cells of notebooks print is no answer to the command."""
-    return contextlib.redirect_stdout(sys.stderr)
 
 
 def status(options: argparse.Namespace, _: str) -> int:
@@ -308,7 +170,7 @@ def _run_to_tell_of(options: argparse.Namespace) -> tuple[RunRecord | None, str]
     from sentinel_lib.operations import versions
     from sentinel_lib.storage.run_history import RunHistory
 
-    data = _readable_data(options)
+    data = readable_data(options)
     runs = RunHistory(data)
     if options.run is None and not runs.run_ids():
         return None, ""
@@ -335,7 +197,7 @@ def _why(options: argparse.Namespace) -> int:
     from sentinel_lib.pipeline import RunOptions, summary
     from sentinel_lib.pipeline.selection import outlook
 
-    asked = RunOptions(config=options.config, data=_readable_data(options), as_of=options.as_of)
+    asked = RunOptions(config=options.config, data=readable_data(options), as_of=options.as_of)
     found = outlook(asked, options.why)
     say(summary.outlook_object(found) if options.json else summary.outlook_text(found))
     return ExitCode.OK
@@ -347,7 +209,7 @@ def history(options: argparse.Namespace, _: str) -> int:
     from sentinel_lib.storage.run_history import RunHistory
     from sentinel_lib.storage.unended import all_runs
 
-    data = _readable_data(options)
+    data = readable_data(options)
     runs = list(islice(all_runs(data), options.limit))
     undone = RunHistory(data).undone()
     if options.json:
@@ -368,8 +230,3 @@ def _source(options: argparse.Namespace) -> Any:
             next_step="leave one of them out",
         )
     return "files"
-
-
-def say(shown: Mapping[str, Any] | str) -> None:
-    """Print an answer: words, or one JSON object."""
-    print(shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False))
