@@ -14,7 +14,7 @@ from sentinel_lib.settings.project import PROJECT_ROOT
 
 COMMANDS = {
     "run": "run the pipeline (what happens if no command is named)",
-    "status": "the last run and its assets; exits with its exit code",
+    "status": "the last run and its assets; exits with its code, or 1 if killed or overdue",
     "serve": "run the pipeline on the schedule of pipeline.yaml, until SIGTERM or Ctrl-C",
     "resume": "go on with a run that failed, at the stage that did, with the same --as-of",
     "history": "the runs there were, the newest first",

@@ -156,6 +156,7 @@ def certify(stage: Stage) -> Certificate:
 
     ``GateBlocked`` if it has rows of an asset that did not pass, or that Silver holds already.
     """
+    stage.require_audit()
     _require_passing_assets(stage)
     _require_changes(stage)
     ordered = stage.engine.batches(_written(stage).order_by(list(KEY)))

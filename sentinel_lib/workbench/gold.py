@@ -151,6 +151,7 @@ def publish_gold(
     """Publish the sessions of the assets that pass, and the figures; ``daily`` and ``metrics``
     are what the figures were made of. ``gold.daily`` receives only the sessions that changed.
     """
+    stage.require_audit()
     passing = stage.passing
     rows = daily.filter(daily.symbol.isin(passing or [""]))
     before = stage.published.read_or_empty(DAILY, where=is_one_of("symbol", passing))

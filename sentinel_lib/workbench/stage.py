@@ -239,6 +239,19 @@ class Stage:
         columns = ["name", "symbol", "passed", "observed", "expected"]
         return pd.DataFrame([check.model_dump() for check in self.checks], columns=columns)
 
+    def require_audit(self) -> None:
+        """Refuse to promote rows on which the suite was not heard: a gate left out is no pass."""
+        promoted = sum(one.promoted for one in self.ledgers.values())
+        if self.layer is None or not promoted:
+            return
+        if not any(one.table == self.suite.table and not one.symbol for one in self.checks):
+            raise GateBlocked(
+                f"{self.name}: no gate has evaluated the suite of {self.suite.table}",
+                observed=f"{promoted} rows to promote, and no check of the suite",
+                expected="stage.gate with what the audit has found",
+                next_step="restore the cell that calls stage.gate",
+            )
+
     def record(
         self,
         *,
@@ -246,6 +259,7 @@ class Stage:
         details: Mapping[str, Any] | None = None,
     ) -> StageRecord:
         """Write the stage record: the last thing a notebook does."""
+        self.require_audit()
         is_degraded = any(one.status in HELD_BACK for one in self.ledgers.values())
         return self._write("degraded" if is_degraded else "ok", "", artifacts, details)
 

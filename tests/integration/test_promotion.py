@@ -158,6 +158,24 @@ def test_a_cell_that_skips_a_gate_or_loses_a_row_stops_the_run(project, cell, ed
         assert not Lake(project.data).exists("silver.bars")
 
 
+@pytest.mark.parametrize(
+    ("stage", "gate"),
+    [
+        ("ingest", "stage.gate(checks)"),
+        ("validate", "stage.gate([*checks, *audit_candidate(stage)])"),
+        ("build_gold", "stage.gate([*checks, *audit_aggregates(stage, aggregates)])"),
+    ],
+)
+def test_a_gate_that_is_left_out_is_no_pass(project, stage, gate):
+    project.assets({"GOOD": {}})
+
+    outcome = project.run(AS_OF, edits=[(gate, "None")])
+
+    assert isinstance(outcome.errors[stage], GateBlocked)
+    assert f"{stage}: no gate has evaluated the suite" in str(outcome.errors[stage])
+    assert not Lake(project.data).exists("gold.aggregates")
+
+
 def test_a_fetch_that_does_not_say_what_was_due_stops_the_next_stage(project):
     project.assets({"GOOD": {}})
 
