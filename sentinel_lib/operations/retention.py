@@ -11,13 +11,11 @@ from pathlib import Path
 
 from sentinel_lib.errors import UsageError
 from sentinel_lib.storage.artifacts import HALF_WRITTEN
-from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
 _KEEP = re.compile(r"(\d+)([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_OPS_TABLES = ("ops.stage_runs", "ops.checks", "ops.freshness", "ops.quarantine")
-_TABLES = (*SCHEMAS, "gold.aggregates", *_OPS_TABLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def vacuum(data: Path, keep: timedelta) -> Tidied:
     Payloads, run records, logs and reports are not touched.
     """
     lake = Lake(data)
-    files = {name: len(lake.vacuum(name, keep)) for name in _TABLES if lake.exists(name)}
+    files = {name: len(lake.vacuum(name, keep)) for name in table_names(data)}
     return Tidied({name: count for name, count in files.items() if count}, _strays(data, keep))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from run_pipeline import main
-from sentinel_lib.errors import LockedError
+from sentinel_lib.errors import LockedError, StorageError
 from sentinel_lib.operations import inspect
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.run_history import RunHistory
@@ -77,6 +77,23 @@ def test_a_flipped_bit_in_any_table_is_named(project):
     assert len(flipped) >= 8
     for file in flipped:
         assert any(file in problem for problem in found.problems), file
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [("bronze.bars", "ingest"), ("silver.bars", "ingest"), ("gold.daily", "build_gold")],
+)
+def test_a_run_stops_at_damage_in_what_it_reads(project, name, stage):
+    (file,) = Lake(project.data).path(name).glob("*.parquet")
+    flip_a_bit(file)
+
+    outcome = project.run("2024-01-09T00:00:00Z")
+
+    error = outcome.errors[stage]
+    assert isinstance(error, StorageError)
+    assert f"table {name}" in error.message
+    assert file.name in error.message
+    assert error.next_step == "python run_pipeline.py verify --repair"
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "SIM"])
