@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow.dataset as ds
@@ -101,6 +102,14 @@ def test_difference_counts_the_rows_and_gives_the_figures_that_changed(three_run
     silver = found.tables["silver.bars"]
     assert (silver.added, silver.removed, silver.changed) == (1, 0, 1)
     assert found.tables["quarantine.bars"].added == 1
+    [refused] = found.tables["quarantine.bars"].samples["added"]
+    assert (refused["asset"], Path(refused["file"]).name, refused["line"]) == (
+        "AAPL",
+        "AAPL.csv",
+        6,
+    )
+    assert list(refused) == ["asset", "file", "line", "rule"]
+    assert silver.samples["changed"][0]["close"] == (Decimal("11"), Decimal("11.5"))
     assert ("AAPL", "sessions", 3, 4) in found.metrics
     assert difference(three_runs.data, "run-003", None).is_none
 

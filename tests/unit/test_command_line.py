@@ -287,3 +287,17 @@ def test_sigterm_ends_the_run_with_its_own_exit_code(config: Path) -> None:
 
     assert running.returncode == 143
     assert shown["conditions"] == ["terminated"]
+
+
+@pytest.mark.parametrize("command", ["status", "history", "verify", "vacuum", "notify", "run"])
+def test_tables_of_an_earlier_release_are_refused_with_the_command_for_the_same_folders(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    data = tmp_path / "old"
+    (data / "silver" / "bars" / "_delta_log").mkdir(parents=True)
+
+    code, shown, _ = answer(capsys, command, "--config", str(config), "--data", str(data))
+
+    assert code == 1
+    upgrade = f"python run_pipeline.py upgrade --config {config} --data {data}"
+    assert shown["error"].splitlines()[-1] == f"  next: {upgrade}"
