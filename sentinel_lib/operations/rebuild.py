@@ -133,7 +133,9 @@ def _make_again(
 def _roll_back_again(history: RunHistory, scratch: Path, record: RunRecord) -> None:
     """A rollback goes by the configuration of what it restored."""
     configs = map(history.config_of, history.standing(record.restored))
-    config = next(config for config in configs if config.is_dir())
+    config = next((config for config in configs if config.is_dir()), None)
+    if config is None:
+        raise StageError(f"the configuration of run {record.restored}, which it restored, is gone")
     rollback(
         _config_with_logs_in(scratch.parent, config),
         scratch,
