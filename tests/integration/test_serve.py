@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from sentinel_lib.service import standing
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.storage.run_history import RunHistory
 from tests import processes
@@ -192,6 +193,7 @@ def test_sigterm_in_a_run_lets_it_end_and_leaves_nothing(service):
     [record] = service.history.runs()
     assert (record.status, record.exit_code) == ("ok", 0)
     assert [stage.status for stage in record.stages] == ["ok", "ok"]
+    assert (service.history.data / standing.MARK).exists()
     assert said.endswith("the service ends\n")
     assert children != []
     assert processes.gone(children)
