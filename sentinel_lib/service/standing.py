@@ -83,7 +83,7 @@ class Standing:
         if self.killed:
             lines += [
                 f"killed: run {self.killed.run_id}, which began {_ago(self.killed, self.now)}, "
-                "left no end; nothing is half published",
+                "left no end; every table is whole, but Silver may be ahead of Gold",
                 f"  next: {resume_command(self.killed)}",
             ]
         if self.overdue_since:
