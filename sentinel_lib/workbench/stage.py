@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from sentinel_lib.cleaning.row_rules import HELD_BACK as HELD_BACK_RULE
 from sentinel_lib.errors import GateBlocked, SourceError, StageError
 from sentinel_lib.logger import log
 from sentinel_lib.records.roles import INGEST
@@ -32,6 +30,7 @@ from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
 from sentinel_lib.workbench.cells import cell_of
+from sentinel_lib.workbench.examples import examples
 
 BY_HAND = "by-hand"
 REPLAY = "quarantine"
@@ -75,9 +74,6 @@ class Stage:
     tried_tables: frozenset[str] = frozenset()
     follows: str = ""
     _checked: dict[str, list[Check]] = field(default_factory=dict)
-
-    MAX_OFFENDING_ROWS: ClassVar[int] = 200
-    MAX_ROWS_PER_ASSET: ClassVar[int] = 20
 
     @property
     def is_by_hand(self) -> bool:
@@ -196,23 +192,11 @@ class Stage:
         )
 
     def refuse(self, rows: pa.Table) -> None:
-        """Take note of the quarantined rows: how many by rule, and a sample of each asset's.
-
-        Rows that are refused only because their asset is held back come last: they explain nothing.
-        """
+        """Take note of the quarantined rows: how many by rule, and examples of each asset's."""
         self.quarantine = {
             one["values"]: one["counts"] for one in rows["rule"].value_counts().to_pylist()
         }
-        columns = ["asset", "rule", "reason", "file", "line"]
-        is_held = pc.equal(rows["rule"], HELD_BACK_RULE)
-        telling, held = rows.filter(pc.invert(is_held)), rows.filter(is_held)
-        self.offending_rows = []
-        for symbol in (*self.selected, *NO_ASSET):
-            own = [part.filter(pc.equal(part["asset"], symbol)) for part in (telling, held)]
-            sample = pa.concat_tables(own).select(columns).slice(0, self.MAX_ROWS_PER_ASSET)
-            sample = sample.rename_columns({"asset": "symbol"})
-            self.offending_rows += [OffendingRow(**row) for row in sample.to_pylist()]
-        del self.offending_rows[self.MAX_OFFENDING_ROWS :]
+        self.offending_rows = examples(rows, (*self.selected, *NO_ASSET))
 
     def gate(self, checks: Iterable[Check] = ()) -> pd.DataFrame:
         """Note what was checked, and stop the run here if no asset may pass.
@@ -241,7 +225,7 @@ class Stage:
 
     def require_audit(self) -> None:
         """Refuse to promote rows on which the suite was not heard: a gate left out is no pass."""
-        promoted = sum(one.promoted for one in self.ledgers.values())
+        promoted = sum(self.ledgers[symbol].promoted for symbol in self.passing)
         if self.layer is None or not promoted:
             return
         if not any(one.table == self.suite.table and not one.symbol for one in self.checks):

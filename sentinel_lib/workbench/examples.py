@@ -1,0 +1,32 @@
+"""Examples of refused rows, for the stage record and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentinel_lib.cleaning.row_rules import HELD_BACK
+from sentinel_lib.records.stage import OffendingRow
+
+MAX_ROWS = 200
+MAX_ROWS_PER_ASSET = 20
+
+_COLUMNS = ["asset", "rule", "reason", "file", "line"]
+
+
+def examples(rows: pa.Table, symbols: Iterable[str]) -> list[OffendingRow]:
+    """A few of the quarantined ``rows`` of each symbol, in the order of ``symbols``.
+
+    Rows that are refused only because their asset is held back come last: they explain nothing.
+    """
+    is_held = pc.equal(rows["rule"], HELD_BACK)
+    telling, held = rows.filter(pc.invert(is_held)), rows.filter(is_held)
+    found: list[OffendingRow] = []
+    for symbol in symbols:
+        own = [part.filter(pc.equal(part["asset"], symbol)) for part in (telling, held)]
+        sample = pa.concat_tables(own).select(_COLUMNS).slice(0, MAX_ROWS_PER_ASSET)
+        sample = sample.rename_columns({"asset": "symbol"})
+        found += [OffendingRow(**row) for row in sample.to_pylist()]
+    return found[:MAX_ROWS]
