@@ -58,22 +58,21 @@ def local_of_instant(zone, instant):  # type: ignore[no-untyped-def]
     """What clocks in ``zone`` show at ``instant``."""
 
 
-def timed(rows: Table, date_formats: tuple[str, ...], times: Table) -> Table:
+def timed(rows: Table, date_formats: tuple[str, ...], labels: Table) -> Table:
     """``rows``, whose text of a time is ``timestamp_text``, with what it says.
 
     Adds ``timestamp`` (UTC; the session date at 00:00 for daily bars), ``session``, ``is_daily``,
     and ``is_zone_assumed``: the text has no offset, so it was read in ``timezone``.
 
-    ``times`` has the columns ``TIMES`` of all rows of each payload. A daily time is a date label
-    if it has no offset or another one than zero; if it has the offset zero, where every such time
-    of its asset in its payload is 00:00 UTC, the newest aside where there are others. Any other
+    A daily time is a date label if it has no offset or another one than zero; if it has the offset
+    zero, where ``labels`` (those of ``date_labels``) names its asset and its payload. Any other
     belongs to the day that the clocks of its exchange show then.
     """
     read = _read(rows.mutate(is_daily=rows.interval == DAILY), date_formats)
-    labels = _labels(times, date_formats).rename({f"of_{name}": name for name in _GROUP})
+    labels = labels.rename({f"of_{name}": name for name in _GROUP})
     known = read.left_join(labels, [read[name] == labels[f"of_{name}"] for name in _GROUP])
     is_label = known.offset_minutes.isnull() | (known.offset_minutes != 0)
-    is_label |= known.are_labels.fill_null(False) & _is_midnight(known.instant)
+    is_label |= known.of_payload.notnull() & _is_midnight(known.instant)
     local = _date_time_of(known, known.instant)
     day = is_label.ifelse(known.written, local).truncate("D")
     dated = known.mutate(
@@ -112,8 +111,12 @@ def trimmed(text: StringValue) -> StringValue:
     return _trim(text, WHITESPACE)
 
 
-def _labels(times: Table, date_formats: tuple[str, ...]) -> Table:
-    """Per asset and payload: whether daily times with the offset zero are date labels."""
+def date_labels(times: Table, date_formats: tuple[str, ...]) -> Table:
+    """The ``payload``, ``layout`` and ``asset`` of daily times with the offset zero that are date
+    labels: all of them are 00:00 UTC, the newest aside where there are others.
+
+    ``times`` has the columns ``TIMES`` of all rows of each payload.
+    """
     daily = times.filter(times.interval == DAILY).rename(timestamp_text="timestamp")
     read = _read(daily, date_formats)
     read = read.filter(read.offset_minutes == 0, read.instant.notnull())
@@ -122,7 +125,7 @@ def _labels(times: Table, date_formats: tuple[str, ...]) -> Table:
         oldest=read.instant.min(), newest=read.instant.max(), first_off=off.min()
     )
     is_only_the_newest = (grouped.first_off == grouped.newest) & (grouped.oldest < grouped.newest)
-    return grouped.select(*_GROUP, are_labels=grouped.first_off.isnull() | is_only_the_newest)
+    return grouped.filter(grouped.first_off.isnull() | is_only_the_newest).select(*_GROUP)
 
 
 def _read(rows: Table, date_formats: tuple[str, ...]) -> Table:

@@ -16,7 +16,7 @@ from operator import add
 import ibis
 from ibis.expr.types import BooleanValue, StringValue, Table, Value
 
-from sentinel_lib.cleaning.bar_times import timed, trimmed
+from sentinel_lib.cleaning.bar_times import date_labels, timed, trimmed
 from sentinel_lib.records.bar import (
     DECLARED_COLUMNS,
     DIGITS,
@@ -44,18 +44,19 @@ REPEATED_TEXT = (*READING, *_TERMS)
 """The columns of text in typed bars: few values, each in many rows."""
 
 
-def typed_bars(raw: Table, date_formats: Iterable[str], times: Table | None = None) -> Table:
+def typed_bars(raw: Table, date_formats: Iterable[str], labels: Table | None = None) -> Table:
     """``raw`` with its values typed. A value that cannot be read is NULL.
 
     ``symbol`` is the asset's, ``timestamp`` is UTC (the session date at 00:00 for daily bars), each
     value an exact decimal. Adds ``session`` (date), ``is_malformed`` (its source could not make out
     the row), ``unreadable`` (the name of the first value that is there but is no number, or NULL)
     and ``rounded`` (each value that has more decimals than are kept, as `` close=...``, or NULL).
-    The text stays in ``raw``: ``READING`` and ``line`` lead back to it. ``times`` are those of the
-    whole payloads (``bar_times.timed``), of which ``raw`` may have only some rows.
+    The text stays in ``raw``: ``READING`` and ``line`` lead back to it. ``labels`` are those
+    of the whole payloads (``bar_times.date_labels``), of which ``raw`` may have only some rows.
     """
     text = raw.rename({f"{name}_text": name for name in ("symbol", "timestamp", *VALUE_COLUMNS)})
-    dated = timed(text, tuple(date_formats) or (ISO_8601,), raw if times is None else times)
+    formats = tuple(date_formats) or (ISO_8601,)
+    dated = timed(text, formats, date_labels(raw, formats) if labels is None else labels)
     symbolic = dated.mutate(symbol=dated.asset)
     plain = symbolic.mutate(
         **{f"{name}_number": _plain_number(symbolic, name) for name in VALUE_COLUMNS}

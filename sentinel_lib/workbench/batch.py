@@ -12,9 +12,15 @@ import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone, trouble
-from sentinel_lib.cleaning.bar_times import DAILY, TIMES, is_within_hours, session_of
+from sentinel_lib.cleaning.bar_times import (
+    DAILY,
+    TIMES,
+    date_labels,
+    is_within_hours,
+    session_of,
+)
 from sentinel_lib.cleaning.row_rules import WAITING
-from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
+from sentinel_lib.records.bar import INTERVAL_SECONDS, ISO_8601, VALUE_COLUMNS
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
 from sentinel_lib.storage.tables import is_one_of
@@ -67,15 +73,17 @@ def read_batch(stage: Stage) -> Table:
     return named.join(lines, "named").drop("named").join(load(asset_terms(stage)), "asset")
 
 
-def payload_times(stage: Stage, batch: Table) -> Table:
-    """The daily times of whole payloads, whatever rows of them ``batch`` has.
+def payload_labels(stage: Stage, batch: Table) -> Table:
+    """The assets and payloads of a batch whose daily times are date labels.
 
-    They tell what each one means, and must for rows that waited say what they said before.
+    All rows of the payloads are looked at, whatever rows of them ``batch`` has: what waited means
+    what it meant before.
     """
     daily = batch.filter(batch.interval == DAILY)
     reading = daily.select(*(name for name in TIMES if name != "timestamp")).distinct()
     rows = _bronze_bars(stage).select(*_READING, "timestamp", asset="symbol")
-    return rows.join(stage.engine.materialise(reading), [*_READING, "asset"]).select(*TIMES)
+    times = rows.join(stage.engine.materialise(reading), [*_READING, "asset"]).select(*TIMES)
+    return stage.engine.materialise(date_labels(times, tuple(date_formats(batch)) or (ISO_8601,)))
 
 
 def date_formats(batch: Table) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from statistics import median
@@ -39,11 +40,14 @@ def coverage_checks(stage: Stage, resolved: Table, check: Callable[..., Check]) 
     for symbol, bars in sorted(counts.items()):
         asset, history = stage.assets[symbol], histories.get(symbol, {})
         whole = _whole_sessions(asset, {*bars, *history}, stage.as_of)
-        judged = {day: _usual_bars(asset, day, whole, history) for day in bars if day in whole}
+        judged = sorted(day for day in bars if day in whole)
+        published = sorted(day for day in history if day in whole)
+        doubtful = [day for day in judged if asset.is_extended or bars[day] < limit * whole[day]]
+        usual = {day: _usual_bars(asset, day, whole, history, published) for day in doubtful}
         thin = [
-            f"{day} {bars[day]} of {usual:.0f} bars"
-            for day, usual in sorted(judged.items())
-            if bars[day] < limit * usual
+            f"{day} {bars[day]} of {usual[day]:.0f} bars"
+            for day in doubtful
+            if bars[day] < limit * usual[day]
         ]
         if judged:
             more = f" and {len(thin) - _SHOWN} more" if len(thin) > _SHOWN else ""
@@ -62,21 +66,21 @@ def _bars_by_session(stage: Stage, resolved: Table) -> dict[str, dict[date, int]
     """The bars within hours that each session of the batch has: the new ones, and Silver's."""
     good = resolved.filter(resolved.outcome != QUARANTINED, resolved.interval != DAILY)
     is_new = (good.change == INSERT).fill_null(False) & good.is_within_hours
-    found: dict[str, dict[date, int]] = {}
+    counts: dict[str, dict[date, int]] = {}
     for row in rows_of(good.group_by(["asset", "session"]).agg(bars=is_new.sum())):
-        found.setdefault(row["asset"], {})[row["session"]] = int(row["bars"])
-    if not found:
+        counts.setdefault(row["asset"], {})[row["session"]] = int(row["bars"])
+    if not counts:
         return {}
     silver = chosen_silver(stage)
-    first = min(min(days) for days in found.values()) - timedelta(days=2)
+    first = min(min(days) for days in counts.values()) - timedelta(days=2)
     recent = silver.timestamp >= datetime.combine(first, time(), ZoneInfo("UTC"))
-    placed = placed_bars(stage, silver.filter(silver.symbol.isin(list(found)), recent))
+    placed = placed_bars(stage, silver.filter(silver.symbol.isin(list(counts)), recent))
     within = placed.filter(placed.is_within_hours)
     for row in rows_of(within.group_by(["symbol", "session"]).agg(bars=within.count())):
-        days = found[row["symbol"]]
+        days = counts[row["symbol"]]
         if row["session"] in days:
             days[row["session"]] += int(row["bars"])
-    return found
+    return counts
 
 
 def _bars_by_published_session(stage: Stage, symbols: Sequence[str]) -> dict[str, dict[date, int]]:
@@ -86,16 +90,16 @@ def _bars_by_published_session(stage: Stage, symbols: Sequence[str]) -> dict[str
     rows = stage.published.read_or_empty(
         "gold.daily", columns=columns, where=is_one_of("symbol", symbols)
     )
-    found: dict[str, dict[date, int]] = {}
+    counts: dict[str, dict[date, int]] = {}
     for row in rows.to_pylist():
-        found.setdefault(row["symbol"], {})[row["session"]] = row["bar_count"]
-    return found
+        counts.setdefault(row["symbol"], {})[row["session"]] = row["bar_count"]
+    return counts
 
 
 def _whole_sessions(asset: Asset, days: set[date], as_of: datetime) -> dict[date, int]:
     """The sessions among ``days`` that are over, and the bars that each has by its calendar.
 
-    With extended hours a calendar does not say how many: it is one then.
+    With extended hours a calendar does not say how many: 1 stands for that.
     """
     length = timedelta(seconds=INTERVAL_SECONDS[asset.interval])
     known = sessions(asset.calendar, min(days), max(days))
@@ -111,15 +115,18 @@ def _whole_sessions(asset: Asset, days: set[date], as_of: datetime) -> dict[date
     }
 
 
-def _usual_bars(asset: Asset, day: date, whole: Counts, history: Counts) -> float:
+def _usual_bars(
+    asset: Asset, day: date, whole: Counts, history: Counts, published: Sequence[date]
+) -> float:
     """The bars that a session should have: its calendar's, as far as the asset usually has them.
 
     Of an asset without a history all of them; none where its calendar does not say how many.
+    ``published`` are the sessions of ``history``, sorted.
     """
-    others = sorted(other for other in history if other in whole and other != day)
-    before = [other for other in others if other < day][-MOST_SESSIONS:]
-    if len(before) < FEWEST_SESSIONS:
-        before = others[:MOST_SESSIONS]
-    if len(before) < FEWEST_SESSIONS:
+    place = bisect_left(published, day)
+    near = published[max(0, place - MOST_SESSIONS) : place]
+    if len(near) < FEWEST_SESSIONS:
+        near = [other for other in published[: MOST_SESSIONS + 1] if other != day]
+    if len(near) < FEWEST_SESSIONS:
         return 0 if asset.is_extended else whole[day]
-    return whole[day] * median(history[other] / whole[other] for other in before)
+    return whole[day] * median(history[other] / whole[other] for other in near)

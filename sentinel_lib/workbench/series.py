@@ -48,17 +48,17 @@ def series_checks(stage: Stage, resolved: Table, sessions: Table) -> dict[str, l
 
     ``spacing`` and ``time_zone`` hold the asset back. ``missing_sessions`` warns, and so does
     ``min_session_coverage`` unless the suite says otherwise; they are only looked for where the
-    others found nothing.
+    first two found nothing.
     """
     check = partial(Check, table=stage.suite.table)
     known = [symbol for symbol in stage.chosen if has_known_sessions(stage, symbol)]
     chosen = _of(resolved, known)
-    found = {one.symbol: [one] for one in _zones(stage, chosen, sessions, check)}
-    found |= {one.symbol: [one] for one in _spacings(stage, chosen, check)}
-    rest = _of(chosen, [symbol for symbol in known if symbol not in found])
-    for one in (*_missing(stage, rest, check), *coverage_checks(stage, rest, check)):
-        found.setdefault(one.symbol, []).append(one)
-    return found
+    checks = {failed.symbol: [failed] for failed in _zones(stage, chosen, sessions, check)}
+    checks |= {failed.symbol: [failed] for failed in _spacings(stage, chosen, check)}
+    rest = _of(chosen, [symbol for symbol in known if symbol not in checks])
+    for done in (*_missing(stage, rest, check), *coverage_checks(stage, rest, check)):
+        checks.setdefault(done.symbol, []).append(done)
+    return checks
 
 
 def _of(rows: Table, symbols: Sequence[str]) -> Table:
@@ -132,10 +132,10 @@ def _times_of(
     order = ibis.window(group_by="asset", order_by="timestamp")
     first = rows.mutate(place=ibis.row_number().over(order))
     first = first.filter(first.place < _LOOKED_AT).order_by("asset", "timestamp")
-    found: dict[str, list[tuple[date, datetime]]] = defaultdict(list)
+    times: dict[str, list[tuple[date, datetime]]] = defaultdict(list)
     for row in rows_of(first):
-        found[row["asset"]].append((row["session"], row["timestamp"]))
-    return found
+        times[row["asset"]].append((row["session"], row["timestamp"]))
+    return times
 
 
 def _zones(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sentinel_lib.cleaning.bar_times import date_labels
 from sentinel_lib.cleaning.typed_bars import typed_bars
 from sentinel_lib.records.bar import Bar, timestamp_of
 
@@ -23,7 +24,8 @@ ZONES = {
 def dated(engine, compiled, arrow_rows):
     """The timestamps that rows get; ``times`` are the rows of the payloads, if they are others."""
     batch, whole = engine.load(arrow_rows({})), engine.load(arrow_rows({}))
-    typed = typed_bars(batch, FORMATS, whole).order_by("line").select("timestamp", "session")
+    typed = typed_bars(batch, FORMATS, date_labels(whole, tuple(FORMATS)))
+    typed = typed.order_by("line").select("timestamp", "session")
     run = compiled(typed, batch, whole)
 
     def read(*rows, times=None):
