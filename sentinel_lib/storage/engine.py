@@ -72,9 +72,15 @@ class Engine:
         """
         name, query = self._name("made"), self._sql(expression)
         kinds = {column: f"{name}_{column}" for column in repeated}
+        if kinds:  # all in one pass: the query may be long to plan, and many rows to read
+            values = ", ".join(
+                f'list_sort(list(DISTINCT "{column}") FILTER ("{column}" IS NOT NULL)) "{column}"'
+                for column in kinds
+            )
+            self._run(f"CREATE TEMP TABLE {name}_values AS SELECT {values} FROM ({query})")
         for column, kind in kinds.items():
-            values = f'SELECT DISTINCT "{column}" FROM ({query}) WHERE "{column}" IS NOT NULL'
-            self._run(f'CREATE TYPE "{kind}" AS ENUM ({values} ORDER BY 1)')
+            listed = f'SELECT unnest("{column}") FROM {name}_values'
+            self._run(f'CREATE TYPE "{kind}" AS ENUM ({listed})')
         casts = ", ".join(f'"{column}"::"{kind}" AS "{column}"' for column, kind in kinds.items())
         replaced = f" REPLACE ({casts})" if casts else ""
         self._run(f"CREATE TEMP TABLE {name} AS SELECT *{replaced} FROM ({query})")
