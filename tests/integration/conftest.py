@@ -12,6 +12,7 @@ import yaml
 
 from sentinel_lib.errors import SentinelError
 from sentinel_lib.records.stage import StageRecord
+from sentinel_lib.settings.notebook_source import code_cells
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 STOCKS = Path(bokeh_sampledata.__file__).parent / "_data" / "stocks.csv.gz"
@@ -71,6 +72,7 @@ class Project:
         }
         outcome = Outcome()
         pipeline = yaml.safe_load((self.config / "pipeline.yaml").read_text())
+        require_cells([stage["notebook"] for stage in pipeline["stages"]], edits)
         for stage in pipeline["stages"]:
             if stages is not None and stage["name"] not in stages:
                 continue
@@ -91,6 +93,13 @@ class Project:
 
     def _write(self, name, content):
         (self.config / name).write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def require_cells(notebooks, edits):
+    """Fail where an edit would change nothing, for then a test of it shows nothing."""
+    cells = [cell for name in notebooks for cell in code_cells(PROJECT_ROOT / "notebooks" / name)]
+    absent = [old for old, _ in edits if not any(old in cell for cell in cells)]
+    assert not absent, f"no cell has the text {absent}"
 
 
 def run_cells(path, parameters, edits=()):

@@ -93,6 +93,7 @@ def test_every_cell_of_every_notebook_can_be_run_twice_in_a_run(market, tmp_path
     assert left_by(market.data, runs) == once
 
 
+@pytest.mark.thorough
 def test_every_cell_of_every_notebook_can_be_run_twice_by_hand(market, tmp_path):
     market.run(FIRST)
     published = left_by(market.data, ["run-001"])
@@ -158,6 +159,7 @@ def test_a_sandbox_older_than_the_last_run_is_not_read(market):
     )
 
 
+@pytest.mark.thorough
 def test_a_stage_says_which_stages_it_follows_by_hand(market):
     market.run(FIRST, stages=["ingest"])
     market.run(SECOND, stages=["ingest"], by_hand=True)

@@ -79,6 +79,7 @@ def test_every_run_warns_from_sixty_days_before(project):
     assert late.ledger("CN", "ingest").status == "passed"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("interval", ["1d", "1h"])
 def test_an_asset_whose_calendar_cannot_be_built_is_held_alone(project, interval):
     assets = {"GR": {"calendar": "ASEX"}, "US": {"calendar": "XNYS"}}

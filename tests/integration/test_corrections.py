@@ -166,6 +166,7 @@ def test_sessions_due_without_a_row_in_any_asset_block_the_run(project):
     assert exit_codes(outcome)[0] is ExitCode.GATE_BLOCKED
 
 
+@pytest.mark.thorough
 def test_an_asset_whose_only_rows_are_not_final_is_not_due_and_judged_by_itself_later(project):
     project.assets({"EARLY": {"path": str(project.inbox)}}, source="files", start="2024-02-01")
     (project.inbox / "EARLY.csv").write_text(FILES["EARLY"])
@@ -267,6 +268,7 @@ def closes_of(project, symbol):
     return rows[rows["symbol"] == symbol]["close"].tolist()
 
 
+@pytest.mark.thorough
 def test_a_correction_of_an_api_and_its_withdrawal_end_where_they_began(live, exchange):
     exchange.rows["BBB"] = bars("20", "20")
     found = []
@@ -281,6 +283,7 @@ def test_a_correction_of_an_api_and_its_withdrawal_end_where_they_began(live, ex
     assert found == [[11.0], [12.0, 30.0], [11.0, 30.0, 30.0]]
 
 
+@pytest.mark.thorough
 def test_a_provisional_bar_is_judged_again_only_by_a_new_fetch(live, exchange):
     exchange.rows |= {"AAA": bars("11", "12"), "BBB": bars("20", "20")}
     live.run("2024-01-02T12:00:00Z", stages=DATA_STAGES)

@@ -46,6 +46,7 @@ def test_bar_that_waited_for_its_close_keeps_its_session_when_it_is_judged_alone
     assert sessions(project) == ["2024-03-07", "2024-03-08", "2024-03-11"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("table", ["silver.bars", "gold.daily"])
 def test_what_was_exported_from_here_comes_back_as_the_same_sessions(project, table):
     project.assets({"AAPL": {"calendar": "XNYS", "path": str(project.inbox)}}, source="files")

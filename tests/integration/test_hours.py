@@ -50,6 +50,7 @@ def test_extended_hours_take_every_bar_of_the_day_on_the_exchange_clock(project)
     assert outcome.ledger("AAPL", "build_gold").outside_hours == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("first", "as_of", "expected"),
     [
@@ -67,6 +68,7 @@ def test_hours_count_that_overlap_the_session(project, first, as_of, expected):
     assert (day["open"], day["close"], day["bar_count"]) == tuple(map(Decimal, expected))
 
 
+@pytest.mark.thorough
 def test_asset_without_any_bar_within_hours_keeps_its_last_good_figures(project):
     loaded(project, bars("2026-06-12T13:30:00", 390))
     before = (project.data / "gold" / "aggregates.csv").read_bytes()

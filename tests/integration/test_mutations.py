@@ -175,6 +175,7 @@ def test_without_a_mutation_the_filters_refuse_each_row_and_the_gate_agrees(inge
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ROWS)
 def test_the_suite_finds_what_a_rule_that_is_switched_off_lets_by(ingested, name):
     _, others = ROWS[name]
@@ -186,6 +187,7 @@ def test_the_suite_finds_what_a_rule_that_is_switched_off_lets_by(ingested, name
     assert failed == {name, *others}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("defect", STRUCTURE)
 def test_the_suite_finds_what_a_check_of_structure_that_is_switched_off_lets_by(ingested, defect):
     edits, names = STRUCTURE[defect]

@@ -37,6 +37,7 @@ def closes(project, symbol, table="silver.bars"):
     return [f"{row['close']:f}".rstrip("0") for row in rows if row["symbol"] == symbol]
 
 
+@pytest.mark.thorough
 def test_price_of_a_billionth_is_kept_as_the_source_wrote_it(project, deliver):
     written = [f"0.00000000{12508 + day}" for day in range(14)]
     deliver("TINY", [f"0.000000001,0.000000002,1e-10,{close},1e15" for close in written])
@@ -49,6 +50,7 @@ def test_price_of_a_billionth_is_kept_as_the_source_wrote_it(project, deliver):
     assert closes(project, "TINY", "gold.daily") == [text.rstrip("0") for text in written]
 
 
+@pytest.mark.thorough
 def test_values_with_more_than_eighteen_decimals_are_rounded_counted_and_said(project, deliver):
     fine = "1.0000000000000000005"
     deliver("TINY", [f"1,2,0.5,{fine if at > 11 else 1},{fine if at else 7}" for at in range(14)])
@@ -64,6 +66,7 @@ def test_values_with_more_than_eighteen_decimals_are_rounded_counted_and_said(pr
     assert closes(project, "TINY")[-1] == "1.000000000000000001"
 
 
+@pytest.mark.thorough
 def test_volume_that_no_table_holds_keeps_its_asset_out_of_gold_and_no_other(project, deliver):
     inbox = {"source": "files", "path": str(project.inbox)}
     project.assets({"TINY": {**inbox, "interval": "4h"}, "SOUND": inbox})
@@ -86,6 +89,7 @@ def figures(project):
     return {row["symbol"]: row for row in csv.DictReader(text.splitlines())}
 
 
+@pytest.mark.thorough
 def test_figures_of_a_token_far_below_one_are_written_with_ten_significant_digits(project, deliver):
     closes = ["0.00000820956"] * 12 + ["0.00000830756000", "0.00000830856000"]
     volume = "123456789012419.12345678"
@@ -155,6 +159,7 @@ def test_asset_that_is_held_back_and_was_never_published_has_no_figures(project,
     assert list(figures(project)) == ["SOUND"]
 
 
+@pytest.mark.thorough
 def test_rollback_writes_the_same_bytes_of_the_figures(project, deliver):
     path = project.data / "gold" / "aggregates.csv"
     deliver("TINY", [f"0.00000{day},9,0.000001,0.00000{day},7.5" for day in range(10, 24)])

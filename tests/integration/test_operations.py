@@ -87,6 +87,7 @@ def test_verify_finds_a_row_that_somebody_put_into_a_table(three_runs):
     assert found.problems[0].startswith("silver.bars differs: 5 rows published")
 
 
+@pytest.mark.thorough
 def test_verify_finds_a_figure_that_somebody_edited(three_runs):
     path = three_runs.data / "gold" / "aggregates.csv"
     path.write_text(path.read_text().replace("14.0", "15.0"))
@@ -155,6 +156,7 @@ def state(project):
     )
 
 
+@pytest.mark.thorough
 def test_rollback_restores_all_that_the_run_had_left(project):
     project.assets({"AAPL": {}}, source="files", start="2024-01-01")
     path = project.inbox / "AAPL.csv"
@@ -209,6 +211,7 @@ def test_a_rollback_that_was_killed_is_made_whole_by_the_next_command_that_write
     assert roll_back(three_runs, "run-001", "run-005").run_id == "run-004"
 
 
+@pytest.mark.thorough
 def test_rollback_after_a_metric_came_restores_the_figures_without_it(three_runs):
     lake = Lake(three_runs.data)
     figures = lake.read("gold.aggregates")
@@ -220,6 +223,7 @@ def test_rollback_after_a_metric_came_restores_the_figures_without_it(three_runs
     assert "newest" not in (three_runs.data / "gold" / "aggregates.csv").read_text()
 
 
+@pytest.mark.thorough
 def test_rows_that_waited_then_wait_again_and_are_promoted_by_the_next_run(project):
     project.assets({"AAPL": {}}, source="files", start="2024-01-01")
     path = project.inbox / "AAPL.csv"
@@ -296,6 +300,7 @@ def test_rollback_to_a_run_that_published_nothing_is_refused(project):
         rollback(project.config, project.data, "run-001", run_id="r2", now=NOW, command="rollback")
 
 
+@pytest.mark.thorough
 def test_replay_promotes_what_a_mended_rule_lets_pass_and_again_changes_nothing(project):
     project.assets({"AAPL": {}}, source="files", start="2024-01-01")
     path = project.inbox / "AAPL.csv"
@@ -317,6 +322,7 @@ def test_replay_promotes_what_a_mended_rule_lets_pass_and_again_changes_nothing(
     assert verify(project.data, "run-003").problems == []
 
 
+@pytest.mark.thorough
 def test_verify_of_a_run_that_a_gate_blocked_finds_nothing(project):
     project.assets({"BAD": {"faults": {"nulls": 0.5}}})
     outcome = project.run("2024-02-01T00:00:00Z")
@@ -327,6 +333,7 @@ def test_verify_of_a_run_that_a_gate_blocked_finds_nothing(project):
     assert (found.problems, found.rebuilt_runs) == ([], 1)
 
 
+@pytest.mark.thorough
 def test_stages_that_run_after_a_skipped_one_judge_the_batch_of_the_run_that_made_it(project):
     project.assets({"AAPL": {}}, source="files", start="2024-01-01")
     path = project.inbox / "AAPL.csv"
@@ -388,6 +395,7 @@ def test_replay_reads_payloads_again_as_the_configuration_now_says(project):
     assert closes(project) == [11.0, 12.0, 13.0]
 
 
+@pytest.mark.thorough
 def test_a_replay_does_not_undo_a_later_correction(project):
     project.assets({"AAPL": {}}, source="files", start="2024-01-01")
     path = project.inbox / "AAPL.csv"

@@ -50,6 +50,7 @@ def test_every_row_is_promoted_and_the_figures_are_those_of_pandas(real, stocks)
     assert {one["status"] for one in freshness["assets"].values()} == {"fresh"}
 
 
+@pytest.mark.thorough
 def test_the_same_as_of_gives_the_same_bytes_in_place_afresh_and_with_other_threads(
     real, stocks, tmp_path
 ):
@@ -104,6 +105,7 @@ def test_planted_defects_are_quarantined_by_name_and_the_rest_is_promoted(real, 
     }
 
 
+@pytest.mark.thorough
 def test_a_bar_after_as_of_is_promoted_by_the_run_that_comes_after_its_session(real, stocks):
     header, first, *_ = lines_of(stocks)
     path = real.inbox / "bars.csv"

@@ -78,6 +78,7 @@ def test_a_new_column_warns_and_holds_nothing_back(loaded):
     assert outcome.ledger("AAPL").promoted == 1
 
 
+@pytest.mark.thorough
 def test_a_missing_volume_holds_back_its_asset_alone_and_says_what_to_do(loaded):
     write(loaded, "AAPL.csv", 4, "Date,Open,High,Low,Close", "2024-01-{day:02},10,12,9,11")
     write(loaded, "MSFT.csv", 4)
@@ -94,6 +95,7 @@ def test_a_missing_volume_holds_back_its_asset_alone_and_says_what_to_do(loaded)
     assert (outcome.ledger("MSFT").status, outcome.ledger("MSFT").promoted) == ("passed", 1)
 
 
+@pytest.mark.thorough
 def test_good_rows_of_a_drifted_file_are_quarantined_with_the_reason(loaded):
     loaded.rules("bronze", schema_drift={"new": "block"})
     write(loaded, "AAPL.csv", 4, f"{HEADER},Dividends", "2024-01-{day:02},10,12,9,11,100,0.5")
@@ -130,6 +132,7 @@ def test_a_close_turned_into_text_holds_its_asset_back(loaded):
     assert outcome.ledger("MSFT").status == "passed"
 
 
+@pytest.mark.thorough
 def test_a_refused_schema_sets_no_standard(loaded):
     write(loaded, "AAPL.csv", 4, "Date,Open,High,Low,Close", "2024-01-{day:02},10,12,9,11")
     run(loaded, 4)
@@ -144,6 +147,7 @@ def test_a_refused_schema_sets_no_standard(loaded):
     assert mended.ledger("AAPL").promoted == 2
 
 
+@pytest.mark.thorough
 def test_a_change_accepted_for_one_run_is_the_new_standard(loaded):
     write(loaded, "AAPL.csv", 4, "Date,Close", "2024-01-{day:02},11")
     loaded.assets({"AAPL": {"fields": "close"}, "MSFT": {}}, source="files", calendar="weekdays")
@@ -180,6 +184,7 @@ def test_an_allowed_change_is_noted_and_passes(loaded):
     assert "new 'Dividends'" in check.observed
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_killed_after_ingest_sets_no_standard(loaded):
     write(loaded, "AAPL.csv", 4, f"{HEADER},Dividends", "2024-01-{day:02},10,12,9,11,100,0.5")
     loaded.run(AS_OF.format(5), input_path=str(loaded.inbox), stages=["ingest"])
@@ -200,6 +205,7 @@ def test_a_file_by_another_name_is_compared_by_its_asset(loaded):
     assert "AAPL.csv in run run-001" in outcome.ledger("AAPL").reason
 
 
+@pytest.mark.thorough
 def test_a_parquet_column_of_another_type_is_a_drift(project):
     frame = pd.DataFrame({"Date": pd.to_datetime(["2024-01-02", "2024-01-03"]), "Close": [1.0, 2]})
     project.assets({"OIL": {"fields": "close"}}, source="files", calendar="weekdays")
@@ -212,6 +218,7 @@ def test_a_parquet_column_of_another_type_is_a_drift(project):
     assert "'Close' (read as close) is text and was number" in str(outcome.errors["ingest"])
 
 
+@pytest.mark.thorough
 def test_simulated_bars_never_drift_whatever_their_values(project):
     project.assets({"A": {"faults": {"wrong_types": 0.9}}, "B": {}})
     project.run("2024-02-01T00:00:00Z")

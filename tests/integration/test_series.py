@@ -62,6 +62,7 @@ def test_the_same_minutes_pass_once_the_key_is_set(project):
     assert "time_zone" not in checks
 
 
+@pytest.mark.thorough
 def test_minutes_of_utc_that_are_said_to_be_local_are_refused_too(project):
     utc = minutes("2026-06-12T13:30", 390, zone="")
 
@@ -71,6 +72,7 @@ def test_minutes_of_utc_that_are_said_to_be_local_are_refused_too(project):
     assert "write timezone: UTC" in reason(outcome)
 
 
+@pytest.mark.thorough
 def test_local_minutes_that_seem_to_lie_ahead_are_refused_as_well(project):
     """Ten minutes after the close in Tokyo, as UTC all of them are still to come."""
     local = [*minutes("2026-06-12T09:00", 150, zone=""), *minutes("2026-06-12T12:30", 180, zone="")]
@@ -82,6 +84,7 @@ def test_local_minutes_that_seem_to_lie_ahead_are_refused_as_well(project):
     assert "write timezone: Asia/Tokyo" in reason(outcome)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "times",
     [
@@ -135,6 +138,7 @@ def test_weekly_file_given_as_input_is_refused_by_that_name(project):
     assert "spacing: observed weekly bars" in outcome.ledger("SERIES").reason
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("times", "interval", "words"),
     [
@@ -149,6 +153,7 @@ def test_intraday_bars_of_another_spacing_are_refused_by_it(project, times, inte
     assert reason(outcome).startswith(f"spacing: observed {words}, expected bars of the asset's")
 
 
+@pytest.mark.thorough
 def test_few_bars_among_published_ones_are_no_series_of_their_own(project):
     whole = days("2026-04-01", "2026-06-12")
     loaded(project, whole, stages=STAGES)
@@ -180,6 +185,7 @@ def test_sessions_missing_since_the_last_published_one_are_named(project):
     assert checks["missing_sessions"].observed == "2 missing: 2026-06-10, 2026-06-11"
 
 
+@pytest.mark.thorough
 def test_what_silver_has_is_not_missing(project):
     loaded(project, days("2026-05-01", "2026-06-10"), "2026-06-11T00:00:00Z", STAGES)
 
@@ -208,6 +214,7 @@ def test_session_with_few_of_its_bars_blocks_where_the_suite_says_so(project):
     assert "2026-06-12 350 of 390 bars" in reason(outcome)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("times", "as_of", "calendar"),
     [
@@ -227,6 +234,7 @@ def test_session_that_goes_on_a_half_day_and_a_lunch_break_are_whole(
     assert checks.get("min_session_coverage") is None or checks["min_session_coverage"].passed
 
 
+@pytest.mark.thorough
 def test_bars_of_earlier_runs_count_for_their_session(project):
     loaded(project, minutes("2026-06-12T13:30", 200), "2026-06-12T17:00:00Z", STAGES, interval="1m")
 
@@ -235,6 +243,7 @@ def test_bars_of_earlier_runs_count_for_their_session(project):
     assert checks["min_session_coverage"].passed
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("count", "passes"), [(60, True), (40, False)])
 def test_thin_asset_is_measured_by_its_own_sessions(project, count, passes):
     """A hundred of 390 minutes is what it always has."""
@@ -252,6 +261,7 @@ def test_thin_asset_is_measured_by_its_own_sessions(project, count, passes):
     assert passes or "2026-06-12 40 of 100 bars" in checks["min_session_coverage"].observed
 
 
+@pytest.mark.thorough
 def test_extended_hours_are_measured_by_their_own_sessions_alone(project):
     terms = {"interval": "1m", "hours": "extended"}
     history = [

@@ -38,7 +38,17 @@ def conditions(outcome, symbols):
     return verdict.conditions(outcomes, lines, "never"), lines
 
 
-@pytest.mark.parametrize("symbol", ["", "   ", "\x07bell", "S" * 101, "a\u200bb", "(unlisted)"])
+@pytest.mark.parametrize(
+    "symbol",
+    [
+        "",
+        "\x07bell",
+        *(
+            pytest.param(symbol, marks=pytest.mark.thorough)
+            for symbol in ("   ", "S" * 101, "a\u200bb", "(unlisted)")
+        ),
+    ],
+)
 def test_rows_without_a_usable_symbol_are_quarantined_and_the_others_go_on(project, symbol):
     path = project.inbox / "bars.csv"
     path.write_text(NAMED + bars(symbol, DAYS[:1]) + bars("AAPL"))
@@ -88,6 +98,7 @@ def test_rows_of_no_asset_add_up_in_a_line_of_their_own_and_fail_nothing(project
     assert [row["line"] for row in quarantined(project, UNLISTED)] == [5, 6, 7]
 
 
+@pytest.mark.thorough
 def test_the_same_rows_of_no_asset_again_add_nothing(project):
     (project.inbox / "bars.csv").write_text(NAMED + bars("AAPL") + bars("TSLA"))
     project.assets({"AAPL": {"path": str(project.inbox)}}, source="files", calendar="weekdays")
@@ -134,6 +145,7 @@ def test_an_own_file_inside_the_shared_folder_is_read_for_its_asset_alone(projec
     assert UNLISTED not in outcome.records["ingest"].assets
 
 
+@pytest.mark.thorough
 def test_an_asset_whose_own_file_names_another_symbol_is_held_with_that_symbol(project):
     (project.inbox / "sp500.csv").write_text(NAMED + bars("^GSPC"))
     (project.inbox / "AAPL.csv").write_text(NAMELESS + bars())
@@ -160,6 +172,7 @@ def test_a_source_symbol_is_the_asset_also_in_its_own_file(project):
     assert outcome.ledger("SPX").promoted == 3
 
 
+@pytest.mark.thorough
 def test_two_assets_of_one_file_each_get_the_rows_that_name_them(project):
     path = str(project.inbox / "both.csv")
     (project.inbox / "both.csv").write_text(NAMED + bars("A") + bars("B", close=10) + bars("C"))
@@ -187,6 +200,7 @@ def test_two_assets_that_read_one_file_differently_do_not_read_each_others_rows(
     assert outcome.ledger(UNLISTED).rows_in == 3
 
 
+@pytest.mark.thorough
 def test_rows_without_an_asset_are_judged_again_when_their_symbol_is_listed(project):
     own = {"path": str(project.inbox)}
     (project.inbox / "bars.csv").write_text(NAMED + bars("AAPL") + bars("^GSPC"))
@@ -203,6 +217,7 @@ def test_rows_without_an_asset_are_judged_again_when_their_symbol_is_listed(proj
     assert quarantined(project, UNLISTED) == []
 
 
+@pytest.mark.thorough
 def test_a_file_is_judged_again_when_an_asset_calls_it_its_own(project):
     (project.inbox / "sp500.csv").write_text(NAMELESS + bars())
     (project.inbox / "AAPL.csv").write_text(NAMELESS + bars())
@@ -219,6 +234,7 @@ def test_a_file_is_judged_again_when_an_asset_calls_it_its_own(project):
     assert quarantined(project, UNLISTED) == []
 
 
+@pytest.mark.thorough
 def test_a_replay_of_nothing_but_rows_without_a_symbol_promotes_nothing_and_fails_nothing(project):
     (project.inbox / "bars.csv").write_text(NAMED + bars("AAPL") + bars(""))
     project.assets({"AAPL": {"path": str(project.inbox)}}, source="files", calendar="weekdays")
@@ -231,6 +247,7 @@ def test_a_replay_of_nothing_but_rows_without_a_symbol_promotes_nothing_and_fail
     assert len(quarantined(project, NO_SYMBOL)) == 3
 
 
+@pytest.mark.thorough
 def test_rows_of_assets_that_a_run_is_not_about_are_no_unlisted_ones(project):
     own = {"path": str(project.inbox)}
     (project.inbox / "bars.csv").write_text(NAMED + bars("AAPL") + bars("MSFT"))

@@ -64,6 +64,7 @@ def open_by_hand(data):
     open_stage("monitor", run_id="", as_of="", threads=1, **folders)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "use",
     [
@@ -86,6 +87,7 @@ def test_a_folder_of_another_version_is_refused_with_the_way_to_use_it(old, use,
     assert advice in str(refused.value)
 
 
+@pytest.mark.thorough
 def test_upgrade_leaves_tables_of_this_version_that_verify_finds_nothing_in(upgraded_once):
     data, found, said = upgraded_once
 
@@ -97,6 +99,7 @@ def test_upgrade_leaves_tables_of_this_version_that_verify_finds_nothing_in(upgr
     assert upgrade(data) is None
 
 
+@pytest.mark.thorough
 def test_upgrade_keeps_payloads_and_the_records_of_runs(upgraded_once, old):
     kept = ("bronze/payloads/", "ops/runs/")
     before = {name: text for name, text in content(old).items() if name.startswith(kept)}
@@ -114,6 +117,7 @@ def test_upgrade_says_which_values_differ(upgraded_once):
     assert moved == {("TOKYO", "2024-03-07"), ("TOKYO", "2024-03-14")}
 
 
+@pytest.mark.thorough
 def test_an_upgrade_that_was_killed_is_finished_by_the_next_command_that_writes(
     upgraded_once, old, monkeypatch
 ):
@@ -144,6 +148,7 @@ def test_an_upgrade_that_was_killed_is_finished_by_the_next_command_that_writes(
     assert upgrade(old) is None
 
 
+@pytest.mark.thorough
 def test_an_upgrade_without_a_payload_is_refused_and_changes_nothing(old):
     payload = payload_from_a_file(old)
     payload.write_bytes(payload.read_bytes()[:-1])
@@ -156,7 +161,16 @@ def test_an_upgrade_without_a_payload_is_refused_and_changes_nothing(old):
     assert content(old) == before
 
 
-@pytest.mark.parametrize("table", ["bronze.bars", "silver.bars", "gold.aggregates"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "silver.bars",
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("bronze.bars", "gold.aggregates")
+        ),
+    ],
+)
 def test_repair_puts_a_damaged_table_in_order(upgraded, table):
     damage = max(
         Lake(upgraded).path(table).glob("*.parquet"), key=lambda path: path.stat().st_mtime
@@ -171,6 +185,7 @@ def test_repair_puts_a_damaged_table_in_order(upgraded, table):
     assert verify(upgraded, newest).problems == []
 
 
+@pytest.mark.thorough
 def test_repair_restores_files_and_says_so_when_there_is_nothing_to_do(upgraded):
     figures = upgraded / "gold" / "aggregates.csv"
     before = figures.read_text()
@@ -183,6 +198,7 @@ def test_repair_restores_files_and_says_so_when_there_is_nothing_to_do(upgraded)
     assert figures.read_text() == before
 
 
+@pytest.mark.thorough
 def test_lost_payloads_are_all_that_verify_names(upgraded):
     payload = payload_from_a_file(upgraded)
     payload.write_bytes(b"altered")

@@ -19,7 +19,8 @@ from sentinel_lib.errors import (
 
 
 def tree_of(error: type[SentinelError]) -> dict[str, int]:
-    children = [name for child in error.__subclasses__() for name in tree_of(child).items()]
+    public = [child for child in error.__subclasses__() if not child.__name__.startswith("_")]
+    children = [name for child in public for name in tree_of(child).items()]
     return {error.__name__: int(error.exit_code), **dict(children)}
 
 

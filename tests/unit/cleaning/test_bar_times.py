@@ -200,12 +200,12 @@ def as_the_model_reads_them(rows):
 
 
 @settings(
-    max_examples=30,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(payloads=st.lists(PAYLOADS, min_size=5, max_size=20))
+@given(payloads=st.lists(PAYLOADS, min_size=12, max_size=40))
 def test_the_vectorised_time_is_that_of_the_pydantic_model(dated, payloads):
     written = []
     for number, (calendar, writer, interval, midnights, others) in enumerate(payloads):

@@ -209,12 +209,12 @@ ROWS = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=40,
+    max_examples=14,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(rows=st.lists(ROWS, min_size=10, max_size=40))
+@given(rows=st.lists(ROWS, min_size=30, max_size=100))
 def test_the_vectorised_verdict_is_that_of_the_pydantic_model(judge, rows):
     rules = judge(*rows, rules=())
 

@@ -113,8 +113,8 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
-@given(texts=st.lists(NUMBERS, min_size=20, max_size=60))
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(texts=st.lists(NUMBERS, min_size=60, max_size=180))
 def test_any_number_is_read_as_the_model_of_a_bar_reads_it(engine, arrow_rows, texts):
     batch = engine.load(arrow_rows(*({"close": text, "volume": text} for text in texts)))
 

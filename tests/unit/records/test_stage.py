@@ -53,7 +53,7 @@ def test_ledger_whose_parts_add_up_explains_every_row(
 
 
 def test_assets_held_back_are_those_without_a_verdict_in_their_favour() -> None:
-    assert set(get_args(AssetStatus)) - HELD_BACK == {"passed", "not_due", "paused"}
+    assert set(get_args(AssetStatus)) - HELD_BACK == {"passed", "not_due", "paused", "unlisted"}
 
 
 def full_record() -> StageRecord:

@@ -39,6 +39,7 @@ def test_asset_without_terms_has_the_defaults(config_with: Write) -> None:
             "error_after": {"count": 2, "period": "session"},
         },
         "gaps": "block",
+        "hours": "regular",
         "owner": None,
         "paused_until": None,
         "reason": None,
