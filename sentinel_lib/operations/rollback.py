@@ -12,7 +12,7 @@ from sentinel_lib.operations.scratch import linked
 from sentinel_lib.operations.versions import commit_after
 from sentinel_lib.records.roles import INGEST, MONITOR, ROLES
 from sentinel_lib.records.stage import RunRecord
-from sentinel_lib.settings import Asset
+from sentinel_lib.settings.assets import recorded_assets
 from sentinel_lib.storage import artifacts, journal
 from sentinel_lib.storage.journal import Journal
 from sentinel_lib.storage.run_history import RunHistory
@@ -128,8 +128,5 @@ def _stage(config: Path, history: RunHistory, prepared: Path, commit: Commit, ta
         input_run_id=target,
         start=date.fromisoformat(listed.details["start"]),
         layer=None,
-        assets={
-            symbol: Asset.model_validate(terms)
-            for symbol, terms in listed.details["assets"].items()
-        },
+        assets=recorded_assets(listed.details["assets"]),
     )

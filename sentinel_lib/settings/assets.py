@@ -217,6 +217,11 @@ def load_assets(
     return file.resolve(document, source, options)
 
 
+def recorded_assets(terms: Mapping[str, Any]) -> dict[str, Asset]:
+    """The assets that a stage record lists under ``assets``, as they were configured then."""
+    return {symbol: Asset.model_validate(written) for symbol, written in terms.items()}
+
+
 def select(assets: dict[str, Asset], symbols: Iterable[str]) -> dict[str, Asset]:
     """Those of ``assets`` that are named; a name that is not there is a ``UsageError``."""
     for symbol in symbols:

@@ -21,7 +21,7 @@ from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings import Asset, load_pipeline
 from sentinel_lib.settings import Stage as StageSpec
-from sentinel_lib.settings.assets import is_symbol, read_assets, select
+from sentinel_lib.settings.assets import is_symbol, read_assets, recorded_assets, select
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
@@ -88,21 +88,12 @@ def open_stage(
         follows=follows,
     )
     if before is not None:
-        listed = before.details["assets"].items()
-        stage.assets = {symbol: Asset.model_validate(terms) for symbol, terms in listed}
+        stage.assets = recorded_assets(before.details["assets"])
         stage.selected = tuple(before.details["selected"])
     elif name != INGEST:
         stage.assets = file.resolve(document)
         stage.selected = tuple(stage.assets)
-    log_file = None if stage.is_by_hand else in_project(pipeline.logs) / f"{run_id}.jsonl"
-    environment = load_environment()
-    logger.configure(
-        log_file,
-        level=environment.log_level,
-        terminal=False,
-        scrub=Scrubber(environment).scrub_tree,
-    )
-    logger.bind(run_id=stage.run_id, stage=name)
+    _begin_log(stage, in_project(pipeline.logs))
     return stage
 
 
@@ -118,8 +109,7 @@ def choose_assets(
     stage.archive = archive
     if archive and not stage.is_replay:
         recorded = stage.recorded_ingest().details
-        listed = recorded["assets"].items()
-        stage.assets = {symbol: Asset.model_validate(terms) for symbol, terms in listed}
+        stage.assets = recorded_assets(recorded["assets"])
         stage.selected = tuple(recorded["selected"])
         return stage.chosen
     chosen_source = _source(source or ("files" if input_path else ""))
@@ -140,6 +130,18 @@ def choose_assets(
     wanted = [symbol.strip() for symbol in assets.split(",") if symbol.strip()]
     stage.selected = tuple(select(stage.assets, wanted or stage.assets))
     return stage.chosen
+
+
+def _begin_log(stage: Stage, logs: Path) -> None:
+    """Log to the file of the run, and without secrets; by hand there is none."""
+    environment = load_environment()
+    logger.configure(
+        None if stage.is_by_hand else logs / f"{stage.run_id}.jsonl",
+        level=environment.log_level,
+        terminal=False,
+        scrub=Scrubber(environment).scrub_tree,
+    )
+    logger.bind(run_id=stage.run_id, stage=stage.name)
 
 
 def _without_symbols(input_path: str, parsed: ingestion.Parsed) -> SentinelError:
@@ -165,8 +167,7 @@ def _kept_config(history: RunHistory, run_id: str, config: Path, data: Path) -> 
 def _formerly_put_in(stage: Stage) -> dict[str, Asset]:
     """The assets of the last run, some of which only its input may have named."""
     record = _ingest_record(stage.history, "", is_always=False)
-    listed = record.details["assets"].items() if record else ()
-    return {symbol: Asset.model_validate(terms) for symbol, terms in listed}
+    return recorded_assets(record.details["assets"]) if record else {}
 
 
 def _tried_by_hand(
