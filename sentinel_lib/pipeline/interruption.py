@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ from types import FrameType
 
 from sentinel_lib.errors import ExitCode
 from sentinel_lib.records.stage import StageOutcome
+
+_HAS_TIMER = hasattr(signal, "setitimer")  # Windows has none
+_AGAIN_SECONDS = 0.01
 
 
 class Terminated(KeyboardInterrupt):
@@ -55,6 +59,17 @@ class Interruption:
             self._may_raise = False
             raise self.heard
 
+    def raise_again(self, lost: sys.UnraisableHookArgs) -> bool:
+        """Whether the interruption was lost. Python drops what is raised while an object is
+        finalised, and the run would go on; so it comes once more, a moment later.
+        """
+        if self.heard is None or lost.exc_value is not self.heard:
+            return False
+        self._may_raise = True
+        if _HAS_TIMER:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+        return True
+
 
 @contextmanager
 def listening(grace_seconds: float = 0.0) -> Iterator[Interruption]:
@@ -63,14 +78,16 @@ def listening(grace_seconds: float = 0.0) -> Iterator[Interruption]:
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    numbers += [signal.SIGALRM] if grace_seconds else []
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGALRM] if _HAS_TIMER else [])]
     before = {number: signal.signal(number, interruption.hear) for number in numbers}
+    report = sys.unraisablehook
+    sys.unraisablehook = lambda lost: interruption.raise_again(lost) or report(lost)
     try:
         yield interruption
     finally:
-        if grace_seconds:
+        if _HAS_TIMER:
             signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = report
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -37,6 +37,24 @@ def test_signal_elsewhere_is_kept_for_the_next_block_that_allows_it() -> None:
     assert reached == ["the end of what must not be disturbed"]
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_signal_that_comes_while_an_object_is_finalised_is_not_lost(times: int) -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            send(signal.SIGTERM)
+            time.sleep(0)
+
+    def finalise_several() -> None:
+        for _ in range(times):
+            Finalised()
+        time.sleep(20)
+
+    with interruption.listening() as stop, pytest.raises(Terminated), stop.allowed():
+        finalise_several()
+
+    assert interruption.exit_code(stop.heard) == 143
+
+
 def test_second_signal_does_not_disturb_the_ending() -> None:
     with interruption.listening() as stop:
         with pytest.raises(KeyboardInterrupt), stop.allowed():
