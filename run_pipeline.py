@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shlex
 import sys
+import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from sentinel_lib.command_line import commands
 from sentinel_lib.command_line.addressing import addressed
@@ -82,5 +84,16 @@ def _logged(failed: Exception, scrubber: Scrubber) -> str:
     return f"unexpected: {words}; {log_file} could not be written"
 
 
+def leave(code: int) -> NoReturn:
+    """End the process with ``code``; at once where a thread still works that nobody waits for.
+
+    A stopped run leaves one that imports, or makes a page. Python would freeze it, perhaps with the
+    lock of all imports in hand, and then wait for that lock itself.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -301,3 +301,26 @@ def test_tables_of_an_earlier_release_are_refused_with_the_command_for_the_same_
     assert code == 1
     upgrade = f"python run_pipeline.py upgrade --config {config} --data {data}"
     assert shown["error"].splitlines()[-1] == f"  next: {upgrade}"
+
+
+def test_process_ends_though_a_thread_holds_the_lock_of_all_imports() -> None:
+    script = """
+import _imp, atexit, threading, time
+import run_pipeline
+
+is_held = threading.Event()
+
+def hold():
+    _imp.acquire_lock()
+    is_held.set()
+    time.sleep(600)
+
+atexit.register(lambda: __import__("colorsys"))
+threading.Thread(target=hold, daemon=True).start()
+is_held.wait()
+run_pipeline.leave(143)
+"""
+
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=60)
+
+    assert ended.returncode == 143
