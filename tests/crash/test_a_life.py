@@ -175,7 +175,7 @@ def test_after_every_step_the_root_is_as_one_that_nobody_disturbed(disturbed, un
 
 
 def test_some_rollbacks_were_killed_half_way_and_readers_were_told(disturbed, kills):
-    if kills >= 20:
+    if kills >= 100:  # of fewer none may have met the moment
         assert disturbed.unfinished > 0
 
 

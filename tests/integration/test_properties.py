@@ -127,9 +127,11 @@ def test_every_row_is_accounted_for_and_no_row_of_silver_breaks_the_model_of_a_b
     fields = {name: ASSETS[name].get("fields", "ohlcv") for name in ASSETS}
     for stage in ("ingest", "validate"):
         ledgers = outcome.records[stage].assets
-        assert {name: one.rows_in for name, one in ledgers.items()} == {
+        rows_in = {name: ledger.rows_in for name, ledger in ledgers.items()}
+        assert {name: rows_in[name] for name in ASSETS} == {
             name: kept.count(name) for name in ASSETS
         }
+        assert sum(rows_in.values()) == len(kept)
         assert {one.unexplained for one in ledgers.values()} == {0}
     assert len(kept) == len(rows) + len(ALWAYS_GOOD)
     assert len(bars) == sum(one.promoted for one in outcome.records["validate"].assets.values())
