@@ -35,7 +35,7 @@ __all__ = [
 
 def run(options: argparse.Namespace, command: str) -> int:
     """Run the pipeline and say how it ended."""
-    from sentinel_lib.pipeline import summary
+    from sentinel_lib.messages import summary
 
     asked = {
         "as_of": options.as_of,
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace, command: str) -> int:
 def serve(options: argparse.Namespace, command: str) -> int:
     """Run the pipeline on schedule, in this process, until it is told to end."""
     from sentinel_lib import pipeline, service
-    from sentinel_lib.pipeline.terminal import PlainLines
+    from sentinel_lib.messages.terminal import PlainLines
 
     asked = pipeline.RunOptions(
         config=options.config,
@@ -73,8 +73,9 @@ def serve(options: argparse.Namespace, command: str) -> int:
 
 def resume(options: argparse.Namespace, command: str) -> int:
     """Go on with a run that failed, at the stage that did."""
+    from sentinel_lib.messages import summary
     from sentinel_lib.operations import versions
-    from sentinel_lib.pipeline import resumption, summary
+    from sentinel_lib.skipping import resumption
 
     data = data_folder(options)
     found = resumption.find(options.config, data, versions.known_run(data, options.run))
@@ -86,8 +87,8 @@ def resume(options: argparse.Namespace, command: str) -> int:
 def replay(options: argparse.Namespace, command: str) -> int:
     """Judge refused rows again and promote what passes now, or only show what would change."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import wording
-    from sentinel_lib.pipeline import summary
+    from sentinel_lib.command_line import operations as wording
+    from sentinel_lib.messages import summary
 
     asked = {
         "kind": "replay",
@@ -111,7 +112,7 @@ def replay(options: argparse.Namespace, command: str) -> int:
 
 def _run_pipeline(options: argparse.Namespace, command: str, **asked: Any) -> RunRecord:
     from sentinel_lib import pipeline
-    from sentinel_lib.pipeline import terminal
+    from sentinel_lib.messages import terminal
 
     of_the_run = pipeline.RunOptions(
         config=options.config,
@@ -129,7 +130,7 @@ def _run_pipeline(options: argparse.Namespace, command: str, **asked: Any) -> Ru
 
 def status(options: argparse.Namespace, _: str) -> int:
     """The last run, with its exit code; or how the schedule stands; or why a stage would run."""
-    from sentinel_lib.pipeline import clock
+    from sentinel_lib import clock
     from sentinel_lib.service import standing
 
     if options.health:
@@ -140,7 +141,7 @@ def status(options: argparse.Namespace, _: str) -> int:
         raise UsageError("--as-of says for when --why is asked, and --why is missing")
     found = standing.of_records(options.config, options.data, clock.now())
     if options.markdown:
-        from sentinel_lib.pipeline import notification
+        from sentinel_lib.messages import notification
 
         say(notification.markdown(found.last))
     else:
@@ -151,7 +152,7 @@ def status(options: argparse.Namespace, _: str) -> int:
 def notify(options: argparse.Namespace, command: str) -> int:
     """Tell people, through the services of NOTIFY_URLS, how a run ended."""
     from sentinel_lib import alerts
-    from sentinel_lib.pipeline import notification
+    from sentinel_lib.messages import notification
     from sentinel_lib.settings.environment import load_environment
 
     to = load_environment().notify_addresses()
@@ -179,8 +180,7 @@ def _run_to_tell_of(options: argparse.Namespace) -> tuple[RunRecord | None, str]
 
 
 def _health(options: argparse.Namespace) -> int:
-    from sentinel_lib import service
-    from sentinel_lib.pipeline import clock
+    from sentinel_lib import clock, service
 
     try:
         found = service.from_records(options.config, options.data, clock.now())
@@ -194,8 +194,9 @@ def _health(options: argparse.Namespace) -> int:
 
 
 def _why(options: argparse.Namespace) -> int:
-    from sentinel_lib.pipeline import RunOptions, summary
-    from sentinel_lib.pipeline.selection import outlook
+    from sentinel_lib.messages import summary
+    from sentinel_lib.pipeline import RunOptions
+    from sentinel_lib.skipping.selection import outlook
 
     asked = RunOptions(config=options.config, data=readable_data(options), as_of=options.as_of)
     found = outlook(asked, options.why)
@@ -205,7 +206,7 @@ def _why(options: argparse.Namespace) -> int:
 
 def history(options: argparse.Namespace, _: str) -> int:
     """The newest runs, those without an end included."""
-    from sentinel_lib.pipeline import summary
+    from sentinel_lib.messages import summary
     from sentinel_lib.storage.run_history import RunHistory
     from sentinel_lib.storage.unended import all_runs
 

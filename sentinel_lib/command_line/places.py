@@ -11,7 +11,7 @@ from pathlib import Path
 @contextmanager
 def writing(data: Path, options: argparse.Namespace, command: str) -> Iterator[None]:
     """Be the only one who writes, also when a stage of a killed run has not ended yet."""
-    from sentinel_lib.pipeline import clock
+    from sentinel_lib import clock
     from sentinel_lib.storage.lock import RunLock, without_stages
 
     lock = RunLock(data, clock.now)

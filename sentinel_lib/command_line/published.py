@@ -16,7 +16,8 @@ from sentinel_lib.errors import ExitCode, UsageError
 def verify(options: argparse.Namespace, command: str) -> int:
     """Build a run again from the archive, compare it with what was published, and repair that."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import versions, wording
+    from sentinel_lib.command_line import operations as wording
+    from sentinel_lib.operations import versions
 
     if options.quick:
         return _inspect(options, command)
@@ -32,9 +33,8 @@ def verify(options: argparse.Namespace, command: str) -> int:
 
 
 def _inspect(options: argparse.Namespace, command: str) -> int:
-    from sentinel_lib import operations
-    from sentinel_lib.operations import wording
-    from sentinel_lib.pipeline import clock
+    from sentinel_lib import clock, operations
+    from sentinel_lib.command_line import operations as wording
 
     if options.run:
         raise UsageError("--quick is about all that is kept", next_step="leave RUN out")
@@ -46,7 +46,7 @@ def _inspect(options: argparse.Namespace, command: str) -> int:
 
 def _repair(options: argparse.Namespace, command: str) -> int:
     from sentinel_lib import operations
-    from sentinel_lib.operations import wording
+    from sentinel_lib.command_line import operations as wording
 
     if options.run:
         raise UsageError("--repair is about what is published now", next_step="leave RUN out")
@@ -60,7 +60,7 @@ def _repair(options: argparse.Namespace, command: str) -> int:
 def upgrade(options: argparse.Namespace, command: str) -> int:
     """Build the tables of an older version again, and put them in the place of those."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import wording
+    from sentinel_lib.command_line import operations as wording
 
     data = data_folder(options, of_any_version=True)
     with writing(data, options, command), _cells_may_print():
@@ -72,7 +72,8 @@ def upgrade(options: argparse.Namespace, command: str) -> int:
 def diff(options: argparse.Namespace, _: str) -> int:
     """What changed between two runs."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import versions, wording
+    from sentinel_lib.command_line import operations as wording
+    from sentinel_lib.operations import versions
 
     data = readable_data(options)
     runs = [versions.known_run(data, one) for one in (options.run_a, options.run_b)]
@@ -83,9 +84,11 @@ def diff(options: argparse.Namespace, _: str) -> int:
 
 def rollback(options: argparse.Namespace, command: str) -> int:
     """Restore what a run had published."""
-    from sentinel_lib import operations
+    from sentinel_lib import clock, operations
+    from sentinel_lib.messages import summary
     from sentinel_lib.operations import versions
-    from sentinel_lib.pipeline import clock, plan, reports, summary
+    from sentinel_lib.pipeline import reports
+    from sentinel_lib.planning import plan
 
     data = data_folder(options)
     target = versions.known_run(data, options.run)
@@ -106,7 +109,8 @@ def rollback(options: argparse.Namespace, command: str) -> int:
 def vacuum(options: argparse.Namespace, command: str) -> int:
     """Remove what no kept run needs."""
     from sentinel_lib import operations
-    from sentinel_lib.operations import retention, wording
+    from sentinel_lib.command_line import operations as wording
+    from sentinel_lib.operations import retention
 
     data, keep = data_folder(options), retention.duration(options.keep)
     with writing(data, options, command):

@@ -15,9 +15,9 @@ from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
+from sentinel_lib.forked_kernels.kernel import Kernel
+from sentinel_lib.forked_kernels.provisioner import KERNEL, manager_of
 from sentinel_lib.notebook_runner.executed import ExecutedNotebook
-from sentinel_lib.notebook_runner.kernel import Kernel
-from sentinel_lib.notebook_runner.provisioner import KERNEL, manager_of
 
 NAME = "sentinel"
 START_SECONDS = 60

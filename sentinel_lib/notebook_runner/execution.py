@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sentinel_lib import errors
-from sentinel_lib.notebook_runner.iri_grammar import import_jsonschema
-from sentinel_lib.notebook_runner.kernels import Kernels
+from sentinel_lib.forked_kernels.iri_grammar import import_jsonschema
+from sentinel_lib.forked_kernels.kernels import Kernels
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from sentinel_lib.forked_kernels.kernel import Kernel
     from sentinel_lib.notebook_runner.executed import ExecutedNotebook
-    from sentinel_lib.notebook_runner.kernel import Kernel
 
 TRACEBACK_LINES = 15
 ERROR_HEAD, ERROR_TAIL = 15_000, 5_000
@@ -62,6 +63,12 @@ class _Failure:
     error_name: str
     error: str
     index: int | None = None
+
+
+def warm(kernels: Kernels, *, first_has_gate: bool = True) -> None:
+    """Prestart the first kernel, and import Papermill meanwhile. Returns at once."""
+    kernels.warm(first_has_gate=first_has_gate)
+    threading.Thread(target=_import_papermill, daemon=True).start()
 
 
 def execute(
@@ -242,3 +249,9 @@ def _quiet() -> Iterator[None]:
 
 def _ignore(_: str) -> None:
     """Nobody asked for anything but ordinary kernels."""
+
+
+def _import_papermill() -> None:
+    import_jsonschema()
+    with suppress(ImportError):  # the execution imports it again, and raises
+        from sentinel_lib.notebook_runner import engine  # noqa: F401  (takes half a second)

@@ -17,13 +17,12 @@ from sentinel_lib.operations.difference import KEYS
 from sentinel_lib.operations.lost_payloads import lost_payloads
 from sentinel_lib.operations.rollback import rollback
 from sentinel_lib.operations.versions import version_after
+from sentinel_lib.reachable_code import CODE_PARTS, ReachableCode, code_cells, code_digest
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import RunRecord, StageRecord
 from sentinel_lib.settings import PipelineFile, Stage, load_pipeline
-from sentinel_lib.settings.notebook_source import code_cells
 from sentinel_lib.settings.project import in_project
-from sentinel_lib.settings.reachable_code import CODE_PARTS, ReachableCode, code_digest
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory

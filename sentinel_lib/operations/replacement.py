@@ -15,15 +15,15 @@ from sentinel_lib.operations.rebuild import (
     build,
     compare,
 )
+from sentinel_lib.stages.build_gold import AGGREGATES_FILE
+from sentinel_lib.stages.monitor import FRESHNESS_FILE, QUALITY_FILE
+from sentinel_lib.stages.promote_silver import CERTIFICATE_FILE
+from sentinel_lib.stages.stage import SANDBOX
 from sentinel_lib.storage import journal, root
 from sentinel_lib.storage.journal import Journal, Move
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
-from sentinel_lib.workbench.board import FRESHNESS_FILE, QUALITY_FILE
-from sentinel_lib.workbench.certification import CERTIFICATE_FILE
-from sentinel_lib.workbench.gold import AGGREGATES_FILE
-from sentinel_lib.workbench.stage import SANDBOX
 
 _FILES = (f"gold/{AGGREGATES_FILE}", FRESHNESS_FILE, QUALITY_FILE, CERTIFICATE_FILE)
 _REPLACED = journal.FOLDER / "replaced"

@@ -13,14 +13,14 @@ from sentinel_lib.operations.versions import commit_after
 from sentinel_lib.records.roles import INGEST, MONITOR, ROLES
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.settings.assets import recorded_assets
+from sentinel_lib.stages import Stage
+from sentinel_lib.stages.build_gold import AGGREGATES_FILE
+from sentinel_lib.stages.monitor import freshness_board, quality_of, write_board
 from sentinel_lib.storage import artifacts, journal
 from sentinel_lib.storage.journal import Journal
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.schemas import PUBLISHED_TABLES, RESTORED_TABLES
 from sentinel_lib.storage.tables import Commit, Lake
-from sentinel_lib.workbench import Stage
-from sentinel_lib.workbench.board import freshness_board, quality_of, write_board
-from sentinel_lib.workbench.gold import AGGREGATES_FILE
 
 
 def rollback(

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sentinel_lib.stages.stage import SANDBOX
 from sentinel_lib.storage import journal
-from sentinel_lib.workbench.stage import SANDBOX
 
 LEFT_OUT = (SANDBOX, ".scratch-*", journal.FOLDER.name)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sentinel_lib.errors import SentinelError
 from sentinel_lib.logger import log
-from sentinel_lib.pipeline.plan import Plan
+from sentinel_lib.planning.plan import Plan
 from sentinel_lib.records.roles import MONITOR
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage import artifacts

@@ -12,24 +12,24 @@ from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
-from sentinel_lib import logger, monitoring
+from sentinel_lib import clock, logger, monitoring, notebook_runner
+from sentinel_lib.clock import Clock, iso
 from sentinel_lib.errors import ExitCode, UsageError, most_severe
 from sentinel_lib.logger import log
 from sentinel_lib.monitoring import Monitor
 from sentinel_lib.notebook_runner import Kernels
-from sentinel_lib.pipeline import clock, interruption, reports, verdict
-from sentinel_lib.pipeline import plan as planning
-from sentinel_lib.pipeline.clock import Clock, iso
+from sentinel_lib.pipeline import interruption, reports, verdict
 from sentinel_lib.pipeline.interruption import Interruption
-from sentinel_lib.pipeline.options import RunOptions
-from sentinel_lib.pipeline.plan import Plan, StagePlan
 from sentinel_lib.pipeline.progress import Progress
-from sentinel_lib.pipeline.selection import Decision, Selection
 from sentinel_lib.pipeline.stage_run import StageRunner
+from sentinel_lib.planning import plan as planning
+from sentinel_lib.planning.options import RunOptions
+from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.records.stage import RunRecord, RunRequest, StageOutcome
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
+from sentinel_lib.skipping.selection import Decision, Selection
 from sentinel_lib.storage.config_copy import config_copy
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
@@ -185,7 +185,9 @@ class _Run:
     def _hand_over(self, planned: StagePlan) -> None:
         """Let the stage find what those said that were skipped since the last one that was not."""
         if not any(one.was_executed for one in self.outcomes):
-            self.stages.kernels.warm(first_has_gate=planned.stage.suite is not None)
+            notebook_runner.warm(
+                self.stages.kernels, first_has_gate=planned.stage.suite is not None
+            )
             self.history.keep_config(self.plan.run_id, self.plan.config)
             self.history.write_request(self._request())
         for outcome in takewhile(lambda one: not one.was_executed, reversed(self.outcomes)):

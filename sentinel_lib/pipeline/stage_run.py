@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sentinel_lib import notebook_runner
+from sentinel_lib.clock import iso
 from sentinel_lib.errors import (
     ExitCode,
     SentinelError,
@@ -19,9 +20,8 @@ from sentinel_lib.errors import (
 )
 from sentinel_lib.logger import log
 from sentinel_lib.notebook_runner import Execution, Kernels
-from sentinel_lib.pipeline.clock import iso
-from sentinel_lib.pipeline.plan import Plan, StagePlan
 from sentinel_lib.pipeline.progress import Progress
+from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import StageOutcome, StageRecord, StageStatus
 from sentinel_lib.settings import Stage

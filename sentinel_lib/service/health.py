@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from sentinel_lib.clock import iso
 from sentinel_lib.errors import ExitCode
-from sentinel_lib.pipeline.clock import iso
 from sentinel_lib.records.stage import RunRecord
 
 OVERDUE = timedelta(minutes=2)

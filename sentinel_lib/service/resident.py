@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sentinel_lib import pipeline, settings
+from sentinel_lib import clock, pipeline, settings
+from sentinel_lib.clock import Clock
 from sentinel_lib.errors import ConfigError, ExitCode, UsageError
 from sentinel_lib.logger import log
 from sentinel_lib.notebook_runner import Kernels
-from sentinel_lib.pipeline import RunOptions, clock, interruption, plan
-from sentinel_lib.pipeline.clock import Clock
+from sentinel_lib.pipeline import RunOptions, interruption
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.pipeline.progress import Progress
+from sentinel_lib.planning import plan
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.service import health, pause, standing
 from sentinel_lib.service.health import Board

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
+from sentinel_lib.clock import Clock, iso
 from sentinel_lib.errors import ExitCode, LockedError
 from sentinel_lib.pipeline import interruption
-from sentinel_lib.pipeline.clock import Clock, iso
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.service.health import Board, LastRun

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_lib import settings
+from sentinel_lib.clock import iso
 from sentinel_lib.errors import ExitCode
-from sentinel_lib.pipeline import summary
-from sentinel_lib.pipeline.clock import iso
+from sentinel_lib.messages import summary
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.reporting.wording import duration, resume_command
 from sentinel_lib.service import health

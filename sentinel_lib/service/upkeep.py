@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from sentinel_lib.clock import Clock
 from sentinel_lib.errors import StorageError
-from sentinel_lib.pipeline.clock import Clock
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.records.inspection import Inspection
 from sentinel_lib.service.journal import Journal

@@ -3,9 +3,10 @@
 import contextlib
 from pathlib import Path
 
+from sentinel_lib import clock
 from sentinel_lib.command_line import commands
 from sentinel_lib.command_line.parser import parse
-from sentinel_lib.pipeline import clock, reports
+from sentinel_lib.pipeline import reports
 from sentinel_lib.reporting import write_run_report
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory

@@ -9,7 +9,7 @@ import pytest
 
 from sentinel_lib.errors import SentinelError
 from sentinel_lib.operations import verify
-from sentinel_lib.pipeline.plan import new_run_id
+from sentinel_lib.planning.plan import new_run_id
 from sentinel_lib.storage import journal
 from sentinel_lib.storage.lock import RunLock, require_whole
 from sentinel_lib.storage.run_history import RunHistory

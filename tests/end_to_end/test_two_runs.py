@@ -17,7 +17,7 @@ from sentinel_lib.storage.run_history import RunHistory
 
 STAGES = ("ingest", "validate", "promote_silver", "monitor")
 BY_HAND = """
-from sentinel_lib.workbench import open_stage
+from sentinel_lib.stages import open_stage
 stage = open_stage(
     "ingest", run_id="", as_of="", config_dir="config", data_dir="data", threads=0
 )

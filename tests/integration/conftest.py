@@ -11,8 +11,8 @@ import structlog
 import yaml
 
 from sentinel_lib.errors import SentinelError
+from sentinel_lib.reachable_code import code_cells
 from sentinel_lib.records.stage import StageRecord
-from sentinel_lib.settings.notebook_source import code_cells
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 STOCKS = Path(bokeh_sampledata.__file__).parent / "_data" / "stocks.csv.gz"

@@ -7,9 +7,9 @@ import pytest
 from sentinel_lib.cleaning.row_keys import KEY
 from sentinel_lib.records.stage import Check
 from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.stages import open_stage
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.tables import Lake
-from sentinel_lib.workbench import open_stage
 from tests.integration.conftest import run_cells
 
 FIRST = "2024-01-20T00:00:00Z"

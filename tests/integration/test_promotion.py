@@ -8,9 +8,9 @@ import yaml
 
 from sentinel_lib import read_table
 from sentinel_lib.errors import GateBlocked, StageError, StorageError
+from sentinel_lib.stages import open_stage
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
-from sentinel_lib.workbench import open_stage
 
 AS_OF = "2024-03-01T00:00:00Z"
 HEALTHY = {"GOOD": {}, "FINE": {}}

@@ -31,7 +31,7 @@ import sys, time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sentinel_lib.pipeline import RunOptions
-from sentinel_lib.pipeline.terminal import PlainLines
+from sentinel_lib.messages.terminal import PlainLines
 from sentinel_lib.service import pause, serve
 
 began, noon = time.monotonic(), datetime(2024, 1, 3, 12, tzinfo=UTC)

@@ -10,12 +10,13 @@ import pytest
 from sentinel_lib import read_table
 from sentinel_lib.errors import StorageError
 from sentinel_lib.operations import repair, upgrade, verify
-from sentinel_lib.pipeline import RunOptions, plan
+from sentinel_lib.pipeline import RunOptions
+from sentinel_lib.planning import plan
+from sentinel_lib.stages import open_stage
 from sentinel_lib.storage import journal, root
 from sentinel_lib.storage.lock import RunLock, require_whole
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
-from sentinel_lib.workbench import open_stage
 
 ROOTS = Path(__file__).parents[1] / "roots"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)

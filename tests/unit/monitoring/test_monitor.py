@@ -149,7 +149,7 @@ def test_error_in_a_cell_is_one_event_with_the_stack_of_the_cell(
         "\x1b[31mValueError\x1b[39m            Traceback (most recent call last)",
         "\x1b[36mCell\x1b[39m\x1b[36m \x1b[39m\x1b[32mIn[3]\x1b[39m\x1b[32m, line 2\x1b[39m\n"
         "\x1b[32m      1\x1b[39m rows = 1\n\x1b[32m----> \x1b[39m\x1b[32m2\x1b[39m judge(rows)",
-        f"File {PROJECT_ROOT}/sentinel_lib/workbench/batch.py:7, in judge(rows)\n----> 7 raise",
+        f"File {PROJECT_ROOT}/sentinel_lib/cleaning/verdicts.py:7, in judge(rows)\n----> 7 raise",
         "\x1b[31mValueError\x1b[39m: BTC-USD: no price",
     ]
     executed = executed_notebook(
@@ -181,7 +181,7 @@ def test_error_in_a_cell_is_one_event_with_the_stack_of_the_cell(
     assert [
         (frame["filename"], frame["function"], frame["lineno"])
         for frame in error["stacktrace"]["frames"]
-    ] == [("20_validate.ipynb", "<cell>", 2), ("sentinel_lib/workbench/batch.py", "judge", 7)]
+    ] == [("20_validate.ipynb", "<cell>", 2), ("sentinel_lib/cleaning/verdicts.py", "judge", 7)]
     assert error["stacktrace"]["frames"][0]["context_line"] == "judge(rows)"
 
 

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from sentinel_lib.notebook_runner.console import Console, ending
+from sentinel_lib.forked_kernels.console import Console, ending
 
 
 @pytest.mark.parametrize(

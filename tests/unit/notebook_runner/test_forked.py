@@ -90,7 +90,7 @@ def test_failing_template_is_told_once_and_notebooks_run_without_it(
 def test_where_forking_is_not_safe_kernels_are_ordinary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentinel_lib.notebook_runner.kernels.CAN_FORK", False)
+    monkeypatch.setattr("sentinel_lib.forked_kernels.kernels.CAN_FORK", False)
     fallbacks: list[str] = []
 
     with Kernels(fork=True, on_fallback=fallbacks.append) as kernels:

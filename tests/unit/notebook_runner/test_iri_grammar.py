@@ -12,7 +12,7 @@ print([checker.conforms(text, "iri") for text in ("https://example.org/ä", "not
 
 def test_grammar_is_not_built_by_importing_jsonschema() -> None:
     said = python(
-        "from sentinel_lib.notebook_runner.iri_grammar import import_jsonschema; "
+        "from sentinel_lib.forked_kernels.iri_grammar import import_jsonschema; "
         "import_jsonschema(); import sys; "
         "print('jsonschema' in sys.modules, 'rfc3987_syntax' in sys.modules, 'lark' in sys.modules)"
     )
@@ -22,7 +22,7 @@ def test_grammar_is_not_built_by_importing_jsonschema() -> None:
 
 def test_iris_are_checked_as_ever_once_somebody_asks() -> None:
     deferred = python(
-        "from sentinel_lib.notebook_runner.iri_grammar import import_jsonschema; "
+        "from sentinel_lib.forked_kernels.iri_grammar import import_jsonschema; "
         f"import_jsonschema()\n{CHECKS}"
     )
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sentinel_lib.forked_kernels.forked import KILL_SECONDS
 from sentinel_lib.notebook_runner import Cell, Execution, Kernels, execute
-from sentinel_lib.notebook_runner.forked import KILL_SECONDS
 from sentinel_lib.settings.project import PROJECT_ROOT
 from tests.processes import children, eventually, gone, is_alive
 

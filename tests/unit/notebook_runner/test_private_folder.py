@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_lib.notebook_runner.private_folder import OWNED, PrivateFolder
+from sentinel_lib.forked_kernels.private_folder import OWNED, PrivateFolder
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there nothing is taken away")
 KILLED = """
 import os, signal
-from sentinel_lib.notebook_runner.private_folder import PrivateFolder
+from sentinel_lib.forked_kernels.private_folder import PrivateFolder
 folder = PrivateFolder()
 (folder.path / "0").mkdir()
 (folder.path / "0" / "s-1").touch()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_lib.pipeline import plan, reports
+from sentinel_lib.pipeline import reports
+from sentinel_lib.planning import plan
 from tests import tiny_project
 
 

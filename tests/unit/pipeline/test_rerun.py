@@ -11,8 +11,9 @@ import pytest
 import structlog
 
 from sentinel_lib.errors import UsageError
-from sentinel_lib.pipeline import Silent, resumption
+from sentinel_lib.pipeline import Silent
 from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.skipping import resumption
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 FRESH = {"details": {"freshness": {"AAPL": {"status": "late"}, "MSFT": {"status": "stale"}}}}

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from sentinel_lib.notebook_runner import Execution
-from sentinel_lib.pipeline import plan as planning
 from sentinel_lib.pipeline import stage_run
-from sentinel_lib.pipeline.plan import Plan
+from sentinel_lib.planning import plan as planning
+from sentinel_lib.planning.plan import Plan
 from sentinel_lib.records.stage import StageRecord
 
 NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ import structlog
 
 from sentinel_lib import logger
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.pipeline.terminal import PlainLines
+from sentinel_lib.messages.terminal import PlainLines
 from sentinel_lib.service.journal import Journal
 
 CANARY = "hunter2-canary-hunter2"

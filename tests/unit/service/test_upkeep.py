@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sentinel_lib.pipeline import clock
+from sentinel_lib import clock
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.pipeline.progress import Silent
 from sentinel_lib.records.inspection import Inspection

@@ -1,0 +1,1 @@
+"""Jupyter kernels that are forked from a process in which the heavy imports are done already."""

@@ -1,0 +1,140 @@
+"""The progress of a run on standard error: live lines on a terminal, else plain ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, TextIO
+
+from sentinel_lib.clock import iso
+from sentinel_lib.notebook_runner import Cell
+from sentinel_lib.pipeline.progress import Progress, Silent
+from sentinel_lib.records.stage import StageOutcome
+from sentinel_lib.reporting.wording import duration
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+LONGEST_LINE = 300
+"""Characters of what went wrong in a line of progress."""
+
+_COLOURS = {"ok": "green", "degraded": "yellow", "skipped": "dim"}
+
+
+@contextmanager
+def watching(stream: TextIO, *, quiet: bool, verbose: bool) -> Iterator[Progress]:
+    """The progress that suits ``stream``; ``verbose`` gives plain lines that also name cells."""
+    if quiet:
+        yield Silent()
+    elif verbose or not stream.isatty():
+        yield PlainLines(stream, with_cells=verbose)
+    else:
+        with _bars(stream) as bars:
+            yield LiveLines(bars)
+
+
+class PlainLines:
+    """One line when a stage starts and one when it ends, for logs of CI and cron."""
+
+    def __init__(self, stream: TextIO, *, with_cells: bool) -> None:
+        self.stream = stream
+        self.with_cells = with_cells
+        self.stages: list[str] = []
+
+    def waiting(self, words: str) -> None:
+        """Says for whom."""
+        self._say(words)
+
+    def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
+        """Names the run."""
+        self.stages = list(stages)
+        self._say(f"run {run_id} as of {iso(as_of)}")
+
+    def stage_started(self, stage: str) -> None:
+        """Names the stage and its place among all."""
+        self._say(f"{self._place(stage)} {stage} ...")
+
+    def cell_started(self, stage: str, cell: Cell) -> None:
+        """Names the cell, if cells are wanted."""
+        if self.with_cells:
+            self._say(f"      cell {cell.number}/{cell.count} {cell.heading}".rstrip())
+
+    def stage_finished(self, outcome: StageOutcome) -> None:
+        """How it ended, and the first line of what went wrong."""
+        self._say(f"{self._place(outcome.name)} {_ending(outcome)}")
+
+    def reports_started(self) -> None:
+        """Says that the stages are over."""
+        self._say("writing the reports ...")
+
+    def _place(self, stage: str) -> str:
+        return f"[{self.stages.index(stage) + 1}/{len(self.stages)}]"
+
+    def _say(self, line: str) -> None:
+        print(line, file=self.stream, flush=True)
+
+
+class LiveLines:
+    """One line per stage, which shows the cell that runs."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars = bars
+        self.line: TaskID | None = None
+
+    def waiting(self, words: str) -> None:
+        """Opens a line, which goes when there is something else to say."""
+        self._close()
+        self.line = self.bars.add_task(words, total=None)
+
+    def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
+        """Names the run above the lines."""
+        self._close()
+        self.bars.console.print(f"run {run_id} as of {iso(as_of)}", highlight=False)
+
+    def stage_started(self, stage: str) -> None:
+        """Opens its line."""
+        self.line = self.bars.add_task(stage, total=None)
+
+    def cell_started(self, stage: str, cell: Cell) -> None:
+        """Shows the cell in the line of its stage."""
+        if self.line is not None:
+            words = f"{stage}  cell {cell.number}/{cell.count}  {cell.heading}"
+            self.bars.update(self.line, description=words, total=cell.count)
+
+    def stage_finished(self, outcome: StageOutcome) -> None:
+        """Closes the line with how it ended."""
+        self._close()
+        colour = _COLOURS.get(outcome.status, "red")
+        self.bars.console.print(_ending(outcome), style=colour, highlight=False, markup=False)
+
+    def reports_started(self) -> None:
+        """Opens a last line, which goes with the display."""
+        self.line = self.bars.add_task("writing the reports", total=None)
+
+    def _close(self) -> None:
+        if self.line is not None:
+            self.bars.remove_task(self.line)
+            self.bars.refresh()
+            self.line = None
+
+
+def _ending(outcome: StageOutcome) -> str:
+    if outcome.status == "skipped":
+        why = f": unchanged since run {outcome.produced_by}" if outcome.produced_by else ""
+        return f"{outcome.name} skipped{why}"
+    ended = f"{outcome.name} {outcome.status}, {duration(outcome.seconds)}"
+    return f"{ended}: {outcome.error.splitlines()[0][:LONGEST_LINE]}" if outcome.error else ended
+
+
+@contextmanager
+def _bars(stream: TextIO) -> Iterator[Bars]:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    text = TextColumn("{task.description}", markup=False)
+    console = Console(file=stream)
+    with Bars(SpinnerColumn(), text, TimeElapsedColumn(), console=console, transient=True) as bars:
+        yield bars

@@ -1,0 +1,236 @@
+"""The plan of a run: everything that is decided, and can be refused, before anything is created."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from sentinel_lib import notebook_runner, settings
+from sentinel_lib.clock import iso
+from sentinel_lib.errors import UsageError, nearest
+from sentinel_lib.planning import parameters
+from sentinel_lib.planning.options import RunOptions
+from sentinel_lib.planning.parameters import Value
+from sentinel_lib.records.roles import PUBLISHING
+from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.settings.assets import read_assets, select
+from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.suites import LAYERS
+from sentinel_lib.storage import root
+from sentinel_lib.storage.run_history import RunHistory
+
+_AHEAD = timedelta(days=1)
+"""How far the clocks of those who name an ``as_of`` may be ahead of this one."""
+
+REPLAYED = "quarantine"
+"""What a replay takes in place of the sources: the payloads that have refused rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where a run reads and writes: absolute paths."""
+
+    data: Path
+    reports: Path
+    logs: Path
+    notebooks: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """One stage to run: its notebook and the values for its parameters."""
+
+    stage: settings.Stage
+    notebook: Path
+    parameters: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that nothing speaks against. ``symbols`` are the assets known beforehand.
+
+    ``config`` is the folder that was read, a copy where the plan is that of a run. ``terms`` are
+    digests of what it says: of the assets, and of each suite.
+    """
+
+    run_id: str
+    started_at: datetime
+    as_of: datetime
+    config: Path
+    folders: Folders
+    stages: tuple[StagePlan, ...]
+    assets: Mapping[str, settings.Asset]
+    symbols: tuple[str, ...]
+    terms: Mapping[str, str]
+    input_path: Path | None
+    deadline_seconds: float | None
+
+    @property
+    def log_file(self) -> Path:
+        """Where everything about the run is logged."""
+        return self.folders.logs / f"{self.run_id}.jsonl"
+
+    @property
+    def report_folder(self) -> Path:
+        """Where its executed notebooks and its report are."""
+        return self.folders.reports / self.run_id
+
+
+def make(options: RunOptions, started_at: datetime, copy: Path | None = None) -> Plan:
+    """Read the whole configuration and every notebook's parameters; create nothing.
+
+    ``copy`` is a copy of the configuration, to read in place of the folder that ``options`` name.
+    Raises ``ConfigError`` or ``UsageError`` for whatever cannot be run.
+    """
+    config = in_project(options.config).resolve()
+    read = copy or config
+    pipeline = settings.load_pipeline(read, config)
+    file, document = read_assets(read, config)
+    read_in_place = {"path": options.input_path} if options.input_path else None
+    assets = file.resolve(document, options.source, read_in_place)
+    terms = {"assets": _digest(file)}
+    terms |= {layer: _digest(settings.load_suite(read, layer, config)) for layer in LAYERS}
+    folders = _folders(pipeline, options)
+    root.require_current(folders.data)
+    published = last_published(RunHistory(folders.data).newest())
+    default_as_of = published if options.kind == "replay" else None
+    as_of = (options.as_of or default_as_of or started_at).astimezone(UTC).replace(microsecond=0)
+    _refuse_the_past(as_of, published)
+    if not options.future:
+        _refuse_the_future(as_of, started_at)
+    run_id = new_run_id(started_at)
+    offered: dict[str, Value] = {
+        "run_id": run_id,
+        "as_of": iso(as_of),
+        "config_dir": str(config),
+        "data_dir": str(folders.data),
+        "threads": options.threads or pipeline.threads or 0,
+        "assets": ",".join(options.assets),
+        "source": options.source or "",
+        "input_path": str(options.input_path.absolute()) if options.input_path else "",
+        "archive": REPLAYED if options.kind == "replay" else "",
+    }
+    for flag, name in (("--from", options.from_stage), ("--only", options.only_stage)):
+        if name:
+            require_stage(name, pipeline.stages, flag)
+    return Plan(
+        run_id=run_id,
+        started_at=started_at,
+        as_of=as_of,
+        config=read,
+        folders=folders,
+        stages=_stages(pipeline.stages, folders.notebooks, offered, options),
+        assets=assets,
+        symbols=_symbols(assets, options),
+        terms=terms,
+        input_path=options.input_path,
+        deadline_seconds=pipeline.deadline_minutes and pipeline.deadline_minutes * 60,
+    )
+
+
+def new_run_id(started_at: datetime) -> str:
+    """A name for a run. Names sort by when runs started, to the millisecond."""
+    milliseconds = started_at.microsecond // 1000
+    return f"{started_at:%Y%m%dT%H%M%S}.{milliseconds:03}Z-{secrets.token_hex(2)}"
+
+
+def last_published(newest: Iterable[RunRecord]) -> datetime | None:
+    """The ``as_of`` of what readers see: of the last run that changed it.
+
+    ``newest`` are the runs, the newest first. None before the last one had a lesser ``as_of``, but
+    for those that a rollback has undone: it has that of what it restored.
+    """
+    for run in newest:
+        if run.kind == "rollback":
+            return run.as_of
+        for stage in run.stages:
+            if stage.name in PUBLISHING and stage.status in ("ok", "degraded"):
+                return run.as_of
+    return None
+
+
+def _symbols(assets: dict[str, settings.Asset], options: RunOptions) -> tuple[str, ...]:
+    """The assets of the run; those that ``--input`` brings are known only once it is read."""
+    if options.input_path:
+        return ()
+    return tuple(select(assets, options.assets) if options.assets else assets)
+
+
+def _digest(said: BaseModel) -> str:
+    return hashlib.sha256(said.model_dump_json().encode()).hexdigest()
+
+
+def require_stage(name: str, stages: Iterable[settings.Stage], flag: str) -> None:
+    """A ``UsageError`` about ``flag`` if there is no stage of that name."""
+    names = [stage.name for stage in stages]
+    if name not in names:
+        raise UsageError(
+            f"{flag} names '{name}', which is no stage{nearest(name, names)}",
+            expected=f"one of {', '.join(names)}",
+        )
+
+
+def _folders(pipeline: settings.PipelineFile, options: RunOptions) -> Folders:
+    return Folders(
+        data=in_project(options.data or pipeline.data),
+        reports=in_project(options.reports or pipeline.reports),
+        logs=in_project(pipeline.logs),
+        notebooks=in_project(pipeline.notebooks),
+    )
+
+
+def _stages(
+    stages: Iterable[settings.Stage],
+    notebooks: Path,
+    offered: dict[str, Value],
+    options: RunOptions,
+) -> tuple[StagePlan, ...]:
+    paths = {stage.name: notebooks / stage.notebook for stage in stages}
+    declared = {name: notebook_runner.inspect(path) for name, path in paths.items()}
+    given = {
+        "threads": options.threads is not None,
+        "assets": bool(options.assets),
+        "source": options.source is not None,
+        "input_path": options.input_path is not None,
+        "archive": options.kind == "replay",
+    }
+    parameters.require_heard(given, declared)
+    return tuple(
+        StagePlan(
+            stage,
+            paths[stage.name],
+            parameters.injected(paths[stage.name], declared[stage.name], offered),
+        )
+        for stage in stages
+    )
+
+
+def _refuse_the_past(as_of: datetime, published: datetime | None) -> None:
+    if published is None or as_of >= published:
+        return
+    day_after = f"{published + timedelta(days=1):%Y-%m-%d}"
+    raise UsageError(
+        f"--as-of {iso(as_of)} lies before what is published already",
+        observed=f"tables as of {iso(published)}",
+        expected=f"{iso(published)} or later, such as {day_after}",
+        next_step=f'to look back, read_table("gold.daily", as_of="{iso(as_of)}"); '
+        "to compute that state anew, give an empty folder by --data",
+    )
+
+
+def _refuse_the_future(as_of: datetime, started_at: datetime) -> None:
+    if as_of - started_at <= _AHEAD:
+        return
+    raise UsageError(
+        f"--as-of {iso(as_of)} lies ahead of the clock: no run could follow before then",
+        observed=f"the clock at {iso(started_at)}",
+        expected=f"{iso(started_at + _AHEAD)} or earlier",
+        next_step="mend --as-of or the clock; if it is meant, add --future "
+        "(python run_pipeline.py rollback RUN takes it back)",
+    )

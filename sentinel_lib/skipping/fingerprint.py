@@ -1,0 +1,109 @@
+"""The fingerprint of a stage: everything its result depends on, part by part.
+
+The same fingerprint as when it last ran means that running it again would change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from sentinel_lib.clock import iso
+from sentinel_lib.errors import SourceError
+from sentinel_lib.planning.plan import Plan, StagePlan
+from sentinel_lib.reachable_code import ReachableCode
+from sentinel_lib.records.stage import StageRecord
+from sentinel_lib.settings import FilesOptions
+from sentinel_lib.settings.input_files import matching
+from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.storage.run_history import Fingerprint
+from sentinel_lib.storage.table_versions import table_version
+
+SOURCES = "sources"
+"""What a stage reads that asks the sources."""
+
+LOCK_FILE = PROJECT_ROOT / "requirements.lock"
+
+_OF_EVERY_RUN = ("run_id", "as_of", "config_dir", "data_dir", "threads")
+"""Parameters that are about where and when, and change no result."""
+
+
+def of_stage(planned: StagePlan, plan: Plan, code: ReachableCode, clock: str) -> Fingerprint:
+    """What ``planned`` goes by, but for the tables and files that the run itself changes.
+
+    ``clock`` stands for ``as_of``: the time at which it would ask for other data than before.
+    """
+    stage = planned.stage
+    parts = {
+        "clock": iso(plan.as_of) if stage.when == "always" else clock,
+        "python": platform.python_version(),
+        "dependencies": _file_digest(LOCK_FILE),
+        "config:assets.yaml": plan.terms["assets"],
+    }
+    if stage.suite:
+        parts[f"config:expectations/{stage.suite}.yaml"] = plan.terms[stage.suite]
+    parts |= code.of_notebook(planned.notebook)
+    parts |= {
+        f"parameter:{name}": str(value)
+        for name, value in planned.parameters.items()
+        if name not in _OF_EVERY_RUN
+    }
+    if SOURCES in stage.reads:
+        parts |= {f"input:{name}": digest for name, digest in _inputs(plan)}
+    return parts
+
+
+def of_state(planned: StagePlan, data: Path, record: StageRecord | None) -> Fingerprint:
+    """The versions of the tables that the stage reads or writes, and the files it has left."""
+    names = [*planned.stage.reads, *planned.stage.writes]
+    versions = {name: table_version(data, name) for name in names}
+    tables = {f"table:{name}": str(one) for name, one in versions.items() if one is not None}
+    artifacts = record.artifacts.values() if record else ()
+    return tables | {f"file:{path}": _file_digest(data / path) for path in artifacts}
+
+
+def difference(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The parts that differ, in words: ``library sentinel_lib.calendars changed``."""
+    return [
+        _in_words(name, before.get(name), now.get(name))
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _in_words(name: str, before: str | None, now: str | None) -> str:
+    kind, _, which = name.partition(":")
+    what = f"{kind} {which}".strip()
+    if before is None or now is None:
+        return f"{what} is {'new' if before is None else 'gone'}"
+    if len(before) == len(now) == _DIGEST_LENGTH:
+        return f"{what} changed"
+    return f"{what} changed from {before or 'nothing'} to {now or 'nothing'}"
+
+
+def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The files of the files source, and the digest of each; an API is asked, not looked at."""
+    options = (asset.options for asset in plan.assets.values())
+    paths = {one.path for one in options if isinstance(one, FilesOptions)}
+    for path in sorted({plan.input_path} if plan.input_path else paths):
+        yield from ((str(file), _file_digest(file)) for file in _files(path))
+
+
+def _files(path: Path) -> Iterable[Path]:
+    try:
+        return matching(path)
+    except SourceError:  # it is the stage that says what is missing
+        return ()
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # as good as absent: what needs the file says so
+        return "absent"
+
+
+_DIGEST_LENGTH = 2 * hashlib.sha256().digest_size

@@ -1,0 +1,1 @@
+"""The library of `10_ingest`: what the sources gave, kept as it came."""

@@ -1,0 +1,169 @@
+"""The monitor's work: the state of every asset, and the history of runs as tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from sentinel_lib.freshness import AssetFreshness, freshness
+from sentinel_lib.ingestion import next_due
+from sentinel_lib.records.roles import INGEST, VALIDATE
+from sentinel_lib.records.stage import AssetLedger, StageRecord
+from sentinel_lib.settings import load_pipeline
+from sentinel_lib.stages.ingest.bronze import last_bars
+from sentinel_lib.stages.stage import Stage
+from sentinel_lib.storage import artifacts
+
+FRESHNESS_FILE = "gold/freshness.json"
+QUALITY_FILE = "ops/quality.json"
+
+ATTEMPTS: dict[str, str] = {
+    "unreachable": "source unreachable",
+    "blocked": "gate blocked",
+    "not_evaluated": "source late",
+}
+"""What a stage's verdict says about why an asset's data did not arrive."""
+
+
+def freshness_board(stage: Stage) -> list[AssetFreshness]:
+    """The state of every configured asset at ``as_of``, from what Silver holds."""
+    bars = last_bars(stage)
+    return [
+        freshness(asset, bars.get(symbol), stage.as_of, stage.start)
+        for symbol, asset in sorted(stage.assets.items())
+    ]
+
+
+def quiet_until(stage: Stage) -> str | None:
+    """Until when no source owes anything new, ISO 8601 in UTC; None if one does already.
+
+    A run before that has nothing to ask for.
+    """
+    moment = next_due(stage.chosen, stage.start, last_bars(stage), stage.as_of)
+    return moment.isoformat() if moment else None
+
+
+def board_shown(board: list[AssetFreshness]) -> pd.DataFrame:
+    """The board as a table, a row per asset."""
+    columns = ["symbol", "status", "max_loaded_at", "sessions_behind", "next_breach_at", "reason"]
+    return pd.DataFrame(
+        [{name: getattr(one, name) for name in columns} for one in board], columns=columns
+    )
+
+
+def stage_records(stage: Stage) -> list[StageRecord]:
+    """What the stages before this one said in the run."""
+    names = [one.name for one in load_pipeline(stage.config).stages if one.name != stage.name]
+    return [record for record in map(stage.said_by, names) if record is not None]
+
+
+def quality_of(records: list[StageRecord]) -> dict[str, Any]:
+    """Each asset's rows through the run, and what was checked of it."""
+    by_stage = {record.stage: record for record in records}
+    judged = by_stage.get(VALIDATE) or by_stage.get(INGEST)
+    ledgers: Mapping[str, AssetLedger] = judged.assets if judged else {}
+    failed = [check for record in records for check in record.checks if not check.passed]
+    return {
+        symbol: {
+            **ledger.model_dump(),
+            "quarantined_fraction": round(ledger.quarantined / ledger.rows_in, 6)
+            if ledger.rows_in
+            else None,
+            "failed_checks": [
+                {"name": check.name, "observed": check.observed, "expected": check.expected}
+                for check in failed
+                if check.symbol == symbol
+            ],
+        }
+        for symbol, ledger in sorted(ledgers.items())
+    }
+
+
+def write_board(
+    stage: Stage, board: list[AssetFreshness], quality: Mapping[str, Any]
+) -> dict[str, Path]:
+    """Write ``freshness.json`` to Gold, a function of the data and ``as_of``, and ``quality.json``
+    to ops, which is about the run.
+    """
+    texts = {
+        FRESHNESS_FILE: freshness_json(stage, board),
+        QUALITY_FILE: _json_of(stage, dict(quality)),
+    }
+    paths = {name: stage.output / name for name in texts}
+    for name, text in texts.items():
+        artifacts.replace(paths[name], text.encode())
+    return paths
+
+
+def freshness_json(stage: Stage, board: list[AssetFreshness]) -> str:
+    """The text of ``freshness.json``."""
+    return _json_of(stage, {one.symbol: one.as_json() for one in board})
+
+
+def write_history(
+    stage: Stage, board: list[AssetFreshness], records: list[StageRecord]
+) -> dict[str, int]:
+    """Add this run to the ``ops`` tables: its stages, checks, freshness and quarantine.
+
+    A run that is monitored again replaces its own rows; what a stage that was skipped said is in
+    those of the run that executed it. Gives the rows written per table.
+    """
+    verdicts = {
+        symbol: ledger.status for record in records for symbol, ledger in record.assets.items()
+    }
+    records = [record for record in records if record.run_id == stage.input_run_id]
+    tables = {
+        "ops.stage_runs": [_stage_run(record) for record in records],
+        "ops.checks": [
+            {"stage": record.stage, **check.model_dump()}
+            for record in records
+            for check in record.checks
+        ],
+        "ops.freshness": [_freshness_row(one, verdicts.get(one.symbol, "")) for one in board],
+        "ops.quarantine": [
+            {"stage": record.stage, "rule": rule, "rows": count}
+            for record in records
+            for rule, count in record.quarantine.items()
+        ],
+    }
+    only = ds.field("run_id") == stage.input_run_id
+    for name, rows in tables.items():
+        run = {"run_id": stage.input_run_id, "as_of": stage.as_of}
+        if rows:
+            table = pa.Table.from_pylist([{**run, **row} for row in rows])
+            stage.lake.overwrite(name, table, stage.commit, only=only)
+    return {name: len(rows) for name, rows in tables.items()}
+
+
+def _json_of(stage: Stage, assets: Mapping[str, Any]) -> str:
+    content = {"as_of": stage.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"), "assets": assets}
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _stage_run(record: StageRecord) -> dict[str, Any]:
+    ledgers = record.assets.values()
+    sums = {
+        name: sum(getattr(one, name) for one in ledgers)
+        for name in ("rows_in", "promoted", "quarantined", "deduplicated")
+    }
+    return {"stage": record.stage, "status": record.status, "error": record.error, **sums}
+
+
+def _freshness_row(one: AssetFreshness, verdict: str) -> dict[str, Any]:
+    row = one.as_json()
+    cause = ATTEMPTS.get(verdict, "source late") if one.status in ("late", "stale") else ""
+    return {
+        "symbol": one.symbol,
+        "status": one.status,
+        "cause": cause,
+        "max_loaded_at": row["max_loaded_at"] or "",
+        "sessions_behind": one.sessions_behind,
+        "next_breach_at": row["next_breach_at"] or "",
+        "reason": one.reason,
+    }

@@ -1,0 +1,1 @@
+"""The library of `20_validate`: every row judged, every asset given a verdict."""

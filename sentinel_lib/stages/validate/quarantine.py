@@ -1,0 +1,150 @@
+"""Quarantine: the refused rows of a batch, each with its reason, until a later run judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from ibis.expr.types import Table
+
+from sentinel_lib.cleaning.reasons import reasons
+from sentinel_lib.cleaning.row_keys import PROMOTED, refused_rows
+from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION, HELD_BACK
+from sentinel_lib.cleaning.verdicts import Verdict
+from sentinel_lib.errors import StorageError
+from sentinel_lib.logger import log
+from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.records.stage import NO_ASSET
+from sentinel_lib.settings.suites import RowRule
+from sentinel_lib.stages.stage import Stage
+from sentinel_lib.stages.unlisted import quarantined_unlisted
+from sentinel_lib.storage.payloads import PayloadArchive
+from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.tables import is_one_of
+
+QUARANTINE = "quarantine.bars"
+
+_PROVENANCE = ["payload", "layout", "line"]
+_EXPLAINED_AT_A_TIME = 10_000
+
+
+def write_quarantine(
+    stage: Stage,
+    resolved: Table,
+    batch: Table,
+    rules: list[RowRule],
+    verdicts: Mapping[str, Verdict],
+) -> pa.Table:
+    """Write the refused rows, each with its rule, its reason in words, and where it stands.
+
+    Their text is that of ``batch``, whose rows of no asset are among them. They replace what was
+    quarantined of the same payloads before: the same bad row again adds nothing. Rows that waited
+    and now pass stay until their promotion is done.
+    """
+    refused = refused_rows(resolved, batch)
+    rows = refused.order_by(["asset", *_PROVENANCE]).to_pyarrow()
+    why = {symbol: one.reason for symbol, one in verdicts.items()}
+    pieces = rows.to_batches(max_chunksize=_EXPLAINED_AT_A_TIME)
+    one_by_one = (row for piece in pieces for row in piece.to_pylist())
+    words = reasons(one_by_one, rules, stage.as_of, why)
+    unlisted = quarantined_unlisted(stage, batch)
+    quarantined = pa.concat_tables([_quarantine_rows(stage, rows, words), unlisted])
+    payloads = batch.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
+    before = stage.published.read_or_empty(QUARANTINE, where=is_one_of("payload", payloads))
+    waited = _still_waiting(stage, resolved, before)
+    kept = _kept(stage, resolved, before)
+    content = pa.concat_tables([kept, quarantined, waited])
+    if payloads:
+        stage.lake.overwrite(QUARANTINE, content, stage.commit, only=is_one_of("payload", payloads))
+        _drop_provisional(stage, resolved, payloads)
+    return quarantined
+
+
+def _drop_provisional(stage: Stage, resolved: Table, payloads: list[str]) -> None:
+    """Forget bars that were provisional in older payloads: the source has been asked again."""
+    assets = resolved.select("asset").distinct().to_pyarrow()["asset"].to_pylist()
+    older = ~is_one_of("payload", payloads)
+    where = ds.field("is_provisional") & is_one_of("asset", assets) & older
+    stage.lake.delete(QUARANTINE, where, stage.commit)
+
+
+def release_waiting(stage: Stage) -> None:
+    """Take the rows out of quarantine that waited for this promotion."""
+    if stage.lake.exists(QUARANTINE):
+        stage.lake.delete(QUARANTINE, ds.field("rule") == AWAITING_PROMOTION, stage.commit)
+
+
+def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table:
+    raw = {name: rows[f"{name}_text"] for name in ("symbol", "timestamp", *VALUE_COLUMNS)}
+    same = ("asset", "rule", "file", *_PROVENANCE, "is_provisional", "fetched_as_of")
+    columns = {
+        **{name: rows[name] for name in same},
+        **raw,
+        "reason": pa.array(words, pa.string()),
+        "text": _original_texts(stage, rows),
+        "judged_as_of": pa.array([stage.as_of] * len(rows), pa.timestamp("us", "UTC")),
+        "run_id": pa.array([stage.run_id] * len(rows), pa.string()),
+    }
+    schema = SCHEMAS[QUARANTINE]
+    return pa.table({name: columns[name] for name in schema.names}).cast(schema)
+
+
+def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
+    """Each row as it stands in its payload, where that is lines of text.
+
+    Good rows that are held back with their asset are not looked up: there can be millions.
+    """
+    archives = [PayloadArchive(lake.root) for lake in (stage.published, stage.input("bronze.bars"))]
+    lines: dict[str, list[str]] = {}
+    texts: list[str | None] = []
+    for payload, line, rule in zip(
+        *(rows[name].to_pylist() for name in ("payload", "line", "rule")), strict=True
+    ):
+        if rule != HELD_BACK and payload not in lines:
+            archive = next((one for one in archives if one.holds(payload)), archives[0])
+            try:
+                lines[payload] = archive.lines(payload)
+            except StorageError as lost:  # it is only shown
+                log().warning("rows are quarantined without their text", reason=str(lost))
+                lines[payload] = []
+        found = lines.get(payload, []) if rule != HELD_BACK else []
+        texts.append(found[line - 1] if line <= len(found) else None)
+    return pa.array(texts, pa.string())
+
+
+def _still_waiting(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
+    """Rows quarantined before that this batch found good: they stay until their promotion is done.
+
+    A row is known by its payload and line: it may be read in another way than it was then.
+    """
+    row = ["payload", "line"]
+    good = resolved.filter(resolved.outcome == PROMOTED).select(*row, "asset").distinct()
+    waiting = stage.engine.load(before).drop("asset").join(good, row)
+    return _quarantine_typed(waiting.mutate(rule=ibis.literal(AWAITING_PROMOTION)))
+
+
+def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
+    """What stays quarantined of the batch's payloads: rows of assets that this run is not about,
+    and of payloads of which only the waiting rows were judged.
+    """
+    fetched = stage.input("bronze.fetches").read_or_empty(
+        "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.batch_run_id
+    )
+    judged = pa.array([*stage.selected, *NO_ASSET], pa.string())
+    others = pa.array(stage.assets.keys() - set(stage.selected), pa.string())
+    is_to_come = pc.and_(
+        pc.is_in(before["asset"], pa.array(NO_ASSET, pa.string())),
+        pc.is_in(before["symbol"], others),
+    )
+    of_others = pc.or_(pc.invert(pc.is_in(before["asset"], judged)), is_to_come)
+    of_older = pc.invert(pc.is_in(before["payload"], fetched["payload"].combine_chunks()))
+    kept = stage.engine.load(before.filter(pc.or_(of_others, of_older)))
+    return _quarantine_typed(kept.anti_join(resolved.select(_PROVENANCE), _PROVENANCE))
+
+
+def _quarantine_typed(rows: Table) -> pa.Table:
+    schema = SCHEMAS[QUARANTINE]
+    return rows.select(schema.names).to_pyarrow().cast(schema)
