@@ -21,11 +21,11 @@ def writing(data: Path, options: argparse.Namespace, command: str) -> Iterator[N
 
 def data_folder(options: argparse.Namespace, *, of_any_version: bool = False) -> Path:
     """The data folder of a command."""
-    from sentinel_lib import settings
+    from sentinel_lib.settings.pipeline import load_pipeline
     from sentinel_lib.settings.project import in_project
     from sentinel_lib.storage import root
 
-    data = in_project(options.data or settings.load_pipeline(in_project(options.config)).data)
+    data = in_project(options.data or load_pipeline(in_project(options.config)).data)
     if not of_any_version:
         root.require_current(data)
     return data
@@ -33,10 +33,10 @@ def data_folder(options: argparse.Namespace, *, of_any_version: bool = False) ->
 
 def reports_folder(options: argparse.Namespace) -> Path:
     """The folder of reports of a command."""
-    from sentinel_lib import settings
+    from sentinel_lib.settings.pipeline import load_pipeline
     from sentinel_lib.settings.project import in_project
 
-    return in_project(options.reports or settings.load_pipeline(in_project(options.config)).reports)
+    return in_project(options.reports or load_pipeline(in_project(options.config)).reports)
 
 
 def readable_data(options: argparse.Namespace) -> Path:

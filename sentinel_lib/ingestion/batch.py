@@ -14,12 +14,8 @@ from sentinel_lib.ingestion.raw_bars import STORED_RAW_BARS
 from sentinel_lib.ingestion.source import Rejected, Source
 from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
-from sentinel_lib.settings import (
-    Asset,
-    FilesOptions,
-    KrakenOptions,
-    SimulatedOptions,
-)
+from sentinel_lib.settings.assets import Asset
+from sentinel_lib.settings.sources import FilesOptions, KrakenOptions, SimulatedOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from sentinel_lib.ingestion.source_columns import (
 )
 from sentinel_lib.records.bar import ISO_8601
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
-from sentinel_lib.settings import Asset, FilesOptions
+from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.input_files import covers, matching
 from sentinel_lib.settings.project import PROJECT_ROOT, in_project
+from sentinel_lib.settings.sources import FilesOptions
 
 NAME = "files"
 LARGEST_UNPACKED_BYTES = 4 * 2**30

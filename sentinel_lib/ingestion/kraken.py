@@ -21,7 +21,8 @@ from sentinel_lib.ingestion.source import Reading
 from sentinel_lib.logger import log
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
-from sentinel_lib.settings import Asset, KrakenOptions
+from sentinel_lib.settings.assets import Asset
+from sentinel_lib.settings.sources import KrakenOptions
 
 NAME = "kraken"
 PATH = "/0/public/OHLC"

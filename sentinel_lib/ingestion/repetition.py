@@ -10,7 +10,7 @@ from sentinel_lib.errors import SourceError
 from sentinel_lib.ingestion import files, kraken, simulated
 from sentinel_lib.ingestion.batch import sources_of
 from sentinel_lib.records.payload import Payload, Window
-from sentinel_lib.settings import Asset
+from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.project import in_project
 
 _BEGINNINGS = {

@@ -9,7 +9,8 @@ from functools import lru_cache
 from sentinel_lib.calendars import Session, last_known_day, open_sessions, sessions, trouble
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.payload import Window
-from sentinel_lib.settings import Asset, FilesOptions
+from sentinel_lib.settings.assets import Asset
+from sentinel_lib.settings.sources import FilesOptions
 
 DAILY = "1d"
 

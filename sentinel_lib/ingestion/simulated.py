@@ -22,7 +22,8 @@ from sentinel_lib.ingestion.source import Reading
 from sentinel_lib.ingestion.source_columns import fixed_columns
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.payload import Payload, Window
-from sentinel_lib.settings import Asset, SimulatedOptions
+from sentinel_lib.settings.assets import Asset
+from sentinel_lib.settings.sources import SimulatedOptions
 
 NAME = "simulated"
 NOT_A_NUMBER_TEXT = "n.m."

@@ -11,7 +11,7 @@ from typing import Any
 from sentinel_lib.errors import SourceError, StorageError
 from sentinel_lib.ingestion import digest_of
 from sentinel_lib.records.roles import INGEST
-from sentinel_lib.settings import Asset
+from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage import root
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.run_history import RunHistory

@@ -21,7 +21,7 @@ from sentinel_lib.reachable_code import CODE_PARTS, ReachableCode, code_cells, c
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import RunRecord, StageRecord
-from sentinel_lib.settings import PipelineFile, Stage, load_pipeline
+from sentinel_lib.settings.pipeline import PipelineFile, Stage, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.engine import engine_name

@@ -24,7 +24,7 @@ from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import StageOutcome, StageRecord, StageStatus
-from sentinel_lib.settings import Stage
+from sentinel_lib.settings.pipeline import Stage
 from sentinel_lib.storage.run_history import RunHistory
 
 if TYPE_CHECKING:

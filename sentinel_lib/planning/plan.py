@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from sentinel_lib import notebook_runner, settings
+from sentinel_lib import notebook_runner
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.planning import parameters
@@ -19,9 +19,10 @@ from sentinel_lib.planning.options import RunOptions
 from sentinel_lib.planning.parameters import Value
 from sentinel_lib.records.roles import PUBLISHING
 from sentinel_lib.records.stage import RunRecord
-from sentinel_lib.settings.assets import read_assets, select
+from sentinel_lib.settings.assets import Asset, read_assets, select
+from sentinel_lib.settings.pipeline import PipelineFile, Stage, load_pipeline
 from sentinel_lib.settings.project import in_project
-from sentinel_lib.settings.suites import LAYERS
+from sentinel_lib.settings.suites import LAYERS, load_suite
 from sentinel_lib.storage import root
 from sentinel_lib.storage.run_history import RunHistory
 
@@ -46,7 +47,7 @@ class Folders:
 class StagePlan:
     """One stage to run: its notebook and the values for its parameters."""
 
-    stage: settings.Stage
+    stage: Stage
     notebook: Path
     parameters: dict[str, Value]
 
@@ -65,7 +66,7 @@ class Plan:
     config: Path
     folders: Folders
     stages: tuple[StagePlan, ...]
-    assets: Mapping[str, settings.Asset]
+    assets: Mapping[str, Asset]
     symbols: tuple[str, ...]
     terms: Mapping[str, str]
     input_path: Path | None
@@ -90,12 +91,12 @@ def make(options: RunOptions, started_at: datetime, copy: Path | None = None) ->
     """
     config = in_project(options.config).resolve()
     read = copy or config
-    pipeline = settings.load_pipeline(read, config)
+    pipeline = load_pipeline(read, config)
     file, document = read_assets(read, config)
     read_in_place = {"path": options.input_path} if options.input_path else None
     assets = file.resolve(document, options.source, read_in_place)
     terms = {"assets": _digest(file)}
-    terms |= {layer: _digest(settings.load_suite(read, layer, config)) for layer in LAYERS}
+    terms |= {layer: _digest(load_suite(read, layer, config)) for layer in LAYERS}
     folders = _folders(pipeline, options)
     root.require_current(folders.data)
     published = last_published(RunHistory(folders.data).newest())
@@ -155,7 +156,7 @@ def last_published(newest: Iterable[RunRecord]) -> datetime | None:
     return None
 
 
-def _symbols(assets: dict[str, settings.Asset], options: RunOptions) -> tuple[str, ...]:
+def _symbols(assets: dict[str, Asset], options: RunOptions) -> tuple[str, ...]:
     """The assets of the run; those that ``--input`` brings are known only once it is read."""
     if options.input_path:
         return ()
@@ -166,7 +167,7 @@ def _digest(said: BaseModel) -> str:
     return hashlib.sha256(said.model_dump_json().encode()).hexdigest()
 
 
-def require_stage(name: str, stages: Iterable[settings.Stage], flag: str) -> None:
+def require_stage(name: str, stages: Iterable[Stage], flag: str) -> None:
     """A ``UsageError`` about ``flag`` if there is no stage of that name."""
     names = [stage.name for stage in stages]
     if name not in names:
@@ -176,7 +177,7 @@ def require_stage(name: str, stages: Iterable[settings.Stage], flag: str) -> Non
         )
 
 
-def _folders(pipeline: settings.PipelineFile, options: RunOptions) -> Folders:
+def _folders(pipeline: PipelineFile, options: RunOptions) -> Folders:
     return Folders(
         data=in_project(options.data or pipeline.data),
         reports=in_project(options.reports or pipeline.reports),
@@ -186,7 +187,7 @@ def _folders(pipeline: settings.PipelineFile, options: RunOptions) -> Folders:
 
 
 def _stages(
-    stages: Iterable[settings.Stage],
+    stages: Iterable[Stage],
     notebooks: Path,
     offered: dict[str, Value],
     options: RunOptions,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sentinel_lib import clock, pipeline, settings
+from sentinel_lib import clock, pipeline
 from sentinel_lib.clock import Clock
 from sentinel_lib.errors import ConfigError, ExitCode, UsageError
 from sentinel_lib.logger import log
@@ -26,7 +26,7 @@ from sentinel_lib.service.rounds import Rounds
 from sentinel_lib.service.timetable import Timetable
 from sentinel_lib.service.upkeep import Upkeep, damage
 from sentinel_lib.settings.document import read_document
-from sentinel_lib.settings.pipeline import FILE_NAME
+from sentinel_lib.settings.pipeline import FILE_NAME, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.schedule import EXAMPLE, Schedule
 from sentinel_lib.storage.config_copy import exact_files
@@ -46,7 +46,7 @@ def serve(
     ``StorageError`` if the records cannot be read; later, whatever ends a run ends only that.
     """
     config_file = in_project(options.config) / FILE_NAME
-    file = settings.load_pipeline(config_file.parent)
+    file = load_pipeline(config_file.parent)
     schedule = file.schedule
     if schedule is None:
         raise _unscheduled(config_file)

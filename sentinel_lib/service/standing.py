@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sentinel_lib import settings
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import ExitCode
 from sentinel_lib.messages import summary
@@ -20,7 +19,7 @@ from sentinel_lib.reporting.wording import duration, resume_command
 from sentinel_lib.service import health
 from sentinel_lib.service.health import OVERDUE, Answer, Board, LastRun
 from sentinel_lib.service.upkeep import damage
-from sentinel_lib.settings import PipelineFile
+from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage import artifacts, root
 from sentinel_lib.storage.lock import Owner, require_whole, writer
@@ -106,7 +105,7 @@ def of_records(config: Path, data: Path | None, now: datetime) -> Standing:
 
     Raises ``ConfigError`` and ``StorageError`` for what cannot be read.
     """
-    file = settings.load_pipeline(in_project(config))
+    file = load_pipeline(in_project(config))
     folder = in_project(data or file.data)
     _require_readable(folder)
     running = writer(folder)
@@ -142,7 +141,7 @@ def from_records(config: Path, data: Path | None, now: datetime) -> Answer:
     ``data`` as on the command line. Raises ``ConfigError`` and ``StorageError`` for what cannot
     be read.
     """
-    file = settings.load_pipeline(in_project(config))
+    file = load_pipeline(in_project(config))
     folder = in_project(data or file.data)
     _require_readable(folder)
     history = RunHistory(folder)

@@ -15,9 +15,9 @@ from sentinel_lib.errors import SourceError
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.reachable_code import ReachableCode
 from sentinel_lib.records.stage import StageRecord
-from sentinel_lib.settings import FilesOptions
 from sentinel_lib.settings.input_files import matching
 from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.settings.sources import FilesOptions
 from sentinel_lib.storage.run_history import Fingerprint
 from sentinel_lib.storage.table_versions import table_version
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sentinel_lib import settings
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import UsageError
 from sentinel_lib.records.stage import RunRequest
+from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.storage.run_history import RunHistory
 
 
@@ -48,7 +48,7 @@ def find(config: Path, data: Path, run_id: str) -> Resumption:
             f"run {run_id} has been undone by a rollback: what it fetched does not count",
             next_step="python run_pipeline.py run",
         )
-    names = [stage.name for stage in settings.load_pipeline(config).stages]
+    names = [stage.name for stage in load_pipeline(config).stages]
     record = history.run_of(run_id)
     if record is not None:
         ended_well = {one.name for one in record.stages if one.verdict in ("ok", "degraded")}

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sentinel_lib import clock, settings
+from sentinel_lib import clock
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import UsageError
 from sentinel_lib.planning import plan as planning
@@ -15,6 +15,7 @@ from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.reachable_code import ReachableCode
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageOutcome, StageRecord
+from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.skipping import fingerprint, past
 from sentinel_lib.skipping.past import Attempt
@@ -52,7 +53,7 @@ def outlook(asked: RunOptions, stage: str) -> Outlook:
 
     Without an ``as_of`` it is asked for that of the last run: what has changed but the time.
     """
-    pipeline = settings.load_pipeline(in_project(asked.config))
+    pipeline = load_pipeline(in_project(asked.config))
     planning.require_stage(stage, pipeline.stages, "--why")
     if asked.as_of is None:
         runs = RunHistory(in_project(asked.data or pipeline.data)).newest()

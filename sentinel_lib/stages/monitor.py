@@ -15,7 +15,7 @@ from sentinel_lib.freshness import AssetFreshness, freshness
 from sentinel_lib.ingestion import next_due
 from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import AssetLedger, StageRecord
-from sentinel_lib.settings import load_pipeline
+from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.stages.ingest.bronze import last_bars
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage import artifacts

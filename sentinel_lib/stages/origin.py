@@ -19,10 +19,10 @@ from sentinel_lib.errors import (
 from sentinel_lib.ingestion.files import stem
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord
-from sentinel_lib.settings import Asset, load_pipeline
-from sentinel_lib.settings import Stage as StageSpec
-from sentinel_lib.settings.assets import is_symbol, read_assets, recorded_assets, select
+from sentinel_lib.settings.assets import Asset, is_symbol, read_assets, recorded_assets, select
 from sentinel_lib.settings.environment import load_environment
+from sentinel_lib.settings.pipeline import Stage as StageSpec
+from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.settings.sources import SourceName

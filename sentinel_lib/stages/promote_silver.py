@@ -12,9 +12,10 @@ from sentinel_lib.errors import GateBlocked, StorageError
 from sentinel_lib.reachable_code import ReachableCode, code_digest
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import VALIDATE
-from sentinel_lib.settings import load_pipeline, load_suite
 from sentinel_lib.settings.assets import read_assets
+from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.suites import load_suite
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.validation import suite_digest

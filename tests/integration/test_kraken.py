@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from sentinel_lib import ingestion
 from sentinel_lib.ingestion.repetition import fetch_again
 from sentinel_lib.records.payload import Window
-from sentinel_lib.settings import Asset
+from sentinel_lib.settings.assets import Asset
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2026, 1, 4, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ import itertools
 import nbformat
 import pytest
 
-from sentinel_lib.settings import load_pipeline
+from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 NOTEBOOKS = sorted((PROJECT_ROOT / "notebooks").glob("*.ipynb"))

@@ -16,8 +16,8 @@ from sentinel_lib.ingestion.source import Source
 from sentinel_lib.logger import log
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.records.stage import NO_ASSET, UNLISTED
-from sentinel_lib.settings import FilesOptions
 from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.sources import FilesOptions
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage import root
 from sentinel_lib.storage.payloads import PayloadArchive

@@ -18,8 +18,9 @@ from sentinel_lib.ingestion import Fetched, Parsed, due_sessions
 from sentinel_lib.ingestion.files import locator_of, stem
 from sentinel_lib.records.payload import Window
 from sentinel_lib.records.stage import NO_ASSET, AssetLedger, AssetStatus, Check
-from sentinel_lib.settings import Asset, FilesOptions
+from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.sources import FilesOptions
 from sentinel_lib.stages.ingest.schema_drift import ComparedPayload, held_by_drift
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import unlisted_counts, unlisted_ledgers

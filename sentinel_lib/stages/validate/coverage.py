@@ -15,7 +15,7 @@ from sentinel_lib.cleaning.bar_times import DAILY
 from sentinel_lib.cleaning.row_keys import INSERT, QUARANTINED
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.stage import Check
-from sentinel_lib.settings import Asset
+from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.validate.batch import chosen_silver, placed_bars, rows_of
 from sentinel_lib.storage.tables import is_one_of

@@ -10,7 +10,7 @@ from sentinel_lib import ingestion
 from sentinel_lib.ingestion.raw_bars import RAW_BARS
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
-from sentinel_lib.settings import Asset
+from sentinel_lib.settings.assets import Asset
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2026, 1, 4, tzinfo=UTC)
@@ -125,7 +125,7 @@ def test_a_run_without_an_api_source_loads_no_http_client() -> None:
     code = (
         "import sys\n"
         "from sentinel_lib import ingestion\n"
-        "from sentinel_lib.settings import Asset\n"
+        "from sentinel_lib.settings.assets import Asset\n"
         "a = Asset.model_validate({'symbol': 'X', 'source': 'simulated', 'options': {}})\n"
         "ingestion.fetch({'X': a}, [])\n"
         "print([name for name in ('httpx', 'tenacity', 'pandas') if name in sys.modules])\n"

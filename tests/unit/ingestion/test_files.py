@@ -9,8 +9,9 @@ import pytest
 from sentinel_lib import ingestion
 from sentinel_lib.errors import SourceError
 from sentinel_lib.records.bar import Bar
-from sentinel_lib.settings import Asset, FilesOptions
+from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.input_files import covers, matching
+from sentinel_lib.settings.sources import FilesOptions
 
 ROW = "date,close\n2024-01-02,10\n"
 UNREADABLE = Path("/proc/self/mem")

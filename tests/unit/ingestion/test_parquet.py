@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sentinel_lib import ingestion
-from sentinel_lib.settings import FilesOptions
+from sentinel_lib.settings.sources import FilesOptions
 
 MORNING = datetime(2024, 1, 2, 9, 30, 0, 250_000)
 

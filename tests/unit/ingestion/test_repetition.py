@@ -9,7 +9,7 @@ from sentinel_lib import ingestion
 from sentinel_lib.errors import SourceError
 from sentinel_lib.ingestion.repetition import fetch_again
 from sentinel_lib.records.payload import Window
-from sentinel_lib.settings import Asset
+from sentinel_lib.settings.assets import Asset
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AS_OF = datetime(2026, 3, 1, 9, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from sentinel_lib.ingestion import due_sessions, due_windows, next_due
 from sentinel_lib.ingestion.schedule import final_starts
 from sentinel_lib.records.payload import Window
-from sentinel_lib.settings import Asset
+from sentinel_lib.settings.assets import Asset
 
 START = date(2026, 11, 23)
 THANKSGIVING = date(2026, 11, 26)

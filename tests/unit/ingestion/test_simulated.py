@@ -13,7 +13,7 @@ from sentinel_lib import ingestion
 from sentinel_lib.errors import ConfigError
 from sentinel_lib.records.bar import Bar
 from sentinel_lib.records.payload import Window
-from sentinel_lib.settings import Asset
+from sentinel_lib.settings.assets import Asset
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
@@ -64,7 +64,7 @@ def test_another_process_makes_the_same_bars() -> None:
         "from datetime import UTC, datetime\n"
         "from sentinel_lib import ingestion\n"
         "from sentinel_lib.records.payload import Window\n"
-        "from sentinel_lib.settings import Asset\n"
+        "from sentinel_lib.settings.assets import Asset\n"
         "a = Asset.model_validate({'symbol': 'X', 'source': 'simulated', 'options': {}})\n"
         "w = Window('X', datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))\n"
         "print(ingestion.digest_of(ingestion.fetch({'X': a}, [w]).payloads[0][0].content))\n"

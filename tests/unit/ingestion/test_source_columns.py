@@ -16,7 +16,7 @@ from sentinel_lib.ingestion.source_columns import (
     kind_of,
     text_columns,
 )
-from sentinel_lib.settings import FilesOptions
+from sentinel_lib.settings.sources import FilesOptions
 
 
 @pytest.mark.parametrize(
