@@ -155,5 +155,17 @@ def nearest(word: str, accepted: Iterable[str]) -> str:
     return f"; did you mean '{by_folded[close[0]]}'?" if close else ""
 
 
+def listed(items: Iterable[object], at_most: int = 5, separator: str = ", ") -> str:
+    """``"A, B and 3 more"``: for every message that lists what may be many; "" for nothing."""
+    shown = [str(item) for item in items]
+    more = f" and {len(shown) - at_most} more" if len(shown) > at_most else ""
+    return separator.join(shown[:at_most]) + more
+
+
+def counted(count: int, noun: str) -> str:
+    """``"1 row"`` or ``"2,000 rows"``, for every message that counts; ``noun`` is singular."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def _tree(error: type[SentinelError]) -> list[type[SentinelError]]:
     return [error, *(found for child in error.__subclasses__() for found in _tree(child))]

@@ -16,7 +16,7 @@ from sentinel_lib.ingestion import next_due
 from sentinel_lib.records.roles import INGEST, VALIDATE
 from sentinel_lib.records.stage import AssetLedger, StageRecord
 from sentinel_lib.settings.pipeline import load_pipeline
-from sentinel_lib.stages.ingest.bronze import last_bars
+from sentinel_lib.stages.silver import last_bars
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage import artifacts
 
@@ -33,7 +33,7 @@ ATTEMPTS: dict[str, str] = {
 
 def freshness_board(stage: Stage) -> list[AssetFreshness]:
     """The state of every configured asset at ``as_of``, from what Silver holds."""
-    bars = last_bars(stage)
+    bars = last_bars(stage.input("silver.bars"))
     return [
         freshness(asset, bars.get(symbol), stage.as_of, stage.start)
         for symbol, asset in sorted(stage.assets.items())
@@ -45,7 +45,7 @@ def quiet_until(stage: Stage) -> str | None:
 
     A run before that has nothing to ask for.
     """
-    moment = next_due(stage.chosen, stage.start, last_bars(stage), stage.as_of)
+    moment = next_due(stage.chosen, stage.start, last_bars(stage.input("silver.bars")), stage.as_of)
     return moment.isoformat() if moment else None
 
 

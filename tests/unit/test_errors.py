@@ -12,7 +12,9 @@ from sentinel_lib.errors import (
     ExitCode,
     SentinelError,
     SourceError,
+    counted,
     exit_code_of,
+    listed,
     most_severe,
     nearest,
 )
@@ -94,3 +96,16 @@ def test_exit_code_of_a_stranger_is_unexpected() -> None:
 )
 def test_nearest_names_a_word_that_is_close_or_nothing(word: str, said: str) -> None:
     assert nearest(word, ["minute", "hour", "day", "session"]) == said
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [([], ""), (["A", "B"], "A, B"), (["A", "B", "C", "D"], "A, B and 2 more")],
+)
+def test_a_list_names_so_many_and_counts_the_rest(names: list[str], text: str) -> None:
+    assert listed(names, at_most=2) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 rows"), (1, "1 row"), (2000, "2,000 rows")])
+def test_a_count_takes_the_number_of_its_noun(count: int, text: str) -> None:
+    assert counted(count, "row") == text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +21,7 @@ from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import FilesOptions
 from sentinel_lib.stages.ingest.schema_drift import ComparedPayload, held_by_drift
+from sentinel_lib.stages.silver import last_bars
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import unlisted_counts, unlisted_ledgers
 from sentinel_lib.storage.orphans import remove_orphans
@@ -32,13 +32,6 @@ from sentinel_lib.validation import audit
 _READING = ("payload", "layout")
 _SHOWN_SYMBOLS = 5
 _LOGGED = ("source", "locator", "symbol", *_READING, "date_format", "timezone", "bytes", "rows")
-
-
-def last_bars(stage: Stage) -> dict[str, datetime]:
-    """The timestamp of every asset's last good bar in Silver."""
-    rows = stage.input("silver.bars").read_or_empty("silver.bars", columns=["symbol", "timestamp"])
-    latest = rows.group_by("symbol").aggregate([("timestamp", "max")]).to_pylist()
-    return {row["symbol"]: row["timestamp_max"] for row in latest}
 
 
 def require_continuity(stage: Stage) -> None:
@@ -88,7 +81,7 @@ def due_by_asset(stage: Stage) -> dict[str, int]:
         return dict.fromkeys(stage.selected, 0)
     if stage.archive:
         return dict(stage.recorded_ingest().details["due_sessions"])
-    last = last_bars(stage)
+    last = last_bars(stage.input("silver.bars"))
     return {
         symbol: due_sessions(asset, stage.start, last.get(symbol), stage.as_of)
         for symbol, asset in stage.chosen.items()
