@@ -15,8 +15,10 @@ from pathlib import Path
 import psutil
 from tree_cost import Memory
 
-from sentinel_lib import pipeline
 from sentinel_lib.notebook_runner import Kernels
+from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.pipeline.run import run
+from sentinel_lib.records.request import RunRequest
 
 
 def main() -> None:
@@ -25,14 +27,14 @@ def main() -> None:
         kernels.warm()
         for line in sys.stdin:
             config, data, reports, as_of = json.loads(line)
-            options = pipeline.RunOptions(
+            request = RunRequest(
                 config=Path(config), data=Path(data), reports=Path(reports),
                 as_of=datetime.fromisoformat(as_of),
             )  # fmt: skip
             memory = Memory(descends_from=psutil.Process())
             memory.start()
             begun, cpu = time.perf_counter(), _cpu_seconds()
-            record = pipeline.run(options, pipeline.Silent(), kernels=kernels)
+            record = run(request, Silent(), kernels=kernels)
             wall = time.perf_counter() - begun
             kernels.rest()
             spent = _cpu_seconds() - cpu

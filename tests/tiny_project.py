@@ -10,9 +10,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sentinel_lib import pipeline
 from sentinel_lib.notebook_runner import Kernels
-from sentinel_lib.pipeline import RunOptions, Silent
+from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.pipeline.run import run
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage import root
 from sentinel_lib.storage.run_history import RunHistory
@@ -37,14 +38,13 @@ class Project:
     def history(self) -> RunHistory:
         return RunHistory(self.folder / "data")
 
-    def options(self, **given: Any) -> RunOptions:
-        return RunOptions(**{"config": self.folder / "config", "as_of": AS_OF, **given})
+    def request(self, **given: Any) -> RunRequest:
+        return RunRequest(**{"config": self.folder / "config", "as_of": AS_OF, **given})
 
     def run(self, progress: Silent | None = None, **options: Any) -> RunRecord:
         """Run the pipeline, a second after it ran before."""
         started = NOW + timedelta(seconds=next(self.starts))
-        given = self.options(**options)
-        return pipeline.run(given, progress or Silent(), lambda: started, self.kernels)
+        return run(self.request(**options), progress or Silent(), lambda: started, self.kernels)
 
     def stages(self, *names: str, **notebooks: str) -> None:
         """List these stages; ``monitor`` runs always. A name may be given another notebook.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sentinel_lib.command_line.addressing import addressed
 from sentinel_lib.command_line.answer import say
@@ -14,6 +14,7 @@ from sentinel_lib.command_line.published import diff, rollback, upgrade, vacuum,
 from sentinel_lib.errors import ExitCode, SentinelError, UsageError
 
 if TYPE_CHECKING:
+    from sentinel_lib.records.request import RunRequest
     from sentinel_lib.records.stage import RunRecord
 
 __all__ = [
@@ -35,97 +36,65 @@ __all__ = [
 
 def run(options: argparse.Namespace, command: str) -> int:
     """Run the pipeline and say how it ended."""
-    from sentinel_lib.messages import summary
+    from sentinel_lib.records.request import RunRequest
 
-    asked = {
-        "as_of": options.as_of,
-        "future": options.future,
-        "assets": options.assets,
-        "source": _source(options),
-        "input_path": options.input,
-        "threads": options.threads,
-        "fail_on": options.fail_on,
-        "force": options.force,
-        "from_stage": options.from_stage,
-        "only_stage": options.only_stage,
-    }
-    record = _run_pipeline(options, command, **asked)
-    say(summary.run_object(record) if options.json else summary.run_text(record))
-    return record.exit_code
+    return _tell(_run(RunRequest.of(options, command), options), options)
 
 
 def serve(options: argparse.Namespace, command: str) -> int:
-    """Run the pipeline on schedule, in this process, until it is told to end."""
-    from sentinel_lib import pipeline, service
+    """Run the pipeline on schedule, in this process, until it is stopped."""
+    from sentinel_lib import service
     from sentinel_lib.messages.terminal import PlainLines
+    from sentinel_lib.pipeline.progress import Silent
+    from sentinel_lib.records.request import RunRequest
 
-    asked = pipeline.RunOptions(
-        config=options.config,
-        data=options.data,
-        reports=options.reports,
-        fork=options.fork,
-        verbose=options.verbose and not options.quiet,
-        command=command,
-    )
-    lines = PlainLines(sys.stderr, with_cells=options.verbose)
-    return service.serve(asked, pipeline.Silent() if options.quiet else lines)
+    progress = Silent() if options.quiet else PlainLines(sys.stderr, with_cells=options.verbose)
+    return service.serve(RunRequest.of(options, command), progress)
 
 
 def resume(options: argparse.Namespace, command: str) -> int:
-    """Go on with a run that failed, at the stage that did."""
-    from sentinel_lib.messages import summary
+    """Resume a run that failed, at the stage that did."""
     from sentinel_lib.operations import versions
+    from sentinel_lib.records.request import RunRequest
     from sentinel_lib.skipping import resumption
 
     data = data_folder(options)
-    found = resumption.find(options.config, data, versions.known_run(data, options.run))
-    record = _run_pipeline(options, command, **found.asked())
-    say(summary.run_object(record) if options.json else summary.run_text(record))
-    return record.exit_code
+    run_id = versions.known_run(data, options.run)
+    request = resumption.resumed(RunRequest.of(options, command), data, run_id)
+    return _tell(_run(request, options), options)
 
 
 def replay(options: argparse.Namespace, command: str) -> int:
-    """Judge refused rows again and promote what passes now, or only show what would change."""
+    """Judge quarantined rows again and promote what passes now, or only show what would change."""
     from sentinel_lib import operations
     from sentinel_lib.command_line import operations as wording
-    from sentinel_lib.messages import summary
+    from sentinel_lib.records.request import RunRequest
 
-    asked = {
-        "kind": "replay",
-        "as_of": options.as_of,
-        "future": options.future,
-        "assets": options.assets,
-        "fail_on": "never",
-    }
+    request = RunRequest.of(options, command)
     if not options.dry_run:
-        record = _run_pipeline(options, command, **asked)
-        say(summary.run_object(record) if options.json else summary.run_text(record))
-        return record.exit_code
+        return _tell(_run(request, options), options)
     data = readable_data(options)
     with operations.scratch_copy(data) as copy:
-        options.data, options.reports = copy, copy.parent / "reports"
-        record = _run_pipeline(options, command, **asked)
-        found = operations.difference(data, None, None, other=copy)
-    say(wording.difference_object(found) if options.json else wording.difference_text(found))
+        folders = {"data": copy, "reports": copy.parent / "reports"}
+        record = _run(request.model_copy(update=folders), options)
+        changes = operations.difference(data, None, None, other=copy)
+    say(wording.difference_object(changes) if options.json else wording.difference_text(changes))
     return record.exit_code
 
 
-def _run_pipeline(options: argparse.Namespace, command: str, **asked: Any) -> RunRecord:
-    from sentinel_lib import pipeline
+def _run(request: RunRequest, options: argparse.Namespace) -> RunRecord:
     from sentinel_lib.messages import terminal
+    from sentinel_lib.pipeline.run import run
 
-    of_the_run = pipeline.RunOptions(
-        config=options.config,
-        data=options.data,
-        reports=options.reports,
-        wait_seconds=options.wait,
-        fork=options.fork,
-        verbose=options.verbose and not options.quiet,
-        command=command,
-        **asked,
-    )
     with terminal.watching(sys.stderr, quiet=options.quiet, verbose=options.verbose) as progress:
-        return pipeline.run(of_the_run, progress)
+        return run(request, progress)
+
+
+def _tell(record: RunRecord, options: argparse.Namespace) -> int:
+    from sentinel_lib.messages import summary
+
+    say(summary.run_object(record) if options.json else summary.run_text(record))
+    return record.exit_code
 
 
 def status(options: argparse.Namespace, _: str) -> int:
@@ -195,12 +164,12 @@ def _health(options: argparse.Namespace) -> int:
 
 def _why(options: argparse.Namespace) -> int:
     from sentinel_lib.messages import summary
-    from sentinel_lib.pipeline import RunOptions
+    from sentinel_lib.records.request import RunRequest
     from sentinel_lib.skipping.selection import outlook
 
-    asked = RunOptions(config=options.config, data=readable_data(options), as_of=options.as_of)
-    found = outlook(asked, options.why)
-    say(summary.outlook_object(found) if options.json else summary.outlook_text(found))
+    readable_data(options)
+    expected = outlook(RunRequest.of(options), options.why)
+    say(summary.outlook_object(expected) if options.json else summary.outlook_text(expected))
     return ExitCode.OK
 
 
@@ -220,14 +189,3 @@ def history(options: argparse.Namespace, _: str) -> int:
         words = "no runs yet: python run_pipeline.py run"
         say(summary.history_text(runs, undone) if runs else words)
     return ExitCode.OK
-
-
-def _source(options: argparse.Namespace) -> Any:
-    if options.input is None:
-        return options.source
-    if options.source not in (None, "files"):
-        raise UsageError(
-            f"--input reads files, and --source says {options.source}",
-            next_step="leave one of them out",
-        )
-    return "files"

@@ -26,7 +26,6 @@ COMMANDS = {
     "rollback": "restore Silver and Gold as a run had published them; nothing is deleted",
     "vacuum": "remove table files that no run of the last days needs",
 }
-SOURCES = ("simulated", "files", "kraken")
 FAIL_ON = ("error", "warn", "never")
 EXIT_CODES = """\
 exit codes:
@@ -63,7 +62,20 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             f"unknown argument '{unknown[0]}'{nearest(unknown[0].split('=')[0], words)}",
             expected=f"options of {rest[0]}: {', '.join(words)}",
         )
-    return argparse.Namespace(**{**vars(options), **vars(common)})
+    return _consistent(argparse.Namespace(**{**vars(options), **vars(common)}))
+
+
+def _consistent(options: argparse.Namespace) -> argparse.Namespace:
+    """What one option says of another: ``--input`` of the source, ``--quiet`` of the log."""
+    options.verbose &= not options.quiet
+    if getattr(options, "input_path", None):
+        if options.source not in (None, "files"):
+            raise UsageError(
+                f"--input reads files, and --source says {options.source}",
+                next_step="leave one of them out",
+            )
+        options.source = "files"
+    return options
 
 
 def _parser() -> tuple[Parser, dict[str, list[str]]]:
@@ -113,10 +125,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--as-of", type=_as_of, metavar="T", help=f"the run's clock (now): {AS_OF_FORMS}")
     _add_future(parser)
     add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
-    add("--source", choices=SOURCES, help="take every asset from this source")
-    add(
-        "--input", type=_path, metavar="PATH", help="a file, folder or glob; implies --source files"
-    )
+    add("--source", metavar="NAME", help="take every asset from this source")
+    words = "a file, folder or glob; implies --source files"
+    add("--input", dest="input_path", type=_path, metavar="PATH", help=words)
     add("--threads", type=_count, metavar="N", help="threads of the engine (all cores)")
     add("--force", action="store_true", help="run every stage even if nothing changed")
     add("--from", dest="from_stage", default="", metavar="STAGE", help="run it and all after it")
@@ -137,6 +148,7 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
     add("--dry-run", action="store_true", help="change nothing, show what would change")
     _add_no_fork(added["replay"])
+    added["replay"].set_defaults(kind="replay", fail_on="never")
     add = added["resume"].add_argument
     add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
     _add_no_fork(added["resume"])
@@ -183,7 +195,8 @@ def _add_no_fork(parser: argparse.ArgumentParser) -> None:
 def _add_wait(parser: argparse.ArgumentParser) -> None:
     """For every command that writes: what to do while another one does."""
     parser.add_argument(
-        "--wait", type=_count, nargs="?", const=math.inf, default=0, metavar="SECONDS",
+        "--wait", dest="wait_seconds", type=_count, nargs="?", const=math.inf, default=0,
+        metavar="SECONDS",
         help="wait for another run to end (as long as it takes), instead of exit code 7",
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ def writing(data: Path, options: argparse.Namespace, command: str) -> Iterator[N
     from sentinel_lib.storage.lock import RunLock, without_stages
 
     lock = RunLock(data, clock.now)
-    with lock.hold(command, wait_seconds=options.wait), without_stages(data, clock.now):
+    with lock.hold(command, wait_seconds=options.wait_seconds), without_stages(data, clock.now):
         yield
 
 

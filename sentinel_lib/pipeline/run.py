@@ -23,9 +23,9 @@ from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.pipeline.stage_run import StageRunner
 from sentinel_lib.planning import plan as planning
-from sentinel_lib.planning.options import RunOptions
 from sentinel_lib.planning.plan import Plan, StagePlan
-from sentinel_lib.records.stage import RunRecord, RunRequest, StageOutcome
+from sentinel_lib.records.request import RunRequest
+from sentinel_lib.records.stage import RunRecord, StageOutcome
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
@@ -38,7 +38,7 @@ REPORT_FILE = "index.html"
 
 
 def run(
-    options: RunOptions,
+    request: RunRequest,
     progress: Progress,
     now: Clock = clock.now,
     kernels: Kernels | None = None,
@@ -56,35 +56,35 @@ def run(
         stop = stop or held.enter_context(interruption.listening())
         monitor = held.enter_context(monitoring.watching(environment))
         with stop.allowed():
-            data = planning.make(options, now()).folders.data
+            data = planning.make(request, now()).folders.data
             lock = RunLock(data, now)
             held.enter_context(
                 lock.hold(
-                    options.command,
-                    wait_seconds=options.wait_seconds,
+                    request.command,
+                    wait_seconds=request.wait_seconds,
                     on_wait=progress.waiting,
                 )
             )
-            copy = held.enter_context(config_copy(in_project(options.config).resolve(), data))
-            plan = _plan_from(copy, options, now(), data)
-            selection = Selection(plan, options)
+            copy = held.enter_context(config_copy(in_project(request.config).resolve(), data))
+            plan = _plan_from(copy, request, now(), data)
+            selection = Selection(plan)
         lock.sign(plan.run_id)
         logger.configure(
             plan.log_file,
             level=environment.log_level,
-            terminal=options.verbose,
+            terminal=request.verbose,
             scrub=scrubber.scrub_tree,
         )
         monitor.run_began(plan.run_id, plan.as_of, plan.symbols)
         logger.bind(run_id=plan.run_id)
         held.callback(logger.unbind, "run_id")
-        of_this = (plan, options, selection, progress, stop, now, monitor, scrubber.scrub, kernels)
+        of_this = (plan, selection, progress, stop, now, monitor, scrubber.scrub, kernels)
         return _Run(*of_this).made()
 
 
-def _plan_from(copy: Path, options: RunOptions, started_at: datetime, data: Path) -> Plan:
+def _plan_from(copy: Path, request: RunRequest, started_at: datetime, data: Path) -> Plan:
     """The plan, made anew under the lock: another run may have published until then."""
-    plan = planning.make(options, started_at, copy)
+    plan = planning.make(request, started_at, copy)
     if plan.folders.data != data:
         raise UsageError(
             "pipeline.yaml no longer names the data folder that it named when the run began",
@@ -100,7 +100,6 @@ class _Run:
     """One run on its way from the plan to the record."""
 
     plan: Plan
-    options: RunOptions
     selection: Selection
     progress: Progress
     stop: Interruption
@@ -119,7 +118,7 @@ class _Run:
     def made(self) -> RunRecord:
         """Run the stages, and keep what came of them."""
         plan = self.plan
-        log().info("the run begins", as_of=iso(plan.as_of), command=self.options.command)
+        log().info("the run begins", as_of=iso(plan.as_of), command=self.plan.request.command)
         names = [one.stage.name for one in plan.stages]
         self.progress.run_started(plan.run_id, plan.as_of, names)
         try:
@@ -128,7 +127,7 @@ class _Run:
                     self.outcomes.append(self._turn_of(planned))
                     self._keep_fingerprints()
                     self.progress.stage_finished(self.outcomes[-1])
-                if not (self.stop.heard or self.options.only_stage):
+                if not (self.stop.heard or self.plan.request.only_stage):
                     self.outcomes = verdict.held_to_freshness(self.outcomes, plan.symbols)
         except Exception as crash:  # a fault of ours must not cost the record of what came before
             log().error("the run crashed", exc_info=True)
@@ -189,7 +188,7 @@ class _Run:
                 self.stages.kernels, first_has_gate=planned.stage.suite is not None
             )
             self.history.keep_config(self.plan.run_id, self.plan.config)
-            self.history.write_request(self._request())
+            self.history.write_request(self.plan.request)
         for outcome in takewhile(lambda one: not one.was_executed, reversed(self.outcomes)):
             if outcome.produced_by:
                 self.history.carry_over(outcome.name, outcome.produced_by, self.plan.run_id)
@@ -197,10 +196,10 @@ class _Run:
     @cached_property
     def stages(self) -> StageRunner:
         """Made for the first stage that runs: where none does, no kernel is needed."""
-        if not (self.options.fork or self.given_kernels):
+        if not (self.plan.request.fork or self.given_kernels):
             self._fallen_back("--no-fork was given")
         kernels = self.given_kernels or self.opened.enter_context(
-            Kernels(fork=self.options.fork, on_fallback=self._fallen_back)
+            Kernels(fork=self.plan.request.fork, on_fallback=self._fallen_back)
         )
         return StageRunner(self.plan, self.progress, kernels, self.scrub, self.deadline)
 
@@ -212,42 +211,28 @@ class _Run:
     def _fallen_back(self, why: str) -> None:
         log().warning("ordinary kernels are used, which start slower", because=why)
 
-    def _request(self) -> RunRequest:
-        options = self.options
-        return RunRequest(
-            run_id=self.plan.run_id,
-            kind=options.kind,
-            as_of=self.plan.as_of,
-            command=options.command,
-            assets=options.assets,
-            source=options.source or "",
-            input_path=str(options.input_path.absolute()) if options.input_path else "",
-            threads=options.threads,
-            fail_on=options.fail_on,
-        )
-
     def _recorded(self) -> RunRecord:
         plan = self.plan
         assets = verdict.asset_lines(self.outcomes, plan.symbols)
         stopped_by = interruption.exit_code(self.stop.heard)
-        is_cut_short = bool(self.crash or self.options.only_stage)
+        is_cut_short = bool(self.crash or self.plan.request.only_stage)
         found = verdict.conditions(
-            self.outcomes, assets, self.options.fail_on, is_cut_short=is_cut_short
+            self.outcomes, assets, self.plan.request.fail_on, is_cut_short=is_cut_short
         )
         found = [stopped_by] if stopped_by else found
         found += [ExitCode.UNEXPECTED] if self.crash else []
         code = most_severe(found)
         record = RunRecord(
             run_id=plan.run_id,
-            kind=self.options.kind,
-            resumed=self.options.resumed,
+            kind=self.plan.request.kind,
+            resumed=self.plan.request.resumed,
             as_of=plan.as_of,
             started_at_utc=plan.started_at,
             finished_at_utc=self.now(),
             status=verdict.run_status(code),
             exit_code=code,
             conditions=[condition.name.lower() for condition in found],
-            command=self.options.command,
+            command=self.plan.request.command,
             stages=self.outcomes,
             assets=assets,
             report=self._report(),

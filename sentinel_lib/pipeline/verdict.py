@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, get_args
 
 from sentinel_lib.errors import PRECEDENCE, ExitCode, StageError, exit_code_of
-from sentinel_lib.planning.options import FailOn
+from sentinel_lib.records.request import FailOn
 from sentinel_lib.records.roles import INGEST, MONITOR, PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import (
     HELD_BACK,

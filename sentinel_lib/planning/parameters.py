@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sentinel_lib.errors import ConfigError, UsageError, nearest
-from sentinel_lib.notebook_runner import Parameter
+from sentinel_lib.notebook_runner.parameters import Parameter
 
 Value = str | int
 
 REQUIRED = ("run_id", "as_of", "config_dir", "data_dir")
-FLAGS = {
-    "threads": "--threads",
-    "assets": "--assets",
-    "source": "--source",
-    "input_path": "--input",
-    "archive": "replay",
-}
-"""The options of the command line that a stage must declare to hear of them."""
 
 _FITTING = {"str": ("str",), "int": ("int", "float")}
 
@@ -49,15 +41,13 @@ def injected(
     return {name: value for name, value in offered.items() if name in declared}
 
 
-def require_heard(
-    given: Mapping[str, bool], declared: Mapping[str, Mapping[str, Parameter]]
-) -> None:
-    """A ``UsageError`` if an option was given on the command line and no stage declares it."""
-    heard = {name for parameters in declared.values() for name in parameters}
-    for name, is_given in given.items():
-        if is_given and name not in heard:
+def require_heard(flags: Mapping[str, str], declared: Iterable[Mapping[str, Parameter]]) -> None:
+    """Raise ``UsageError`` if no notebook declares a parameter that was given by its flag."""
+    heard = {name for parameters in declared for name in parameters}
+    for name, flag in flags.items():
+        if flag and name not in heard:
             raise UsageError(
-                f"{FLAGS[name]} was given, but no notebook has a parameter '{name}'",
+                f"{flag} was given, but no notebook has a parameter '{name}'",
                 observed=f"parameters: {', '.join(sorted(heard))}",
                 next_step=f"declare {name} in the notebook that should use it, or leave it out",
             )

@@ -11,26 +11,24 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from sentinel_lib import notebook_runner
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import UsageError, nearest
+from sentinel_lib.notebook_runner.parameters import inspect
 from sentinel_lib.planning import parameters
-from sentinel_lib.planning.options import RunOptions
 from sentinel_lib.planning.parameters import Value
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.roles import PUBLISHING
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.settings.assets import Asset, read_assets, select
 from sentinel_lib.settings.pipeline import PipelineFile, Stage, load_pipeline
 from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.sources import source_named
 from sentinel_lib.settings.suites import LAYERS, load_suite
 from sentinel_lib.storage import root
 from sentinel_lib.storage.run_history import RunHistory
 
 _AHEAD = timedelta(days=1)
 """How far the clocks of those who name an ``as_of`` may be ahead of this one."""
-
-REPLAYED = "quarantine"
-"""What a replay takes in place of the sources: the payloads that have refused rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +52,14 @@ class StagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run that nothing speaks against. ``symbols`` are the assets known beforehand.
+    """A run that may begin. ``symbols`` are the assets known beforehand.
 
-    ``config`` is the folder that was read, a copy where the plan is that of a run. ``terms`` are
-    digests of what it says: of the assets, and of each suite.
+    ``request`` is what was asked, with the run's own id and ``as_of`` filled in. ``config`` is the
+    folder that was read, a copy where the plan is that of a run. ``terms`` are digests of what it
+    says: of the assets, and of each suite.
     """
 
+    request: RunRequest
     run_id: str
     started_at: datetime
     as_of: datetime
@@ -69,7 +69,6 @@ class Plan:
     assets: Mapping[str, Asset]
     symbols: tuple[str, ...]
     terms: Mapping[str, str]
-    input_path: Path | None
     deadline_seconds: float | None
 
     @property
@@ -83,54 +82,53 @@ class Plan:
         return self.folders.reports / self.run_id
 
 
-def make(options: RunOptions, started_at: datetime, copy: Path | None = None) -> Plan:
+def make(request: RunRequest, started_at: datetime, copy: Path | None = None) -> Plan:
     """Read the whole configuration and every notebook's parameters; create nothing.
 
-    ``copy`` is a copy of the configuration, to read in place of the folder that ``options`` name.
+    ``copy`` is a copy of the configuration, to read in place of the folder that ``request`` names.
     Raises ``ConfigError`` or ``UsageError`` for whatever cannot be run.
     """
-    config = in_project(options.config).resolve()
+    config = in_project(request.config).resolve()
     read = copy or config
     pipeline = load_pipeline(read, config)
     file, document = read_assets(read, config)
-    read_in_place = {"path": options.input_path} if options.input_path else None
-    assets = file.resolve(document, options.source, read_in_place)
+    read_in_place = {"path": request.input_path} if request.input_path else None
+    assets = file.resolve(document, source_named(request.source), read_in_place)
     terms = {"assets": _digest(file)}
     terms |= {layer: _digest(load_suite(read, layer, config)) for layer in LAYERS}
-    folders = _folders(pipeline, options)
+    folders = _folders(pipeline, request)
     root.require_current(folders.data)
     published = last_published(RunHistory(folders.data).newest())
-    default_as_of = published if options.kind == "replay" else None
-    as_of = (options.as_of or default_as_of or started_at).astimezone(UTC).replace(microsecond=0)
+    default_as_of = published if request.kind == "replay" else None
+    as_of = (request.as_of or default_as_of or started_at).astimezone(UTC).replace(microsecond=0)
     _refuse_the_past(as_of, published)
-    if not options.future:
+    if not request.future:
         _refuse_the_future(as_of, started_at)
     run_id = new_run_id(started_at)
+    heard = request.heard()
     offered: dict[str, Value] = {
         "run_id": run_id,
         "as_of": iso(as_of),
         "config_dir": str(config),
         "data_dir": str(folders.data),
-        "threads": options.threads or pipeline.threads or 0,
-        "assets": ",".join(options.assets),
-        "source": options.source or "",
-        "input_path": str(options.input_path.absolute()) if options.input_path else "",
-        "archive": REPLAYED if options.kind == "replay" else "",
+        **{name: value for name, (value, _) in heard.items()},
+        "threads": request.threads or pipeline.threads or 0,
     }
-    for flag, name in (("--from", options.from_stage), ("--only", options.only_stage)):
+    flags = {name: flag for name, (_, flag) in heard.items()}
+    for flag, name in (("--from", request.from_stage), ("--only", request.only_stage)):
         if name:
             require_stage(name, pipeline.stages, flag)
     return Plan(
+        request=request.model_copy(update={"run_id": run_id, "as_of": as_of}),
         run_id=run_id,
         started_at=started_at,
         as_of=as_of,
         config=read,
         folders=folders,
-        stages=_stages(pipeline.stages, folders.notebooks, offered, options),
+        stages=_stages(pipeline.stages, folders.notebooks, offered, flags),
         assets=assets,
-        symbols=_symbols(assets, options),
+        symbols=_symbols(assets, request),
         terms=terms,
-        input_path=options.input_path,
         deadline_seconds=pipeline.deadline_minutes and pipeline.deadline_minutes * 60,
     )
 
@@ -156,11 +154,11 @@ def last_published(newest: Iterable[RunRecord]) -> datetime | None:
     return None
 
 
-def _symbols(assets: dict[str, Asset], options: RunOptions) -> tuple[str, ...]:
+def _symbols(assets: dict[str, Asset], request: RunRequest) -> tuple[str, ...]:
     """The assets of the run; those that ``--input`` brings are known only once it is read."""
-    if options.input_path:
+    if request.input_path:
         return ()
-    return tuple(select(assets, options.assets) if options.assets else assets)
+    return tuple(select(assets, request.assets) if request.assets else assets)
 
 
 def _digest(said: BaseModel) -> str:
@@ -177,10 +175,10 @@ def require_stage(name: str, stages: Iterable[Stage], flag: str) -> None:
         )
 
 
-def _folders(pipeline: PipelineFile, options: RunOptions) -> Folders:
+def _folders(pipeline: PipelineFile, request: RunRequest) -> Folders:
     return Folders(
-        data=in_project(options.data or pipeline.data),
-        reports=in_project(options.reports or pipeline.reports),
+        data=in_project(request.data or pipeline.data),
+        reports=in_project(request.reports or pipeline.reports),
         logs=in_project(pipeline.logs),
         notebooks=in_project(pipeline.notebooks),
     )
@@ -190,18 +188,11 @@ def _stages(
     stages: Iterable[Stage],
     notebooks: Path,
     offered: dict[str, Value],
-    options: RunOptions,
+    flags: dict[str, str],
 ) -> tuple[StagePlan, ...]:
     paths = {stage.name: notebooks / stage.notebook for stage in stages}
-    declared = {name: notebook_runner.inspect(path) for name, path in paths.items()}
-    given = {
-        "threads": options.threads is not None,
-        "assets": bool(options.assets),
-        "source": options.source is not None,
-        "input_path": options.input_path is not None,
-        "archive": options.kind == "replay",
-    }
-    parameters.require_heard(given, declared)
+    declared = {name: inspect(path) for name, path in paths.items()}
+    parameters.require_heard(flags, declared.values())
     return tuple(
         StagePlan(
             stage,

@@ -135,20 +135,6 @@ class StageOutcome(_Record):
         return self.record.status if self.produced_by and self.record else self.status
 
 
-class RunRequest(_Record):
-    """What was asked of a run, kept when it begins: what ``resume`` asks again."""
-
-    run_id: str
-    kind: RunKind = "run"
-    as_of: datetime
-    command: str = ""
-    assets: tuple[str, ...] = ()
-    source: str = ""
-    input_path: str = ""
-    threads: int | None = None
-    fail_on: Literal["error", "warn", "never"] = "error"
-
-
 class RunRecord(_Record):
     """One run, as ``history`` and the reports show it. Times are UTC.
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from sentinel_lib import clock, pipeline
+from sentinel_lib import clock
 from sentinel_lib.clock import Clock
 from sentinel_lib.errors import ConfigError, ExitCode, UsageError
 from sentinel_lib.logger import log
 from sentinel_lib.notebook_runner import Kernels
-from sentinel_lib.pipeline import RunOptions, interruption
+from sentinel_lib.pipeline import interruption, run
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.planning import plan
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.service import health, pause, standing
 from sentinel_lib.service.health import Board
@@ -34,26 +34,26 @@ from sentinel_lib.storage.run_history import RunHistory
 
 
 def serve(
-    options: RunOptions,
+    request: RunRequest,
     progress: Progress,
     now: Clock = clock.now,
     wait: Wait = pause.until_signal,
 ) -> ExitCode:
     """Run the pipeline on schedule until SIGTERM or Ctrl-C; for the main thread.
 
-    Each run is as ``options`` say, as of its start. The exit code is 0, or 143 or 130 if a run was
+    Each run is as ``request`` says, as of its start. The exit code is 0, or 143 or 130 if a run was
     interrupted. Raises ``ConfigError`` if the configuration is wrong at the start, and
     ``StorageError`` if the records cannot be read; later, whatever ends a run ends only that.
     """
-    config_file = in_project(options.config) / FILE_NAME
+    config_file = in_project(request.config) / FILE_NAME
     file = load_pipeline(config_file.parent)
     schedule = file.schedule
     if schedule is None:
         raise _unscheduled(config_file)
     with interruption.listening(schedule.drain_seconds) as stop:
-        _refuse_what_cannot_run(options, now)
+        _refuse_what_cannot_run(request, now)
         journal = Journal(in_project(file.logs), progress)
-        data = in_project(options.data or file.data)
+        data = in_project(request.data or file.data)
         history = RunHistory(data)
         last, settled = standing.before(history, now())
         board = Board(last_run=last)
@@ -61,12 +61,12 @@ def serve(
             answering(
                 schedule.health, lambda: health.answer(board, now(), damage(history)), config_file
             ) as address,
-            Kernels(fork=options.fork, on_fallback=_fallen_back) as kernels,
+            Kernels(fork=request.fork, on_fallback=_fallen_back) as kernels,
         ):
             rounds = Rounds(
                 schedule=schedule,
                 timetable=Timetable(schedule),
-                make_run=_runs(options, data, progress, now, kernels, stop),
+                make_run=_runs(request, data, progress, now, kernels, stop),
                 look_after=Upkeep(config_file.parent, data, journal, stop, now, wait).look,
                 board=board,
                 journal=journal,
@@ -89,30 +89,28 @@ def _unscheduled(config_file: Path) -> ConfigError:
     )
 
 
-def _refuse_what_cannot_run(options: RunOptions, now: Clock) -> None:
+def _refuse_what_cannot_run(request: RunRequest, now: Clock) -> None:
     """Find what is wrong with the configuration now, not when the first run is due."""
-    exact_files(in_project(options.config))
+    exact_files(in_project(request.config))
     try:
-        plan.make(options, now())
+        plan.make(request, now())
     except UsageError:
         # tables as of a later time than now: the clock may have got there when a run is due
         return
 
 
 def _runs(
-    options: RunOptions,
+    request: RunRequest,
     data: Path,
     progress: Progress,
     now: Clock,
     kernels: Kernels,
     stop: Interruption,
 ) -> Callable[[], RunRecord]:
-    asked = replace(options, as_of=None)
-
     def make() -> RunRecord:
         try:
             standing.mark_served(data, now())
-            return pipeline.run(asked, progress, now, kernels, stop)
+            return run.run(request, progress, now, kernels, stop)
         finally:
             kernels.rest()
             gc.collect()  # the next run may be a day away: until then, what is left over stays

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field, HttpUrl
 
-from sentinel_lib.errors import nearest
+from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.records.bar import EPOCH_UNITS, ISO_8601
 from sentinel_lib.settings.model import ConfigModel
 
@@ -108,6 +108,19 @@ OPTIONS: dict[str, type[SourceOptions]] = {
     "files": FilesOptions,
     "kraken": KrakenOptions,
 }
+
+
+def source_named(name: str) -> SourceName | None:
+    """``name`` as a source, None for an empty one. Raises ``UsageError`` for any other."""
+    if not name:
+        return None
+    if name not in OPTIONS:
+        raise UsageError(
+            f"unknown source '{name}'{nearest(name, OPTIONS)}",
+            expected=f"one of {', '.join(OPTIONS)}",
+            next_step="correct --source, or the parameter source of the notebook",
+        )
+    return cast(SourceName, name)
 
 
 class Sources(ConfigModel):

@@ -87,7 +87,7 @@ def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:
     """The files of the files source, and the digest of each; an API is asked, not looked at."""
     options = (asset.options for asset in plan.assets.values())
     paths = {one.path for one in options if isinstance(one, FilesOptions)}
-    for path in sorted({plan.input_path} if plan.input_path else paths):
+    for path in sorted({plan.request.input_path} if plan.request.input_path else paths):
         yield from ((str(file), _file_digest(file)) for file in _files(path))
 
 

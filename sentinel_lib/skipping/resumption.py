@@ -1,46 +1,22 @@
-"""Going on with a run that failed: where it stopped, and what was asked of it."""
+"""Resuming a run that failed: its request, from the stage at which it stopped."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import UsageError
-from sentinel_lib.records.stage import RunRequest
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.settings.pipeline import load_pipeline
+from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage.run_history import RunHistory
 
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
-    """A run to go on with: what was asked of it, and the first stage that did not succeed."""
+def resumed(asked: RunRequest, data: Path, run_id: str) -> RunRequest:
+    """The request of run ``run_id``, from where it stopped, also if it was killed.
 
-    request: RunRequest
-    stage: str
-
-    def asked(self) -> dict[str, Any]:
-        """The same, as ``RunOptions`` take it."""
-        request = self.request
-        return {
-            "as_of": request.as_of,
-            "future": True,  # it was asked for then
-            "assets": request.assets,
-            "kind": request.kind,
-            "source": request.source or None,
-            "input_path": Path(request.input_path) if request.input_path else None,
-            "threads": request.threads,
-            "fail_on": request.fail_on,
-            "from_stage": self.stage,
-            "resumed": request.run_id,
-        }
-
-
-def find(config: Path, data: Path, run_id: str) -> Resumption:
-    """Where run ``run_id`` stopped, also if it was killed and has no record.
-
-    Raises ``UsageError`` if it came to its end, or if what was asked of it is not known.
+    ``asked`` is the command that resumes it. Raises ``UsageError`` if the run came to its end, was
+    undone, or did not keep its request.
     """
     history = RunHistory(data)
     if run_id in history.undone():
@@ -48,7 +24,7 @@ def find(config: Path, data: Path, run_id: str) -> Resumption:
             f"run {run_id} has been undone by a rollback: what it fetched does not count",
             next_step="python run_pipeline.py run",
         )
-    names = [stage.name for stage in load_pipeline(config).stages]
+    names = [stage.name for stage in load_pipeline(in_project(asked.config)).stages]
     record = history.run_of(run_id)
     if record is not None:
         ended_well = {one.name for one in record.stages if one.verdict in ("ok", "degraded")}
@@ -69,4 +45,4 @@ def find(config: Path, data: Path, run_id: str) -> Resumption:
             f"run {run_id} did not keep what was asked of it",
             next_step="python run_pipeline.py run",
         )
-    return Resumption(request, left[0] if left else names[-1])
+    return request.again(asked, left[0] if left else names[-1])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sentinel_lib import clock
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import UsageError
 from sentinel_lib.planning import plan as planning
-from sentinel_lib.planning.options import RunOptions
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.reachable_code import ReachableCode
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageOutcome, StageRecord
 from sentinel_lib.settings.pipeline import load_pipeline
@@ -48,20 +48,18 @@ class Outlook:
     before: list[str]
 
 
-def outlook(asked: RunOptions, stage: str) -> Outlook:
+def outlook(asked: RunRequest, stage: str) -> Outlook:
     """Whether ``stage`` would run if the pipeline ran; nothing is created.
 
     Without an ``as_of`` it is asked for that of the last run: what has changed but the time.
     """
     pipeline = load_pipeline(in_project(asked.config))
     planning.require_stage(stage, pipeline.stages, "--why")
-    if asked.as_of is None:
-        runs = RunHistory(in_project(asked.data or pipeline.data)).newest()
-        last = next((run.as_of for run in runs if run.kind == "run"), None)
-        asked = replace(asked, as_of=last)
-    asked = replace(asked, future=True)  # nobody runs anything
-    plan = planning.make(asked, clock.now())
-    selection = Selection(plan, asked)
+    runs = RunHistory(in_project(asked.data or pipeline.data)).newest()
+    as_of = asked.as_of or next((run.as_of for run in runs if run.kind == "run"), None)
+    # nothing is run: it may lie as far ahead as it likes
+    plan = planning.make(asked.model_copy(update={"as_of": as_of, "future": True}), clock.now())
+    selection = Selection(plan)
     before: list[str] = []
     reasons: list[str] = []
     for planned in plan.stages:
@@ -80,9 +78,9 @@ class Selection:
     Raises ``UsageError`` if the run is to begin at a stage that has nothing to go on.
     """
 
-    def __init__(self, plan: Plan, options: RunOptions) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._options = options
+        self._request = plan.request
         self._names = [planned.stage.name for planned in plan.stages]
         self._history = RunHistory(plan.folders.data)
         self._past = past.attempts(self._history, self._names)
@@ -91,10 +89,10 @@ class Selection:
         self._fixed: dict[str, Fingerprint] = {}
         self._outdated: dict[str, Fingerprint] = {}
         self._reread: list[str] = []
-        self._first = self._index(options.from_stage or options.only_stage)
-        if options.resumed:
+        self._first = self._index(plan.request.from_stage or plan.request.only_stage)
+        if plan.request.resumed:
             self._first = self._first_changed()
-        self._last = self._index(options.only_stage or self._names[-1])
+        self._last = self._index(plan.request.only_stage or self._names[-1])
         for name in self._names[: self._first]:
             self._require_record(name)
 
@@ -164,8 +162,8 @@ class Selection:
 
     def _recorded(self, name: str) -> Fingerprint:
         """What a stage that is not to run went by. A run that is resumed had the same ``as_of``."""
-        if self._options.resumed:
-            recorded = self._history.fingerprints(self._options.resumed).get(name)
+        if self._request.resumed:
+            recorded = self._history.fingerprints(self._request.resumed).get(name)
             return {**recorded, "clock": self._clock} if recorded else {}
         return self._past[name].fingerprint
 
@@ -186,12 +184,12 @@ class Selection:
 
     def _asked(self) -> list[str]:
         asked = {
-            "--force": self._options.force,
-            "resume": self._options.resumed,
-            f"--from {self._options.from_stage}": self._options.from_stage
-            and not self._options.resumed,
-            f"--only {self._options.only_stage}": self._options.only_stage,
-            "replay": self._options.kind == "replay",
+            "--force": self._request.force,
+            "resume": self._request.resumed,
+            f"--from {self._request.from_stage}": self._request.from_stage
+            and not self._request.resumed,
+            f"--only {self._request.only_stage}": self._request.only_stage,
+            "replay": self._request.kind == "replay",
         }
         flags = [f"asked for by {flag}" for flag, is_given in asked.items() if is_given]
         return [*flags, *self._reread]
@@ -225,13 +223,13 @@ class Selection:
 
     def _require_record(self, name: str) -> StageRecord:
         """What a stage before the one to begin with said last, or in the run that is resumed."""
-        if self._options.resumed:
-            record = self._history.read_stage(self._options.resumed, name)
+        if self._request.resumed:
+            record = self._history.read_stage(self._request.resumed, name)
         else:
             attempt: Attempt | None = self._past.get(name)
             record = attempt.record if attempt else None
         if record is None:
-            begin = self._options.from_stage or self._options.only_stage
+            begin = self._request.from_stage or self._request.only_stage
             raise UsageError(
                 f"stage '{begin}' cannot go on from '{name}', which has not succeeded",
                 next_step="run without --from and --only",

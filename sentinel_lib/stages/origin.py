@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import get_args
 
 from sentinel_lib import ingestion, logger
 from sentinel_lib.errors import (
@@ -13,7 +12,6 @@ from sentinel_lib.errors import (
     SentinelError,
     SourceError,
     StageError,
-    UsageError,
     nearest,
 )
 from sentinel_lib.ingestion.files import stem
@@ -25,7 +23,7 @@ from sentinel_lib.settings.pipeline import Stage as StageSpec
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
-from sentinel_lib.settings.sources import SourceName
+from sentinel_lib.settings.sources import source_named
 from sentinel_lib.stages.stage import BY_HAND, SANDBOX, Stage
 from sentinel_lib.storage import root
 from sentinel_lib.storage.config_copy import config_copy
@@ -112,7 +110,7 @@ def choose_assets(
         stage.assets = recorded_assets(recorded["assets"])
         stage.selected = tuple(recorded["selected"])
         return stage.chosen
-    chosen_source = _source(source or ("files" if input_path else ""))
+    chosen_source = source_named(source or ("files" if input_path else ""))
     options = {"path": in_project(input_path)} if input_path else {}
     stage.assets = file.resolve(document, chosen_source, options)
     if input_path:
@@ -211,15 +209,3 @@ def _as_of(text: str, before: StageRecord | None) -> datetime:
     if before is not None:
         return before.as_of
     return datetime.now(UTC).replace(microsecond=0)
-
-
-def _source(name: str) -> SourceName | None:
-    if not name:
-        return None
-    for known in get_args(SourceName):
-        if name == known:
-            return known  # type: ignore[no-any-return]
-    raise UsageError(
-        f"unknown source '{name}'{nearest(name, get_args(SourceName))}",
-        expected=f"one of {', '.join(get_args(SourceName))}",
-    )

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.records.inspection import Inspection
-from sentinel_lib.records.stage import RunRecord, RunRequest, StageRecord
+from sentinel_lib.records.request import RunRequest
+from sentinel_lib.records.stage import RunRecord, StageRecord
 from sentinel_lib.settings.secrets import load_scrubber
 from sentinel_lib.storage import artifacts
 

@@ -30,7 +30,7 @@ def unended_runs(data: Path) -> Iterator[RunRecord]:
         yield RunRecord(
             run_id=run_id,
             kind=request.kind if request else "run",
-            as_of=request.as_of if request else began,
+            as_of=(request and request.as_of) or began,
             started_at_utc=began,
             finished_at_utc=max(began, last_sign),
             status="running" if is_running else "killed",

@@ -30,7 +30,7 @@ FAST = """
 import sys, time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from sentinel_lib.pipeline import RunOptions
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.messages.terminal import PlainLines
 from sentinel_lib.service import pause, serve
 
@@ -42,8 +42,8 @@ def now():
 def wait(seconds, stop):
     pause.until_signal(seconds / 60, stop)
 
-options = RunOptions(config=Path(sys.argv[1]), force=True)
-sys.exit(serve(options, PlainLines(sys.stderr, with_cells=True), now, wait))
+request = RunRequest(config=Path(sys.argv[1]), force=True)
+sys.exit(serve(request, PlainLines(sys.stderr, with_cells=True), now, wait))
 """
 
 RESIDENT = """
@@ -51,7 +51,8 @@ import gc, json, os, signal, sys, tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import psutil
-from sentinel_lib.pipeline import RunOptions, Silent
+from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.service import serve
 
 class Clock(Silent):
@@ -84,8 +85,8 @@ def measure():
     }
     print(json.dumps(found), flush=True)
 
-options = RunOptions(config=Path(sys.argv[1]), force=True)
-sys.exit(serve(options, clock, lambda: clock.moment, wait))
+request = RunRequest(config=Path(sys.argv[1]), force=True)
+sys.exit(serve(request, clock, lambda: clock.moment, wait))
 """
 
 

@@ -10,8 +10,8 @@ import pytest
 from sentinel_lib import read_table
 from sentinel_lib.errors import StorageError
 from sentinel_lib.operations import repair, upgrade, verify
-from sentinel_lib.pipeline import RunOptions
 from sentinel_lib.planning import plan
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.stages import open_stage
 from sentinel_lib.storage import journal, root
 from sentinel_lib.storage.lock import RunLock, require_whole
@@ -70,7 +70,7 @@ def open_by_hand(data):
     "use",
     [
         lambda data: read_table("silver.bars", data=data),
-        lambda data: plan.make(RunOptions(config=data.parent / "config", data=data), NOW),
+        lambda data: plan.make(RunRequest(config=data.parent / "config", data=data), NOW),
         open_by_hand,
     ],
     ids=["read_table", "a run", "a notebook"],

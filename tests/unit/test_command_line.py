@@ -14,6 +14,7 @@ import pytest
 import run_pipeline
 from sentinel_lib.command_line.parser import parse
 from sentinel_lib.errors import UsageError
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage.run_history import RunHistory
 
@@ -144,7 +145,6 @@ def test_as_of_is_a_date_or_a_time_and_utc_unless_it_says_otherwise(
         (["histroy"], "'histroy' is not a command; did you mean 'history'?"),
         (["--threads", "0"], "'0' is not a count"),
         (["--fail-on", "late"], "invalid choice: 'late'"),
-        (["--source", "yahoo"], "invalid choice: 'yahoo'"),
         (["--data", "s3://bucket"], "'s3://bucket' is an address"),
         (["--config"], "expected one argument"),
         (["history", "--as-of", "2024-01-03"], "unknown argument '--as-of'"),
@@ -157,6 +157,23 @@ def test_command_line_that_cannot_be_is_refused_with_what_is_accepted(
         parse(arguments)
 
     assert words in str(refused.value)
+
+
+def test_unknown_source_is_refused_with_those_there_are(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, shown, _ = answer(capsys, "--config", str(config), "--source", "krakken")
+
+    assert code == 2
+    assert "unknown source 'krakken'; did you mean 'kraken'?" in shown["error"]
+    assert "one of simulated, files, kraken" in shown["error"]
+
+
+def test_every_option_of_a_run_is_a_field_of_its_request() -> None:
+    options = vars(parse(["run"]))
+
+    about_the_answer = {"command", "json", "quiet"}
+    assert set(options) - about_the_answer <= set(RunRequest.model_fields)
 
 
 def test_input_means_files_and_contradicts_another_source(

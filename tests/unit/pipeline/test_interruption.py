@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from sentinel_lib.pipeline import Terminated, interruption
+from sentinel_lib.pipeline import interruption
+from sentinel_lib.pipeline.interruption import Terminated
 
 
 def send(number: int) -> None:

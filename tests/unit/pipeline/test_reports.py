@@ -13,7 +13,7 @@ from tests import tiny_project
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes")
 def test_stopped_run_does_not_wait_for_its_pages(tmp_path: Path) -> None:
-    made = plan.make(tiny_project.make(tmp_path).options(), tiny_project.NOW)
+    made = plan.make(tiny_project.make(tmp_path).request(), tiny_project.NOW)
     made.report_folder.mkdir(parents=True)
     executed = made.report_folder / "ingest.ipynb"
     os.mkfifo(executed)  # whoever reads it waits until somebody writes

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from sentinel_lib.errors import UsageError
-from sentinel_lib.pipeline import Silent
+from sentinel_lib.pipeline.progress import Silent
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.skipping import resumption
 
@@ -27,8 +27,9 @@ def log_reset() -> Iterator[None]:
 
 
 def resumed(project: Any, run_id: str) -> RunRecord:
-    found = resumption.find(project.folder / "config", project.folder / "data", run_id)
-    return project.run(**found.asked())
+    asked = project.request(as_of=None)
+    request = resumption.resumed(asked, project.folder / "data", run_id)
+    return project.run(**dict(request))
 
 
 def shown(record: RunRecord) -> dict[str, str]:

@@ -10,7 +10,8 @@ import pytest
 import structlog
 
 from sentinel_lib.notebook_runner import Cell
-from sentinel_lib.pipeline import Silent, Terminated
+from sentinel_lib.pipeline.interruption import Terminated
+from sentinel_lib.pipeline.progress import Silent
 from sentinel_lib.records.stage import RunRecord, StageOutcome
 
 

@@ -17,7 +17,7 @@ ENDED = Execution("ok", 1.23456)
 
 @pytest.fixture
 def plan(project: Any) -> Plan:
-    return planning.make(project.options(), NOW)
+    return planning.make(project.request(), NOW)
 
 
 def record(plan: Plan, **said: Any) -> StageRecord:

@@ -7,7 +7,7 @@ import pytest
 
 from sentinel_lib.errors import ExitCode, most_severe
 from sentinel_lib.pipeline import verdict
-from sentinel_lib.planning.options import FailOn
+from sentinel_lib.records.request import FailOn
 from sentinel_lib.records.stage import StageOutcome, StageRecord
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)

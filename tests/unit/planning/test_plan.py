@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from sentinel_lib.errors import ConfigError, UsageError
+from sentinel_lib.notebook_runner.parameters import inspect
 from sentinel_lib.planning import plan
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord, StageOutcome
+from sentinel_lib.settings.project import PROJECT_ROOT
 
 NOW = datetime(2024, 1, 3, 12, 30, 15, 999_999, tzinfo=UTC)
 
@@ -27,7 +30,7 @@ def published(as_of: datetime, status: Any = "ok") -> RunRecord:
 
 
 def test_as_of_is_the_start_of_the_run_to_the_second_unless_given(project: Any) -> None:
-    made = plan.make(project.options(as_of=None), NOW)
+    made = plan.make(project.request(as_of=None), NOW)
 
     assert made.as_of == datetime(2024, 1, 3, 12, 30, 15, tzinfo=UTC)
     assert made.run_id.startswith("20240103T123015.999Z-")
@@ -37,13 +40,13 @@ def test_as_of_is_the_start_of_the_run_to_the_second_unless_given(project: Any) 
 def test_as_of_with_an_offset_becomes_utc(project: Any) -> None:
     cet = timezone(timedelta(hours=1))
 
-    made = plan.make(project.options(as_of=datetime(2024, 1, 3, tzinfo=cet)), NOW)
+    made = plan.make(project.request(as_of=datetime(2024, 1, 3, tzinfo=cet)), NOW)
 
     assert made.stages[0].parameters["as_of"] == "2024-01-02T23:00:00Z"
 
 
 def test_stages_get_the_values_that_their_notebooks_declare(project: Any) -> None:
-    options = project.options(assets=("MSFT",), threads=2)
+    options = project.request(assets=("MSFT",), threads=2)
 
     made = plan.make(options, NOW)
 
@@ -61,7 +64,7 @@ def test_stages_get_the_values_that_their_notebooks_declare(project: Any) -> Non
 def test_folders_of_the_command_line_stand_over_those_of_the_file(
     project: Any, tmp_path: Path
 ) -> None:
-    made = plan.make(project.options(data=tmp_path / "other", reports=tmp_path / "pages"), NOW)
+    made = plan.make(project.request(data=tmp_path / "other", reports=tmp_path / "pages"), NOW)
 
     assert made.folders.data == tmp_path / "other"
     assert made.report_folder == tmp_path / "pages" / made.run_id
@@ -69,7 +72,7 @@ def test_folders_of_the_command_line_stand_over_those_of_the_file(
 
 
 def test_planning_creates_nothing(project: Any) -> None:
-    plan.make(project.options(), NOW)
+    plan.make(project.request(), NOW)
 
     assert project.created() == []
     assert not (project.folder / "reports").exists()
@@ -77,7 +80,7 @@ def test_planning_creates_nothing(project: Any) -> None:
 
 def test_unknown_asset_is_refused_with_the_nearest_one(project: Any) -> None:
     with pytest.raises(UsageError, match="did you mean 'AAPL'"):
-        plan.make(project.options(assets=("AAPLE",)), NOW)
+        plan.make(project.request(assets=("AAPLE",)), NOW)
 
 
 def test_assets_of_an_input_are_not_known_before_it_is_read(project: Any) -> None:
@@ -87,7 +90,7 @@ def test_assets_of_an_input_are_not_known_before_it_is_read(project: Any) -> Non
     notebook.write_text(notebook.read_text().replace(declared, declared + more))
 
     made = plan.make(
-        project.options(source="files", input_path=Path("in.csv"), assets=("TSLA",)), NOW
+        project.request(source="files", input_path=Path("in.csv"), assets=("TSLA",)), NOW
     )
 
     assert made.symbols == ()
@@ -109,7 +112,16 @@ def test_option_that_no_stage_would_hear_of_is_refused(
     project: Any, given: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        plan.make(project.options(**given), NOW)
+        plan.make(project.request(**given), NOW)
+
+
+def test_every_option_that_notebooks_may_hear_is_declared_by_one_of_ours() -> None:
+    notebooks = sorted((PROJECT_ROOT / "notebooks").glob("*.ipynb"))
+
+    declared = {name for notebook in notebooks for name in inspect(notebook)}
+
+    assert len(notebooks) == 5
+    assert set(RunRequest().heard()) <= declared
 
 
 @pytest.mark.parametrize(
@@ -126,7 +138,7 @@ def test_notebook_whose_parameters_do_not_fit_is_refused_before_anything_starts(
     project.stages("ingest", "monitor", ingest=notebook)
 
     with pytest.raises(ConfigError, match=message) as refused:
-        plan.make(project.options(), NOW)
+        plan.make(project.request(), NOW)
 
     assert project.created() == []
     if notebook != "untagged":
@@ -140,7 +152,7 @@ def test_every_file_of_the_configuration_is_read_before_anything_starts(
     (project.folder / "config" / file).write_text("surprise: 1\n")
 
     with pytest.raises(ConfigError, match=f"{file}:1: surprise: unknown key"):
-        plan.make(project.options(), NOW)
+        plan.make(project.request(), NOW)
 
     assert project.created() == []
 
@@ -151,7 +163,7 @@ def test_as_of_before_the_last_published_one_is_refused_and_says_how_to_look_bac
     project.history.write_run(published(datetime(2024, 1, 4, tzinfo=UTC)))
 
     with pytest.raises(UsageError, match="lies before what is published") as refused:
-        plan.make(project.options(as_of=datetime(2024, 1, 3, tzinfo=UTC)), NOW)
+        plan.make(project.request(as_of=datetime(2024, 1, 3, tzinfo=UTC)), NOW)
 
     assert 'read_table("gold.daily", as_of="2024-01-03T00:00:00Z")' in str(refused.value)
 
@@ -159,7 +171,7 @@ def test_as_of_before_the_last_published_one_is_refused_and_says_how_to_look_bac
 def test_as_of_equal_to_the_last_published_one_may_run_again(project: Any) -> None:
     project.history.write_run(published(datetime(2024, 1, 4, tzinfo=UTC)))
 
-    made = plan.make(project.options(as_of=datetime(2024, 1, 4, tzinfo=UTC)), NOW)
+    made = plan.make(project.request(as_of=datetime(2024, 1, 4, tzinfo=UTC)), NOW)
 
     assert made.as_of == datetime(2024, 1, 4, tzinfo=UTC)
 
@@ -188,8 +200,8 @@ def test_as_of_ahead_of_the_clock_is_refused_unless_it_is_meant(project: Any) ->
     far = datetime(2034, 1, 1, tzinfo=UTC)
 
     with pytest.raises(UsageError, match="lies ahead of the clock") as refused:
-        plan.make(project.options(as_of=far), NOW)
-    made = plan.make(project.options(as_of=far, future=True), NOW)
+        plan.make(project.request(as_of=far), NOW)
+    made = plan.make(project.request(as_of=far, future=True), NOW)
 
     assert "--future" in str(refused.value)
     assert project.created() == []
@@ -199,7 +211,7 @@ def test_as_of_ahead_of_the_clock_is_refused_unless_it_is_meant(project: Any) ->
 def test_as_of_may_be_a_day_ahead_for_clocks_differ(project: Any) -> None:
     tomorrow = NOW.replace(microsecond=0) + timedelta(days=1)
 
-    assert plan.make(project.options(as_of=tomorrow), NOW).as_of == tomorrow
+    assert plan.make(project.request(as_of=tomorrow), NOW).as_of == tomorrow
 
 
 def test_error_in_a_copy_of_the_configuration_names_the_file_that_was_copied(
@@ -212,7 +224,7 @@ def test_error_in_a_copy_of_the_configuration_names_the_file_that_was_copied(
     shown = project.folder / "config" / "expectations" / "silver.yaml"
 
     with pytest.raises(ConfigError, match=f"^{shown}:1: surprise: unknown key"):
-        plan.make(project.options(), NOW, copy)
+        plan.make(project.request(), NOW, copy)
 
 
 def test_stages_are_told_the_folder_of_the_user_when_a_copy_is_read(
@@ -221,7 +233,7 @@ def test_stages_are_told_the_folder_of_the_user_when_a_copy_is_read(
     copy = tmp_path / "copy"
     shutil.copytree(project.folder / "config", copy)
 
-    made = plan.make(project.options(), NOW, copy)
+    made = plan.make(project.request(), NOW, copy)
 
     assert made.config == copy
     assert made.stages[0].parameters["config_dir"] == str(project.folder / "config")

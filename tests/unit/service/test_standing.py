@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_lib.records.stage import RunKind, RunRecord, RunRequest, RunStatus
+from sentinel_lib.records.request import RunRequest
+from sentinel_lib.records.stage import RunKind, RunRecord, RunStatus
 from sentinel_lib.service import from_records, standing
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory

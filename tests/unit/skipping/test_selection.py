@@ -33,9 +33,9 @@ def market(project: Any) -> Any:
 
 
 def planned(project: Any, at: datetime = AS_OF, **options: Any) -> tuple[Plan, Selection]:
-    given = project.options(as_of=at, **options)
+    given = project.request(as_of=at, **options)
     plan = planning.make(given, NEXT_CLOSE + timedelta(seconds=next(project.starts)))
-    return plan, Selection(plan, given)
+    return plan, Selection(plan)
 
 
 def end_run(project: Any, at: datetime = AS_OF, **said: dict[str, Any]) -> str:
@@ -255,10 +255,10 @@ def test_resumed_run_begins_where_the_other_one_stopped(gated: Any) -> None:
 def test_resumed_run_begins_at_the_first_stage_that_would_read_something_else(gated: Any) -> None:
     failed = end_run(gated, promote_silver={"status": "failed"})
     tighten(gated)
-    given = gated.options(resumed=failed, from_stage="promote_silver")
-    plan = planning.make(given, NEXT_CLOSE)
+    asked = gated.request(resumed=failed, from_stage="promote_silver")
+    plan = planning.make(asked, NEXT_CLOSE)
 
-    decisions = [Selection(plan, given).decide(one, []) for one in plan.stages]
+    decisions = [Selection(plan).decide(one, []) for one in plan.stages]
 
     assert [one.instead is None for one in decisions] == [False, True, True, True]
     assert "config expectations/silver.yaml changed" in decisions[1].reasons
@@ -313,8 +313,8 @@ def test_outlook_says_what_changed(market: Any) -> None:
     run_id = end_run(market)
     market.edit("ingest", "import json", "import json  # noqa")
 
-    found = outlook(market.options(), "ingest")
-    other = outlook(market.options(), "validate")
+    found = outlook(market.request(), "ingest")
+    other = outlook(market.request(), "validate")
 
     assert (found.reasons, found.produced_by) == (["notebook ingest.ipynb changed"], run_id)
     assert (other.reasons, other.before) == ([], ["ingest"])
@@ -324,18 +324,18 @@ def test_outlook_names_the_clock_only_where_it_is_asked_for_another_time(market:
     end_run(market)
 
     for stage in STAGES:
-        assert outlook(market.options(as_of=None), stage).reasons == []
-    assert outlook(market.options(as_of=NEXT_CLOSE), "validate").reasons == [
+        assert outlook(market.request(as_of=None), stage).reasons == []
+    assert outlook(market.request(as_of=NEXT_CLOSE), "validate").reasons == [
         "clock changed from 2024-01-03T00:00:00Z to 2024-01-04T00:00:00Z"
     ]
-    assert outlook(market.options(as_of=NEXT_CLOSE - timedelta(seconds=1)), "ingest").reasons == []
+    assert outlook(market.request(as_of=NEXT_CLOSE - timedelta(seconds=1)), "ingest").reasons == []
 
 
 def test_outlook_on_a_stage_that_is_none_speaks_of_its_own_option(market: Any) -> None:
     with pytest.raises(
         UsageError, match=r"^--why names 'validat', which is no stage; did you mean"
     ):
-        outlook(market.options(), "validat")
+        outlook(market.request(), "validat")
 
 
 def test_run_in_which_nothing_ran_does_not_hide_the_one_before(market: Any) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_lib.records.stage import RunRecord, RunRequest
+from sentinel_lib.records.request import RunRequest
+from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.unended import all_runs, unended_runs
