@@ -2,82 +2,64 @@
 
 from __future__ import annotations
 
-import re
+import base64
+import html
+import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from sentinel_lib.errors import ConfigError
 from sentinel_lib.settings.environment import Environment, load_environment
-from sentinel_lib.settings.secret_forms import Form, forms
 
 SHORTEST = 8
-"""Characters. What is shorter stands in ordinary text too, which scrubbing would destroy."""
-
-BEGINNING = 4
-"""Characters of a form that are searched for, before the whole of it is compared."""
+"""Characters. Anything shorter occurs in ordinary text too, which scrubbing would destroy."""
 
 LONG_ENOUGH_TO_BE_RANDOM = 16
 
 DSN = "SENTRY_DSN"
-"""Its user is a key, and never a person's name."""
+"""The user in this address is a key, never a person's name."""
 
 
 class Scrubber:
-    """Puts ``(secret:NAME)`` in the place of every secret, in whatever form it is written.
+    """Replaces every secret by ``(secret:NAME)``: as it is, as text in Python, JSON, HTML or an
+    address shows it (one inside another too), and as base64.
 
-    A secret is every ``SecretStr`` that is set; of one that is an address, or several, also the
-    password, and each part that looks like a key. Raises ``ConfigError`` for a secret that is too
-    short to be told from ordinary text.
+    A secret is every ``SecretStr`` that is set; of one that holds addresses also their passwords,
+    and each part that looks like a key. Raises ``ConfigError`` if a secret is too short to be told
+    from ordinary text.
     """
 
     def __init__(self, environment: Environment, *, users_are_secret: bool = True) -> None:
-        """``users_are_secret``: whether the user of an address may be a key without a password."""
-        values: dict[str, str] = {}
-        for variable, secret in _secrets(environment):
+        """``users_are_secret``: whether the user of an address without a password may be a key."""
+        variable_of: dict[str, str] = {}
+        for name in environment.secret_names():
+            variable, secret = name.upper(), getattr(environment, name)
             with_users = users_are_secret or variable == DSN
-            for value in _values(variable, secret, with_users):
-                values.setdefault(value, variable)
-        longest_first = sorted(values, key=lambda value: (-len(value), value))
-        self._forms: dict[str, list[tuple[Form, str]]] = {}
-        for value in longest_first:
-            for form in forms(value):
-                self._forms.setdefault(form.first, []).append((form, values[value]))
-        beginnings = {form.pattern(BEGINNING) for same in self._forms.values() for form, _ in same}
-        # Compiling whole forms takes long, and most processes never meet one.
-        self._beginning = re.compile("|".join(sorted(beginnings))) if beginnings else None
+            for value in _values(variable, secret.get_secret_value(), with_users) if secret else ():
+                for form in _forms(value):
+                    variable_of.setdefault(form, variable)
+        longest_first = sorted(variable_of, key=len, reverse=True)
+        self._variable_of = {form: variable_of[form] for form in longest_first}
 
     def scrub(self, text: str) -> str:
         """``text`` without secrets."""
-        kept, at = [], 0
-        for start, end, name in self._shown_in(text):
-            kept += [text[at:start], f"(secret:{name})"]
-            at = end
-        return "".join([*kept, text[at:]])
+        for form, variable in self._variable_of.items():
+            text = text.replace(form, f"(secret:{variable})")
+        return text
 
     def first(self, text: str) -> tuple[int, str] | None:
         """Where in ``text`` the first secret begins, and the variable that holds it."""
-        return next(((start, name) for start, _, name in self._shown_in(text)), None)
-
-    def _shown_in(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """Every secret in ``text``: where it begins and ends, and its variable."""
-        begun = self._beginning.search(text) if self._beginning else None
-        while begun and self._beginning:
-            start = end = begun.start()
-            for form, name in self._forms[text[start]]:
-                if found := form.compiled.match(text, start):
-                    end = found.end()
-                    yield start, end, name
-                    break
-            begun = self._beginning.search(text, max(end, start + 1))
+        shown = ((text.find(form), name) for form, name in self._variable_of.items())
+        return min((place for place in shown if place[0] >= 0), default=None)
 
     def scrub_tree(self, tree: Any) -> Any:
-        """The same for every text in mappings, their keys too, and in lists.
+        """``tree`` without secrets: in every text of its mappings, their keys included, and lists.
 
-        What is no text stays as it is, unless it shows a secret when it is written out: then it
-        becomes that text, scrubbed.
+        Any other value stays as it is, unless its text shows a secret: then that text, scrubbed,
+        takes its place.
         """
-        if self._beginning is None:
+        if not self._variable_of:
             return tree
         if isinstance(tree, str):
             return self.scrub(tree)
@@ -91,25 +73,19 @@ class Scrubber:
 
 
 def load_scrubber() -> Scrubber:
-    """For the secrets of this machine; raises ``ConfigError`` as ``load_environment`` does."""
+    """A scrubber for the secrets of this machine. Raises ``ConfigError`` if one is not valid."""
     return Scrubber(load_environment())
 
 
-def _secrets(environment: Environment) -> Iterator[tuple[str, str]]:
-    for name in environment.secret_names():
-        if secret := getattr(environment, name):
-            yield name.upper(), secret.get_secret_value()
-
-
 def _values(variable: str, secret: str, with_users: bool) -> Iterator[str]:
-    """``secret`` and its parts that are secrets by themselves."""
+    """``secret``, and its parts that are secrets by themselves."""
     if len(secret) < SHORTEST:
         raise _too_short(variable, "its value")
     yield secret
-    for item in secret.split():
-        if "://" in item:
-            yield item
-            yield from _parts(variable, item, with_users)
+    for address in secret.split():
+        if "://" in address:
+            yield address
+            yield from _parts(variable, address, with_users)
 
 
 def _parts(variable: str, address: str, with_users: bool) -> Iterator[str]:
@@ -123,12 +99,10 @@ def _parts(variable: str, address: str, with_users: bool) -> Iterator[str]:
         raise _too_short(variable, "the password in it")
     if not (password or with_users):
         user = ""
-    keys = [password] if password else [user]
     queried = [pair.partition("=")[2] for pair in parts.query.split("&")]
     places = [user, host, *parts.path.split("/"), *queried, parts.fragment]
-    keys += [part for part in places if _looks_like_a_key(part)]
-    for key in keys:
-        yield from {one for one in (key, unquote(key)) if len(one) >= SHORTEST}
+    for key in (password or user, *filter(_looks_like_a_key, places)):
+        yield from (text for text in (key, unquote(key)) if len(text) >= SHORTEST)
 
 
 def _looks_like_a_key(part: str) -> bool:
@@ -137,9 +111,34 @@ def _looks_like_a_key(part: str) -> bool:
     return not is_word_or_host and (has_digit or len(part) >= LONG_ENOUGH_TO_BE_RANDOM)
 
 
-def _too_short(variable: str, what: str) -> ConfigError:
+def _forms(value: str) -> set[str]:
+    """The texts in which ``value`` may be shown."""
+    content = value.encode(errors="surrogatepass")
+    encoders = (base64.b64encode, base64.urlsafe_b64encode)
+    encoded = {encode(content).decode().rstrip("=") for encode in encoders}
+    inner = _escaped(value) | encoded | {repr(content)[2:-1]}
+    return {form for text in inner for form in _escaped(text)}
+
+
+def _escaped(text: str) -> set[str]:
+    """``text``, and how Python, JSON, HTML and addresses write it."""
+    in_addresses = {quote(text, safe, errors="surrogatepass") for safe in ("", "/")}
+    return {
+        text,
+        repr(text)[1:-1],
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        html.escape(text),
+        html.escape(text, quote=False),
+        html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+        quote_plus(text, errors="surrogatepass"),
+        *in_addresses,
+    }
+
+
+def _too_short(variable: str, part: str) -> ConfigError:
     return ConfigError(
-        f"environment variable {variable}: {what} is too short to be kept out of logs and reports",
-        expected=f"{SHORTEST} characters or more: fewer would also be found in ordinary text",
-        next_step="set a longer one, and in .env.local or the environment",
+        f"environment variable {variable}: {part} is too short to be kept out of logs and reports",
+        expected=f"{SHORTEST} or more characters: fewer also occur in ordinary text",
+        next_step="set a longer one in .env.local or the environment",
     )

@@ -4,7 +4,6 @@ import base64
 import html
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -38,9 +37,8 @@ print(dict(os.environ))
 for secret in secrets:
     print(secret, json.dumps(secret), json.dumps(json.dumps(secret)), repr(secret.encode()))
     print(urllib.parse.quote(secret), urllib.parse.quote_plus(secret), html.escape(secret))
-    for before in ("", "x", "xy"):
-        print(base64.b64encode(f"{before}{secret}{before}".encode()))
-        print(base64.urlsafe_b64encode(f"{before}{secret}".encode()).decode().rstrip("="))
+    print(base64.b64encode(secret.encode()))
+    print(base64.urlsafe_b64encode(secret.encode()).decode().rstrip("="))
 log().info(f"leaking {canary}", address=os.environ["NOTIFY_URLS"], tried=secrets)
 os.write(2, f"{canary} on standard error".encode())
 os.write(1, f"{canary} on standard output".encode())
@@ -52,15 +50,13 @@ pytestmark = pytest.mark.thorough
 
 
 def forms(secret):
-    """How ``secret`` is written in text, and what every base64 of it contains."""
+    """How ``secret`` is written in text, and its base64."""
     yield from (secret, quote(secret), quote(secret, safe=""), quote_plus(secret))
-    yield from (shlex.quote(secret)[1:-1], repr(secret)[1:-1])
+    yield repr(secret)[1:-1]
     yield from (html.escape(secret), html.escape(secret, quote=False))
     yield from (json.dumps(secret)[1:-1], json.dumps(json.dumps(secret))[3:-3])
-    for before in range(3):
-        encoded = base64.b64encode(b"x" * before + secret.encode()).decode()
-        inner = encoded[4 if before else 0 : -4]
-        yield from (inner, inner.replace("+", "-").replace("/", "_"))
+    yield base64.b64encode(secret.encode()).decode().rstrip("=")
+    yield base64.urlsafe_b64encode(secret.encode()).decode().rstrip("=")
 
 
 FORMS = sorted({form for secret in (CANARY, KEY, ADDRESS) for form in forms(secret)})
