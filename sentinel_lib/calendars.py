@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.records.calendar_names import CONTINUOUS, WEEKDAYS
+from sentinel_lib.settings.calendar_names import CONTINUOUS, WEEKDAYS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, SerializeAsAny, ValidationError,
 
 from sentinel_lib.errors import ConfigError, UsageError, nearest
 from sentinel_lib.records.bar import DECLARED_COLUMNS, Fields, Interval
-from sentinel_lib.records.calendar_names import CALENDAR_NAMES, CONTINUOUS, WEEKDAYS
 from sentinel_lib.records.stage import NO_ASSET
+from sentinel_lib.settings.calendar_names import CONTINUOUS, WEEKDAYS, known_calendar
 from sentinel_lib.settings.document import Document, Location, read_document
 from sentinel_lib.settings.explanation import Explanation, unknown_key, unknown_word
 from sentinel_lib.settings.freshness_limits import Limits
@@ -21,15 +21,6 @@ from sentinel_lib.settings.sources import OPTIONS, SourceName, SourceOptions, So
 
 FILE_NAME = "assets.yaml"
 LONGEST_SYMBOL = 100
-
-
-def _calendar(name: str) -> str:
-    if name in CALENDAR_NAMES:
-        return name
-    raise ValueError(
-        f"'{name}' is no calendar: write {CONTINUOUS}, {WEEKDAYS} or an exchange_calendars name "
-        f"such as XNYS, XLON, XTKS{nearest(name, CALENDAR_NAMES)}"
-    )
 
 
 def is_symbol(name: str) -> bool:
@@ -57,7 +48,7 @@ class AssetTerms(ConfigModel):
     source: SourceName = "simulated"
     source_symbol: str | None = None
     interval: Interval = "1d"
-    calendar: Annotated[str, AfterValidator(_calendar)] = CONTINUOUS
+    calendar: Annotated[str, AfterValidator(known_calendar)] = CONTINUOUS
     fields: Fields = "ohlcv"
     freshness: Limits = Limits()
     gaps: Literal["block", "warn"] = "block"

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel_lib.errors import ConfigError, UsageError
-from sentinel_lib.records.calendar_names import CALENDAR_NAMES
 from sentinel_lib.settings.assets import Asset, load_assets, read_assets, select
 from sentinel_lib.settings.freshness_limits import Limit
 from sentinel_lib.settings.sources import FilesOptions, KrakenOptions, SimulatedOptions
@@ -255,7 +254,7 @@ def test_asset_survives_a_round_trip_through_json(config_with: Write, terms: str
             options=SimulatedOptions.model_validate({"seed": seed, "faults": {"nulls": nulls}}),
         ),
         symbol=st.from_regex(r"[A-Z0-9.^=/-]{1,8}", fullmatch=True),
-        calendar=st.sampled_from(sorted(CALENDAR_NAMES)),
+        calendar=st.sampled_from(["24/7", "weekdays", "XNYS", "XTKS", "CMES"]),
         paused_until=st.none() | st.dates(),
         seed=st.integers(-(2**31), 2**31),
         nulls=st.floats(0, 1),

@@ -1,0 +1,37 @@
+"""The calendars that an asset may name."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from sentinel_lib.errors import nearest
+
+CONTINUOUS = "24/7"
+WEEKDAYS = "weekdays"
+
+
+def known_calendar(name: str) -> str:
+    """``name``, if it is that of a calendar; raises ``ValueError`` with the nearest one if not."""
+    if name in (CONTINUOUS, WEEKDAYS, *_exchanges()):
+        return name
+    # Other names (NYSE for XNYS) only the library knows, and importing it imports pandas.
+    import exchange_calendars
+
+    names = [WEEKDAYS, *exchange_calendars.get_calendar_names()]
+    if name in names:
+        return name
+    raise ValueError(
+        f"'{name}' is not a calendar: write {CONTINUOUS}, {WEEKDAYS} or an exchange_calendars name "
+        f"such as XNYS, XLON, XTKS{nearest(name, names)}"
+    )
+
+
+@cache
+def _exchanges() -> frozenset[str]:
+    """The exchanges to which exchange_calendars gives a module each."""
+    spec = find_spec("exchange_calendars")
+    folder = Path(spec.origin or "").parent if spec else Path()
+    modules = folder.glob("exchange_calendar_*.py")
+    return frozenset(module.stem.removeprefix("exchange_calendar_").upper() for module in modules)
