@@ -14,25 +14,13 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from sentinel_lib.operations.versions import version_after
+from sentinel_lib.records.roles import GOLD_AGGREGATES
 from sentinel_lib.storage import root
+from sentinel_lib.storage.catalog import ABOUT_THE_RUN, CATALOG
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.tables import Lake
 
-KEYS: dict[str, tuple[str, ...]] = {
-    "bronze.bars": ("payload", "layout", "line"),
-    "silver.bars": ("symbol", "interval", "timestamp"),
-    "gold.daily": ("symbol", "session"),
-    "gold.aggregates": ("symbol",),
-    "quarantine.bars": ("payload", "layout", "line"),
-}
-SHOWN: dict[str, tuple[str, ...]] = {
-    **{name: KEYS[name] for name in ("silver.bars", "gold.daily", "gold.aggregates")},
-    "quarantine.bars": ("asset", "file", "line", "rule"),
-}
-"""The tables that are compared, and what a row of each is called by."""
-
-ABOUT_THE_RUN = ("source", "fetched_as_of", "judged_as_of", "run_id", "reason")
-"""Columns that say when and by whom, not what: they make no difference."""
+COMPARED = {name: table for name, table in CATALOG.items() if table.called_by}
 
 SAMPLE_ROWS = 5
 
@@ -78,12 +66,10 @@ def difference(
     engine = Engine()
     before, after = Lake(data, is_checked=not root.is_older(data)), Lake(other or data)
     tables = {}
-    for name in SHOWN:
+    for name in COMPARED:
         rows = [_rows(lake, name, run) for lake, run in ((before, run_a), (after, run_b))]
         tables[name] = _compared(engine, name, *rows)
-    figures = [
-        _rows(lake, "gold.aggregates", run) for lake, run in ((before, run_a), (after, run_b))
-    ]
+    figures = [_rows(lake, GOLD_AGGREGATES, run) for lake, run in ((before, run_a), (after, run_b))]
     return Difference(tables, _metric_deltas(*figures))
 
 
@@ -104,7 +90,7 @@ def _compared(
         return TableDifference()
     rows = [there[0].schema.empty_table() if one is None else one for one in (before, after)]
     left, right = (engine.load(one) for one in rows)
-    key = list(KEYS[name])
+    key = list(CATALOG[name].key)
     shared = [column for column in left.columns if column in right.columns]
     values = [column for column in shared if column not in (*key, *ABOUT_THE_RUN)]
     parts = {
@@ -114,7 +100,7 @@ def _compared(
     }
     counts = {part: int(table.count().to_pyarrow().as_py()) for part, table in parts.items()}
     samples = {
-        part: [_shown(row, SHOWN[name], values) for row in _first_rows(table, key)]
+        part: [_shown(row, CATALOG[name].called_by, values) for row in _first_rows(table, key)]
         for part, table in parts.items()
         if counts[part]
     }

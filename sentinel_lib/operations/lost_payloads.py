@@ -10,7 +10,7 @@ from typing import Any
 
 from sentinel_lib.errors import SourceError, StorageError
 from sentinel_lib.ingestion import digest_of
-from sentinel_lib.records.roles import INGEST
+from sentinel_lib.records.roles import BRONZE_FETCHES, INGEST
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage import root
 from sentinel_lib.storage.payloads import PayloadArchive
@@ -65,7 +65,7 @@ def lost_payloads(data: Path, until: str | None = None) -> list[LostPayload]:
 def fetched_payloads(data: Path, until: str | None = None) -> dict[str, list[dict[str, Any]]]:
     """The payloads that runs (up to ``until``) fetched, each with its log, the newest first."""
     lake = Lake(data, is_checked=not root.is_older(data))
-    rows = lake.read_or_empty("bronze.fetches")
+    rows = lake.read_or_empty(BRONZE_FETCHES)
     fetches: dict[str, list[dict[str, Any]]] = {}
     for row in rows.sort_by([("run_id", "descending"), ("locator", "ascending")]).to_pylist():
         if until is None or row["run_id"] <= until:

@@ -13,24 +13,24 @@ import pyarrow.dataset as ds
 import yaml
 
 from sentinel_lib.errors import SentinelError, StageError, StorageError
-from sentinel_lib.operations.difference import KEYS
 from sentinel_lib.operations.lost_payloads import lost_payloads
 from sentinel_lib.operations.rollback import rollback
 from sentinel_lib.operations.versions import version_after
 from sentinel_lib.reachable_code import CODE_PARTS, ReachableCode, code_cells, code_digest
 from sentinel_lib.records.certificate import Certificate
-from sentinel_lib.records.roles import INGEST, VALIDATE
+from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, INGEST, VALIDATE
 from sentinel_lib.records.stage import RunRecord, StageRecord
 from sentinel_lib.settings.pipeline import PipelineFile, Stage, load_pipeline
 from sentinel_lib.settings.project import in_project
+from sentinel_lib.storage.catalog import CATALOG, PUBLISHED_TABLES, schema_of
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.engine import engine_name
+from sentinel_lib.storage.layout import SCRATCH, Layout
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
-from sentinel_lib.storage.schemas import PUBLISHED_TABLES, SCHEMAS
 from sentinel_lib.storage.tables import Lake
 
-ARTIFACTS = ("gold/aggregates.csv", "gold/freshness.json")
-COMPARED_TABLES = ("bronze.bars", *PUBLISHED_TABLES)
+ARTIFACTS = tuple(map(str, (Layout(Path()).aggregates, Layout(Path()).freshness)))
+COMPARED_TABLES = (BRONZE_BARS, *PUBLISHED_TABLES)
 
 Say = Callable[[str], None]
 """Told of what goes on, a line at a time."""
@@ -62,7 +62,7 @@ def verify(data: Path, run_id: str, say: Say = lambda _: None) -> Verification:
     if found.problems:
         found.notes.append("nothing was built again, for what follows from these would differ too")
         return found
-    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=data) as folder:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=data) as folder:
         scratch = Path(folder) / "data"
         build(data, scratch, found, say)
         compare(data, scratch, found)
@@ -253,20 +253,18 @@ def _fetched(lake: Lake, name: str, version: int | None, run_id: str) -> pa.Tabl
     A run that was killed may have left others.
     """
     rows = lake.read(name, version=version)
-    if name != "bronze.bars":
+    if name != BRONZE_BARS:
         return rows
     reading = ["payload", "layout"]
-    logged = lake.read_or_empty(
-        "bronze.fetches", columns=reading, where=ds.field("run_id") <= run_id
-    )
+    logged = lake.read_or_empty(BRONZE_FETCHES, columns=reading, where=ds.field("run_id") <= run_id)
     return rows.join(logged.group_by(reading).aggregate([]), reading, join_type="left semi")
 
 
 def _digest(name: str, table: pa.Table | None) -> str:
     if table is None or not len(table):
         return "no rows"
-    schema = SCHEMAS.get(name)
-    return content_digest(table.select(schema.names) if schema else table, KEYS[name])
+    schema = schema_of(name)
+    return content_digest(table.select(schema.names) if schema else table, CATALOG[name].key)
 
 
 def _file_differs(data: Path, scratch: Path, name: str, found: Verification) -> bool:

@@ -15,18 +15,19 @@ from sentinel_lib.operations.rebuild import (
     build,
     compare,
 )
-from sentinel_lib.stages.build_gold import AGGREGATES_FILE
-from sentinel_lib.stages.monitor import FRESHNESS_FILE, QUALITY_FILE
-from sentinel_lib.stages.promote_silver import CERTIFICATE_FILE
-from sentinel_lib.stages.stage import SANDBOX
 from sentinel_lib.storage import journal, root
 from sentinel_lib.storage.journal import Journal, Move
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
-_FILES = (f"gold/{AGGREGATES_FILE}", FRESHNESS_FILE, QUALITY_FILE, CERTIFICATE_FILE)
-_REPLACED = journal.FOLDER / "replaced"
+_PLACES = Layout(Path())
+_FILES = [
+    str(path)
+    for path in (_PLACES.aggregates, _PLACES.freshness, _PLACES.quality, _PLACES.certificate)
+]
+_REPLACED = _PLACES.local.unfinished / "replaced"
 """Where what is replaced goes, until all is in its place."""
 
 
@@ -55,8 +56,11 @@ def upgrade(data: Path, say: Say = lambda _: None) -> Replacement | None:
     built, new = _built(data, say)
     change = difference(data, None, None, other=new)
     tables = sorted({*table_names(data), *table_names(new)})
-    moves = [*_moves(data, new, [str(root.MARKER)]), *_moves(data, new, [*tables, *_FILES])]
-    moves += [Move(source=Path(SANDBOX), target=_REPLACED / SANDBOX)]
+    moves = [
+        *_moves(data, new, [str(_PLACES.version)]),
+        *_moves(data, new, [*tables, *map(str, _FILES)]),
+    ]
+    moves += [Move(source=_PLACES.sandbox, target=_REPLACED / _PLACES.sandbox)]
     _carry_out(data, "the upgrade", "upgrade", moves)
     return Replacement(built, tables, change)
 
@@ -121,7 +125,7 @@ def _moves(data: Path, new: Path, names: Iterable[str]) -> list[Move]:
     """The moves that put tables and files there as they are in ``new``, or take them away."""
     moves = []
     for name in names:
-        place = Path(name if "/" in name else name.replace(".", "/"))
+        place = Path(name) if "/" in name else _PLACES.table(name)
         if not (new / place).is_file():  # a file takes the place of another by itself
             moves.append(Move(source=place, target=_REPLACED / place))
         if (new / place).exists():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sentinel_lib.errors import UsageError
 from sentinel_lib.storage.artifacts import HALF_WRITTEN
+from sentinel_lib.storage.layout import SCRATCH
 from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
@@ -48,7 +49,7 @@ def _strays(data: Path, keep: timedelta) -> int:
     """Half-written files of killed runs begin with a point; so do scratch copies."""
     oldest = time.time() - keep.total_seconds()
     found = [path for path in data.rglob(f".*{HALF_WRITTEN}") if path.is_file()]
-    found += list(data.glob(".scratch-*"))
+    found += list(data.glob(f"{SCRATCH}*"))
     gone = [path for path in found if path.stat().st_mtime < oldest]
     for path in gone:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

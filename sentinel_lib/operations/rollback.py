@@ -10,16 +10,16 @@ from sentinel_lib.errors import StorageError, UsageError
 from sentinel_lib.gold_metrics import csv_text
 from sentinel_lib.operations.scratch import linked
 from sentinel_lib.operations.versions import commit_after
-from sentinel_lib.records.roles import INGEST, MONITOR, ROLES
+from sentinel_lib.records.roles import GOLD_AGGREGATES, INGEST, MONITOR, ROLES
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.settings.assets import recorded_assets
 from sentinel_lib.stages import Stage
-from sentinel_lib.stages.build_gold import AGGREGATES_FILE
 from sentinel_lib.stages.monitor import freshness_board, quality_of, write_board
 from sentinel_lib.storage import artifacts, journal
+from sentinel_lib.storage.catalog import PUBLISHED_TABLES, RESTORED_TABLES
 from sentinel_lib.storage.journal import Journal
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.schemas import PUBLISHED_TABLES, RESTORED_TABLES
 from sentinel_lib.storage.tables import Commit, Lake
 
 
@@ -54,8 +54,8 @@ def rollback(
     board = freshness_board(stage)
     said = (history.read_stage(target, name) for name in ROLES)
     write_board(stage, board, quality_of([record for record in said if record is not None]))
-    figures = csv_text(stage.lake.read("gold.aggregates"))
-    artifacts.replace(prepared / "gold" / AGGREGATES_FILE, figures.encode())
+    figures = csv_text(stage.lake.read(GOLD_AGGREGATES))
+    artifacts.replace(Layout(prepared).aggregates, figures.encode())
     record = RunRecord(
         run_id=run_id,
         kind="rollback",

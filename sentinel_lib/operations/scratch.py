@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sentinel_lib.stages.stage import SANDBOX
-from sentinel_lib.storage import journal
-
-LEFT_OUT = (SANDBOX, ".scratch-*", journal.FOLDER.name)
+from sentinel_lib.storage.layout import SCRATCH, Layout
 
 
 @contextmanager
@@ -22,11 +19,10 @@ def scratch_copy(data: Path) -> Iterator[Path]:
     Nothing in a data folder is ever changed in place (tables add files, artifacts are renamed into
     place), so a link is as good as a copy.
     """
-    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=data) as folder:
-        copy = Path(folder) / data.name
-        shutil.copytree(
-            data, copy, copy_function=linked, ignore=shutil.ignore_patterns(*LEFT_OUT, "*.lock")
-        )
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=data) as folder:
+        copy, layout = Path(folder) / data.name, Layout(data)
+        left_out = [layout.sandbox.name, layout.local.unfinished.name, f"{SCRATCH}*", "*.lock"]
+        shutil.copytree(data, copy, copy_function=linked, ignore=shutil.ignore_patterns(*left_out))
         yield copy
 
 

@@ -16,6 +16,7 @@ from sentinel_lib.planning.plan import Plan
 from sentinel_lib.records.roles import MONITOR
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.unended import all_runs
 
@@ -106,13 +107,13 @@ def write(record: RunRecord, plan: Plan) -> Path:
     earlier = [run for run in all_runs(plan.folders.data) if run.run_id != record.run_id]
     undone = RunHistory(plan.folders.data).undone()
     is_judged = any(one.name == MONITOR and one.record for one in record.stages)
-    gold = plan.folders.data / "gold"
+    published = Layout(plan.folders.data)
     report = reporting.write_run_report(
         record,
         plan.report_folder,
         previous=next((one for one in earlier if one.is_good and one.run_id not in undone), None),
-        aggregates_csv=_text(gold / "aggregates.csv"),
-        freshness=_json(gold / "freshness.json") if is_judged else None,
+        aggregates_csv=_text(published.aggregates),
+        freshness=_json(published.freshness) if is_judged else None,
     )
     reporting.write_history([record, *earlier], plan.folders.reports, undone)
     return report

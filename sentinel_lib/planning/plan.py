@@ -211,7 +211,7 @@ def _refuse_the_past(as_of: datetime, published: datetime | None) -> None:
         f"--as-of {iso(as_of)} lies before what is published already",
         observed=f"tables as of {iso(published)}",
         expected=f"{iso(published)} or later, such as {day_after}",
-        next_step=f'to look back, read_table("gold.daily", as_of="{iso(as_of)}"); '
+        next_step=f'to look back, read_table(GOLD_DAILY, as_of="{iso(as_of)}"); '
         "to compute that state anew, give an empty folder by --data",
     )
 

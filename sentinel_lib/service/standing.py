@@ -22,11 +22,11 @@ from sentinel_lib.service.upkeep import damage
 from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage import artifacts, root
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.lock import Owner, require_whole, writer
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.unended import all_runs
 
-MARK = Path("ops") / "served"
 """Under the data folder, from the first run of ``serve`` on: since then runs are expected."""
 
 
@@ -160,8 +160,8 @@ def _require_readable(data: Path) -> None:
 
 def mark_served(data: Path, now: datetime) -> None:
     """Note that ``serve`` makes the runs of this folder."""
-    if not (data / MARK).exists():
-        artifacts.replace(data / MARK, f"{iso(now)}\n".encode())
+    if not (Layout(data).served).exists():
+        artifacts.replace(Layout(data).served, f"{iso(now)}\n".encode())
 
 
 def _overdue_since(
@@ -170,7 +170,7 @@ def _overdue_since(
     expected = file.schedule and file.schedule.expected
     if file.schedule is None or expected is False:
         return None
-    if not (expected or (data / MARK).exists()):
+    if not (expected or (Layout(data).served).exists()):
         return None
     due = _next_due(file, data, running, now)
     return due if due is not None and now - due > OVERDUE else None

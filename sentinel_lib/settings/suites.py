@@ -13,13 +13,13 @@ from pydantic import Field, model_validator
 
 from sentinel_lib.errors import nearest
 from sentinel_lib.records.bar import VALUE_COLUMNS, Bar
+from sentinel_lib.records.roles import SILVER_BARS
 from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.model import ConfigModel
 
 OnFail = Literal["quarantine", "warn", "block"]
 OnDrift = Literal["allow", "warn", "block"]
 LAYERS = ("bronze", "silver", "gold")
-BARS_TABLE = "silver.bars"
 DRIFT_LAYER = "bronze"
 
 _KINDS = f"numbers for {', '.join(VALUE_COLUMNS)}; texts for symbol and interval"
@@ -211,7 +211,7 @@ def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
             f"schema_drift has no effect in {layer}.yaml: only payloads have source columns",
             expected=f"schema_drift in {DRIFT_LAYER}.yaml",
         )
-    if suite.table == BARS_TABLE:
+    if suite.table == SILVER_BARS:
         _check_columns(suite, document)
     return suite
 

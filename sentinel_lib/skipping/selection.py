@@ -13,16 +13,13 @@ from sentinel_lib.planning import plan as planning
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.reachable_code import ReachableCode
 from sentinel_lib.records.request import RunRequest
-from sentinel_lib.records.roles import INGEST
+from sentinel_lib.records.roles import INGEST, SILVER_CANDIDATE
 from sentinel_lib.records.stage import StageOutcome, StageRecord
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.skipping import fingerprint, past
 from sentinel_lib.skipping.past import Attempt
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
-
-CANDIDATE = "silver.candidate"
-"""What is certified against the Silver it was judged beside, so that it is published once only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +193,12 @@ class Selection:
 
     def _reasons_of_publisher(self, planned: StagePlan) -> list[str]:
         """A candidate that has been published cannot be again: who writes it must run as well."""
-        if CANDIDATE not in planned.stage.writes:
+        if SILVER_CANDIDATE not in planned.stage.writes:
             return []
         return [
             f"stage {reader.stage.name} needs a new candidate: {reason}"
             for reader in self._plan.stages
-            if CANDIDATE in reader.stage.reads and self._succeeded(reader.stage.name)
+            if SILVER_CANDIDATE in reader.stage.reads and self._succeeded(reader.stage.name)
             for reason in self.reasons(reader)[:1]
         ]
 

@@ -16,20 +16,17 @@ from sentinel_lib.calendars import sessions, sessions_per_year
 from sentinel_lib.errors import StorageError
 from sentinel_lib.gold_metrics import Metric, csv_text, figures_table
 from sentinel_lib.records.bar import WHOLE_DIGITS
+from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY, SILVER_BARS
 from sentinel_lib.records.stage import AssetLedger, Check
 from sentinel_lib.stages.known_calendars import has_known_sessions
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.validate.batch import placed_bars
-from sentinel_lib.stages.validate.candidate import SILVER
 from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.frames import frame_of
-from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.validation import audit
-
-DAILY = "gold.daily"
-AGGREGATES = "gold.aggregates"
-AGGREGATES_FILE = "aggregates.csv"
 
 _KEY = ["symbol", "session"]
 
@@ -40,12 +37,12 @@ def silver_bars(stage: Stage) -> Table:
     So do those of an asset whose calendar does not know the day: it keeps its last good figures.
     Each has its ``session``, and ``is_within_hours``.
     """
-    lake = stage.input(SILVER)
-    if not lake.exists(SILVER):
+    lake = stage.input(SILVER_BARS)
+    if not lake.exists(SILVER_BARS):
         raise StorageError(
-            f"table {SILVER} has not been published in {lake.root}", next_step="make run"
+            f"table {SILVER_BARS} has not been published in {lake.root}", next_step="make run"
         )
-    bars = stage.engine.scan(lake.files(SILVER), SCHEMAS[SILVER])
+    bars = stage.engine.scan(lake.files(SILVER_BARS), schema_of(SILVER_BARS))
     known = [symbol for symbol in stage.assets if has_known_sessions(stage, symbol)]
     return placed_bars(stage, bars.filter(bars.symbol.isin(known or [""])))
 
@@ -77,7 +74,7 @@ def completeness(stage: Stage, silver: Table, daily: Table) -> list[Check]:
         Check(
             name="volume of a session",
             passed=False,
-            table=DAILY,
+            table=GOLD_DAILY,
             symbol=row["symbol"],
             observed=f"more than {WHOLE_DIGITS} digits before the point on {row['first']}",
             expected=f"at most {WHOLE_DIGITS}",
@@ -88,7 +85,7 @@ def completeness(stage: Stage, silver: Table, daily: Table) -> list[Check]:
         Check(
             name="complete against silver.bars",
             passed=counts.get(symbol, 0) == within > 0,
-            table=DAILY,
+            table=GOLD_DAILY,
             symbol=symbol,
             observed=f"sessions made of {counts.get(symbol, 0)} bars",
             expected=f"{within} bars" if within else f"one of {outside} bars within hours",
@@ -127,7 +124,7 @@ def audit_aggregates(stage: Stage, aggregates: pd.DataFrame) -> list[Check]:
     finite = Check(
         name="every figure is finite",
         passed=infinite == 0,
-        table=AGGREGATES,
+        table=GOLD_AGGREGATES,
         observed=f"{infinite} infinite",
         expected="none",
     )
@@ -138,9 +135,9 @@ def sessions_to_publish(stage: Stage, daily: Table) -> Table:
     """The sessions of Gold as they will stand: those of ``daily`` for the assets that pass, and
     the published ones of assets that are held back. Call it after ``stage.account``.
     """
-    passing, names = stage.passing, SCHEMAS[DAILY].names
+    passing, names = stage.passing, schema_of(GOLD_DAILY).names
     held = is_one_of("symbol", [symbol for symbol in stage.assets if symbol not in passing])
-    last_good = stage.engine.load(stage.published.read_or_empty(DAILY, where=held))
+    last_good = stage.engine.load(stage.published.read_or_empty(GOLD_DAILY, where=held))
     new = daily.filter(daily.symbol.isin(passing or [""]))
     return stage.engine.materialise(new.select(names).union(last_good.select(names)))
 
@@ -154,19 +151,19 @@ def publish_gold(
     stage.require_audit()
     passing = stage.passing
     rows = daily.filter(daily.symbol.isin(passing or [""]))
-    before = stage.published.read_or_empty(DAILY, where=is_one_of("symbol", passing))
-    new = rows.select(SCHEMAS[DAILY].names).to_pyarrow().cast(SCHEMAS[DAILY])
+    before = stage.published.read_or_empty(GOLD_DAILY, where=is_one_of("symbol", passing))
+    new = rows.select(schema_of(GOLD_DAILY).names).to_pyarrow().cast(schema_of(GOLD_DAILY))
     changed = stage.engine.load(new).difference(stage.engine.load(before)).to_pyarrow()
     is_gone = before.join(new.select(_KEY), keys=_KEY, join_type="left anti")
     if stage.is_by_hand or len(is_gone):
-        others = stage.published.read_or_empty(DAILY)
+        others = stage.published.read_or_empty(GOLD_DAILY)
         kept = others.filter(pc.invert(pc.is_in(others["symbol"], pa.array(passing, pa.string()))))
-        stage.lake.overwrite(DAILY, pa.concat_tables([kept, new]), stage.commit)
-    elif len(changed) or not stage.lake.exists(DAILY):
-        stage.lake.upsert(DAILY, changed, _KEY, stage.commit)
+        stage.lake.overwrite(GOLD_DAILY, pa.concat_tables([kept, new]), stage.commit)
+    elif len(changed) or not stage.lake.exists(GOLD_DAILY):
+        stage.lake.upsert(GOLD_DAILY, changed, _KEY, stage.commit)
     table = figures_table(aggregates, metrics)
-    stage.lake.replace_if_changed(AGGREGATES, table, stage.commit)
-    path = stage.output / "gold" / AGGREGATES_FILE
+    stage.lake.replace_if_changed(GOLD_AGGREGATES, table, stage.commit)
+    path = Layout(stage.output).aggregates
     artifacts.replace(path, csv_text(table).encode())
     return path
 

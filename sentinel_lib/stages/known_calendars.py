@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sentinel_lib.calendars import trouble
+from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.records.stage import Check
 from sentinel_lib.stages.stage import Stage
 
@@ -23,7 +24,7 @@ def calendar_checks(stage: Stage) -> list[Check]:
         Check(
             name=f"calendar {calendar} is known ahead",
             passed=False,
-            table="bronze.fetches",
+            table=BRONZE_FETCHES,
             blocks=False,
             observed=f"{reason} ({len(users[calendar])} assets)",
             expected=f"sessions known for {WARNED_AHEAD.days} days after as_of",

@@ -13,15 +13,20 @@ import pyarrow.dataset as ds
 
 from sentinel_lib.freshness import AssetFreshness, freshness
 from sentinel_lib.ingestion import next_due
-from sentinel_lib.records.roles import INGEST, VALIDATE
+from sentinel_lib.records.roles import (
+    INGEST,
+    OPS_CHECKS,
+    OPS_FRESHNESS,
+    OPS_QUARANTINE,
+    OPS_STAGE_RUNS,
+    VALIDATE,
+)
 from sentinel_lib.records.stage import AssetLedger, StageRecord
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.stages.silver import last_bars
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage import artifacts
-
-FRESHNESS_FILE = "gold/freshness.json"
-QUALITY_FILE = "ops/quality.json"
+from sentinel_lib.storage.layout import Layout
 
 ATTEMPTS: dict[str, str] = {
     "unreachable": "source unreachable",
@@ -91,14 +96,14 @@ def write_board(
     """Write ``freshness.json`` to Gold, a function of the data and ``as_of``, and ``quality.json``
     to ops, which is about the run.
     """
+    layout = Layout(stage.output)
     texts = {
-        FRESHNESS_FILE: freshness_json(stage, board),
-        QUALITY_FILE: _json_of(stage, dict(quality)),
+        layout.freshness: freshness_json(stage, board),
+        layout.quality: _json_of(stage, dict(quality)),
     }
-    paths = {name: stage.output / name for name in texts}
-    for name, text in texts.items():
-        artifacts.replace(paths[name], text.encode())
-    return paths
+    for path, text in texts.items():
+        artifacts.replace(path, text.encode())
+    return {str(path.relative_to(stage.output)): path for path in texts}
 
 
 def freshness_json(stage: Stage, board: list[AssetFreshness]) -> str:
@@ -119,14 +124,14 @@ def write_history(
     }
     records = [record for record in records if record.run_id == stage.input_run_id]
     tables = {
-        "ops.stage_runs": [_stage_run(record) for record in records],
-        "ops.checks": [
+        OPS_STAGE_RUNS: [_stage_run(record) for record in records],
+        OPS_CHECKS: [
             {"stage": record.stage, **check.model_dump()}
             for record in records
             for check in record.checks
         ],
-        "ops.freshness": [_freshness_row(one, verdicts.get(one.symbol, "")) for one in board],
-        "ops.quarantine": [
+        OPS_FRESHNESS: [_freshness_row(one, verdicts.get(one.symbol, "")) for one in board],
+        OPS_QUARANTINE: [
             {"stage": record.stage, "rule": rule, "rows": count}
             for record in records
             for rule, count in record.quarantine.items()

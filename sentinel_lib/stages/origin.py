@@ -24,9 +24,10 @@ from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.settings.sources import source_named
-from sentinel_lib.stages.stage import BY_HAND, SANDBOX, Stage
+from sentinel_lib.stages.stage import BY_HAND, Stage
 from sentinel_lib.storage import root
 from sentinel_lib.storage.config_copy import config_copy
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.lock import enter_stage, require_whole
 from sentinel_lib.storage.run_history import RunHistory
 
@@ -175,7 +176,7 @@ def _tried_by_hand(
 
     Empty where none of them wrote what ``spec`` reads: then it reads what is published.
     """
-    sandbox = RunHistory(data / SANDBOX)
+    sandbox = RunHistory(Layout(data).sandbox)
     records = {one.name: sandbox.read_stage(BY_HAND, one.name) for one in earlier}
     tried = {
         name: record

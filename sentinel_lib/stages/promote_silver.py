@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -11,22 +10,20 @@ from sentinel_lib.cleaning.row_keys import KEY
 from sentinel_lib.errors import GateBlocked, StorageError
 from sentinel_lib.reachable_code import ReachableCode, code_digest
 from sentinel_lib.records.certificate import Certificate
-from sentinel_lib.records.roles import VALIDATE
+from sentinel_lib.records.roles import SILVER_BARS, SILVER_CANDIDATE, VALIDATE
 from sentinel_lib.settings.assets import read_assets
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.suites import load_suite
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.digest import content_digest
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.validation import suite_digest
-
-SILVER = "silver.bars"
-CERTIFICATE_FILE = "silver/certificate.json"
 
 
 def read_certificate(stage: Stage) -> Certificate:
     """The certificate of the candidate that is read; none means that no gate let it through."""
-    path = certificate_path(stage.input("silver.candidate").root)
+    path = Layout(stage.input(SILVER_CANDIDATE).root).certificate
     if not path.exists():
         raise GateBlocked("the candidate has no certificate: no gate has let it through")
     try:
@@ -38,8 +35,8 @@ def read_certificate(stage: Stage) -> Certificate:
 def is_published(stage: Stage, certificate: Certificate) -> bool:
     """Whether the newest commit of Silver carries this very certificate."""
     lake = stage.published
-    is_there = lake.exists(SILVER)
-    return is_there and lake.certificate(SILVER) == certificate.model_dump(mode="json")
+    is_there = lake.exists(SILVER_BARS)
+    return is_there and lake.certificate(SILVER_BARS) == certificate.model_dump(mode="json")
 
 
 def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certificate) -> None:
@@ -51,7 +48,7 @@ def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certific
         ("run", certificate.run_id, validated.run_id if validated else stage.input_run_id),
     ]
     if not stage.is_by_hand and not is_published(stage, certificate):
-        version = stage.published.version(SILVER)
+        version = stage.published.version(SILVER_BARS)
         claims.append(
             (
                 "version of silver.bars",
@@ -103,8 +100,3 @@ def code_of_gate(stage: Stage) -> str:
     [gate] = [one for one in pipeline.stages if one.name == VALIDATE]
     notebook = in_project(pipeline.notebooks) / gate.notebook
     return code_digest(ReachableCode().of_notebook(notebook))
-
-
-def certificate_path(data: Path) -> Path:
-    """Where the certificate lies beside its candidate."""
-    return data / CERTIFICATE_FILE

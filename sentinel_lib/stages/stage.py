@@ -30,12 +30,12 @@ from sentinel_lib.settings.suites import Suite, load_suite
 from sentinel_lib.stages.cells import cell_of
 from sentinel_lib.stages.examples import examples
 from sentinel_lib.storage.engine import Engine
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
 
 BY_HAND = "by-hand"
 REPLAY = "quarantine"
-SANDBOX = "sandbox"
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Stage:
     @property
     def output(self) -> Path:
         """The folder that this stage writes under."""
-        return self.data / SANDBOX if self.is_by_hand else self.data
+        return Layout(self.data).sandbox if self.is_by_hand else self.data
 
     @property
     def published(self) -> Lake:
@@ -122,7 +122,7 @@ class Stage:
         """Where ``table`` is read, which an earlier stage writes: what is published, or the
         sandbox if that stage was run by hand since the last run.
         """
-        return Lake(self.data / SANDBOX) if table in self.tried_tables else self.published
+        return Lake(Layout(self.data).sandbox) if table in self.tried_tables else self.published
 
     @property
     def origin(self) -> str:
@@ -153,7 +153,7 @@ class Stage:
     @cached_property
     def engine(self) -> Engine:
         """Where the row work runs."""
-        return Engine(self.threads, spill=self.output / "spill")
+        return Engine(self.threads, spill=Layout(self.output).local.spill)
 
     @cached_property
     def suite(self) -> Suite:

@@ -10,10 +10,11 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.records.roles import QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET, NO_SYMBOL, UNLISTED, AssetLedger
 from sentinel_lib.settings.assets import is_symbol
 from sentinel_lib.stages.stage import Stage
-from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
+from sentinel_lib.storage.catalog import INSTANT, schema_of
 
 RULES = {UNLISTED: "unlisted", NO_SYMBOL: "no_symbol"}
 
@@ -97,7 +98,7 @@ def quarantined_unlisted(stage: Stage, batch: Table) -> pa.Table:
     words = (rows.asset == UNLISTED).ifelse("is no asset", "is no symbol")
     named = ibis.literal("symbol '") + rows.symbol.fill_null("").left(_LONGEST_SHOWN) + "' "
     place = rows.file + ibis.literal(" line ") + rows.line.cast("string") + ": "
-    schema = SCHEMAS["quarantine.bars"]
+    schema = schema_of(QUARANTINE_BARS)
     found = rows.select(
         "asset", "file", "payload", "layout", "line", "symbol", "timestamp", *VALUE_COLUMNS,
         "is_provisional", "fetched_as_of",

@@ -13,8 +13,8 @@ import pyarrow.dataset as ds
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import data_files
+from sentinel_lib.storage.catalog import TEXT, schema_of
 from sentinel_lib.storage.delta_log import DeltaLog
-from sentinel_lib.storage.schemas import SCHEMAS, TEXT
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 """All at once, or piece by piece."""
@@ -67,7 +67,7 @@ def typed(log: DeltaLog, rows: Rows, *, is_replaced: bool = False) -> Rows:
         field.with_type(TEXT) if field.type == pa.large_string() else field for field in rows.schema
     ]
     stored = None if is_replaced else log.schema()
-    schema = SCHEMAS.get(log.name) or stored or pa.schema(given)
+    schema = schema_of(log.name) or stored or pa.schema(given)
     if sorted(rows.schema.names) != sorted(schema.names):
         raise StorageError(
             f"the rows do not have the columns of table {log.name}",

@@ -12,9 +12,10 @@ from sentinel_lib.errors import ConfigError, StorageError
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.layout import Layout
 
-PREFIX = ".config-"
-COPY = "config"
+_PREFIX = ".config-"
+_COPY = "config"
 
 
 def exact_files(config: Path) -> dict[Path, bytes]:
@@ -48,12 +49,12 @@ def config_copy(config: Path, data: Path) -> Iterator[Path]:
 
     For who holds the lock: copies that killed runs have left are removed.
     """
-    ops = data / "ops"
-    for left in ops.glob(f"{PREFIX}*"):
+    ops = Layout(data).local.config_copies
+    for left in ops.glob(f"{_PREFIX}*"):
         shutil.rmtree(left, ignore_errors=True)
     folder = _copied(exact_files(config), ops)
     try:
-        yield folder / COPY
+        yield folder / _COPY
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -62,10 +63,10 @@ def _copied(files: Mapping[Path, bytes], ops: Path) -> Path:
     """A new folder in ``ops`` that holds the copy."""
     try:
         ops.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=ops))
-        (folder / COPY).mkdir()
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=ops))
+        (folder / _COPY).mkdir()
         for name, content in files.items():
-            artifacts.replace(folder / COPY / name, content)
+            artifacts.replace(folder / _COPY / name, content)
     except OSError as failed:
         raise StorageError(
             f"the configuration could not be copied to {ops}: {failed.strerror or failed}",

@@ -23,6 +23,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage.data_files import DataFile
+from sentinel_lib.storage.layout import DELTA_LOG, Layout
 from sentinel_lib.storage.table_versions import table_version
 
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
@@ -121,8 +122,7 @@ class DeltaLog:
 
 def opened(root: Path, name: str) -> DeltaLog:
     """The newest version of the table ``layer.table`` under ``root``, if there is such a table."""
-    layer, _, table = name.partition(".")
-    folder = root / layer / table
+    folder = Layout(root).table(name)
     if table_version(root, name) is None:
         return DeltaLog(name, folder, None)
     with _reading(name, folder):
@@ -161,7 +161,7 @@ def _reading(name: str, folder: Path) -> Iterator[None]:
 
 
 def _commit_file(folder: Path, version: int) -> Path:
-    return folder / "_delta_log" / f"{version:020}.json"
+    return folder / DELTA_LOG / f"{version:020}.json"
 
 
 def _table(folder: Path) -> DeltaTable:

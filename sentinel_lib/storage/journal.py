@@ -16,9 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import artifacts
-
-FOLDER = Path("ops") / "unfinished"
-FILE = "journal.json"
+from sentinel_lib.storage.layout import Layout
 
 
 class Move(BaseModel, frozen=True):
@@ -41,7 +39,7 @@ class Journal(BaseModel, frozen=True):
 
 def prepare(data: Path) -> Path:
     """An empty folder for the files of a change. What a killed command had prepared is gone."""
-    folder = data / FOLDER
+    folder = Layout(data).local.unfinished
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
@@ -49,7 +47,7 @@ def prepare(data: Path) -> Path:
 
 def carry_out(data: Path, journal: Journal) -> None:
     """Make a change whose files are prepared. Only for the one writer."""
-    artifacts.replace(data / FOLDER / FILE, journal.model_dump_json().encode())
+    artifacts.replace(Layout(data).local.journal, journal.model_dump_json().encode())
     finish(data)
 
 
@@ -58,19 +56,19 @@ def finish(data: Path) -> None:
 
     Only for the one writer. Raises ``StorageError`` if a file cannot be moved.
     """
-    folder = data / FOLDER
+    folder = Layout(data).local.unfinished
     if not folder.exists():
         return
     journal = read(data)
     for move in journal.moves if journal else ():
         _make(data / move.source, data / move.target)
-    (folder / FILE).unlink(missing_ok=True)
+    Layout(data).local.journal.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def read(data: Path) -> Journal | None:
     """The change that has begun and is not finished; None where there is none."""
-    path = data / FOLDER / FILE
+    path = Layout(data).local.journal
     try:
         return Journal.model_validate_json(path.read_bytes())
     except FileNotFoundError:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from sentinel_lib.errors import LockedError, StorageError
 from sentinel_lib.storage import journal
+from sentinel_lib.storage.layout import Layout
 
 POLL_SECONDS = 0.2
 STAGE_WAIT_SECONDS = 60.0
@@ -208,7 +209,7 @@ def enter_stage(
     its end here, and a stage that comes too late, when another run has begun, is refused. A
     process may enter again and again; it is in one folder at a time.
     """
-    file = data / "ops" / "stage.lock"
+    file = Layout(data).local.stage_lock
     lock = next((one for one in _entered if one.file == file and one.is_held), None)
     if lock is None:
         while _entered:
@@ -235,7 +236,7 @@ def without_stages(
 
     For commands other than runs, within their ``RunLock``.
     """
-    lock = Lock(data / "ops" / "stage.lock")
+    lock = Lock(Layout(data).local.stage_lock)
     if not lock.acquire(wait_seconds):
         raise _still_there(lock, data, now(), wait_seconds)
     try:
@@ -277,7 +278,7 @@ def _process(pid: int) -> tuple[str, str]:
 
 
 def _run_lock(data: Path) -> Lock:
-    return Lock(data / "ops" / "run.lock")
+    return Lock(Layout(data).local.run_lock)
 
 
 def _still_there(lock: Lock, data: Path, now: datetime, waited_seconds: float) -> LockedError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from sentinel_lib.storage.layout import DELTA_LOG, Layout
 from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
@@ -23,9 +24,9 @@ def remove_orphans(lake: Lake) -> int:
 def _orphans(lake: Lake, name: str) -> list[Path]:
     folder = lake.path(name)
     named = {Path(file).name for file in Lake(lake.root, is_checked=False).files(name)}
-    for commit in folder.glob("_delta_log/*.json"):
+    for commit in Layout(lake.root).delta_log(name).glob("*.json"):
         for line in commit.read_text(encoding="utf-8").splitlines():
             for action in json.loads(line).values():
                 named.add(Path(str(action.get("path", ""))).name)
     found = [path for path in folder.glob("*.parquet*") if path.name not in named]
-    return [*found, *folder.glob("_delta_log/*.tmp")]
+    return [*found, *folder.glob(f"{DELTA_LOG}/*.tmp")]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.layout import Layout
 
 _GZIP = b"\x1f\x8b"
 _NOT_LINES = (b"PAR1", b"{", b"[")
@@ -19,7 +20,7 @@ class PayloadArchive:
     """Payloads by the sha256 of their content, under ``bronze/payloads`` of the data folder."""
 
     def __init__(self, data: Path) -> None:
-        self.folder = data / "bronze" / "payloads"
+        self.layout = Layout(data)
 
     def store(self, content: bytes) -> str:
         """Keep ``content`` and give its sha256. What is there already is not written again.
@@ -27,15 +28,17 @@ class PayloadArchive:
         Bytes that have been altered are.
         """
         digest = hashlib.sha256(content).hexdigest()
-        path = self._path(digest)
+        path = self.layout.payload(digest)
         if self.problem(digest):
             # one name for all, for a killed run's payload may never come again
-            artifacts.replace(path, content, self.folder / f".payload{artifacts.HALF_WRITTEN}")
+            artifacts.replace(
+                path, content, self.layout.payloads / f".payload{artifacts.HALF_WRITTEN}"
+            )
         return digest
 
     def holds(self, digest: str) -> bool:
         """Whether there is a payload with that sha256."""
-        return self._path(digest).exists()
+        return self.layout.payload(digest).exists()
 
     def load(self, digest: str) -> bytes:
         """The payload with that sha256; one that is missing or altered is a ``StorageError``."""
@@ -62,13 +65,10 @@ class PayloadArchive:
 
     def _read(self, digest: str) -> tuple[bytes, str]:
         """The bytes, and what is wrong with them."""
-        path = self._path(digest)
+        path = self.layout.payload(digest)
         try:
             content = path.read_bytes()
         except OSError as unreadable:
             return b"", f"{path} cannot be read: {unreadable.strerror or unreadable}"
         is_intact = hashlib.sha256(content).hexdigest() == digest
         return content, "" if is_intact else f"{path} has been altered"
-
-    def _path(self, digest: str) -> Path:
-        return self.folder / digest[:2] / digest

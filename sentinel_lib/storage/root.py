@@ -7,13 +7,14 @@ from pathlib import Path
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.table_versions import table_names
 
 VERSION = 2
 """Of the tables that this library writes and reads. It goes up when a schema changes, and then a
 folder of the version before goes to ``tests/roots``, which ``upgrade`` must be able to rebuild.
 """
 
-MARKER = Path("ops") / "root.json"
 _CONTENT = json.dumps({"version": VERSION}).encode()
 _UNMARKED = 1
 """The version of folders that have tables and say nothing."""
@@ -22,7 +23,7 @@ _UNMARKED = 1
 def begin(data: Path) -> None:
     """Mark a folder that has no tables yet as one of this version."""
     if _version(data) is None:
-        artifacts.replace(data / MARKER, _CONTENT)
+        artifacts.replace(Layout(data).version, _CONTENT)
 
 
 def is_older(data: Path) -> bool:
@@ -47,11 +48,11 @@ def require_current(data: Path) -> None:
 
 def _version(data: Path) -> int | None:
     """None where there are no tables."""
-    path = data / MARKER
+    path = Layout(data).version
     try:
         return int(json.loads(path.read_bytes())["version"])
     except FileNotFoundError:
-        return _UNMARKED if any(data.glob("*/*/_delta_log")) else None
+        return _UNMARKED if table_names(data) else None
     except (OSError, ValueError, TypeError, KeyError) as unreadable:
         raise StorageError(
             f"{path} does not say which version the tables have: {unreadable}",

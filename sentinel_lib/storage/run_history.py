@@ -18,11 +18,7 @@ from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord, StageRecord
 from sentinel_lib.settings.secrets import load_scrubber
 from sentinel_lib.storage import artifacts
-
-RUN_FILE = "run.json"
-REQUEST_FILE = "request.json"
-FINGERPRINTS_FILE = "fingerprints.json"
-INSPECTION_FILE = "inspection.json"
+from sentinel_lib.storage.layout import Layout
 
 Fingerprint = dict[str, str]
 """What a stage depends on: the name of each part, and its digest or value."""
@@ -35,47 +31,47 @@ class RunHistory:
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.folder = data / "ops" / "runs"
+        self.layout = Layout(data)
 
     def write_stage(self, record: StageRecord) -> Path:
         """Keep what a stage says of itself."""
-        path = self._stage_path(record.run_id, record.stage)
+        path = self.layout.record(record.run_id, record.stage)
         artifacts.replace(path, _scrubbed(record.model_dump_json()))
         return path
 
     def read_stage(self, run_id: str, stage: str) -> StageRecord | None:
         """What ``stage`` said in that run, or None where it has said nothing."""
-        path = self._stage_path(run_id, stage)
+        path = self.layout.record(run_id, stage)
         return _read(path, StageRecord) if path.exists() else None
 
     def forget_stage(self, run_id: str, stage: str) -> None:
         """Drop a record, so that one found afterwards was written by the execution that follows."""
-        self._stage_path(run_id, stage).unlink(missing_ok=True)
+        self.layout.record(run_id, stage).unlink(missing_ok=True)
 
     def carry_over(self, stage: str, from_run: str, to_run: str) -> None:
         """Let a run that skips ``stage`` go by what another said; the record keeps its author."""
         artifacts.replace(
-            self._stage_path(to_run, stage), self._stage_path(from_run, stage).read_bytes()
+            self.layout.record(to_run, stage), self.layout.record(from_run, stage).read_bytes()
         )
 
     def write_request(self, request: RunRequest) -> None:
         """Keep what is asked of a run, before it begins."""
-        path = self.folder / request.run_id / REQUEST_FILE
+        path = self.layout.request(request.run_id)
         artifacts.replace(path, _scrubbed(request.model_dump_json()))
 
     def request_of(self, run_id: str) -> RunRequest | None:
         """What was asked of a run, or None where that was not kept."""
-        path = self.folder / run_id / REQUEST_FILE
+        path = self.layout.request(run_id)
         return _read(path, RunRequest) if path.exists() else None
 
     def write_fingerprints(self, run_id: str, stages: Mapping[str, Fingerprint]) -> None:
         """Keep what each stage of a run went by, when the run has ended."""
-        path = self.folder / run_id / FINGERPRINTS_FILE
+        path = self.layout.fingerprints(run_id)
         artifacts.replace(path, _scrubbed(json.dumps(stages, sort_keys=True)))
 
     def fingerprints(self, run_id: str) -> dict[str, Fingerprint]:
         """What the stages of a run went by; empty where that cannot be known."""
-        path = self.folder / run_id / FINGERPRINTS_FILE
+        path = self.layout.fingerprints(run_id)
         try:
             return dict(json.loads(path.read_bytes()))
         except (OSError, ValueError):  # then nothing is known to be unchanged, and all stages run
@@ -83,27 +79,27 @@ class RunHistory:
 
     def has_ended(self, run_id: str) -> bool:
         """Whether the run has left its record."""
-        return (self.folder / run_id / RUN_FILE).exists()
+        return self.layout.run_record(run_id).exists()
 
     def run_of(self, run_id: str) -> RunRecord | None:
         """The record of a run, or None where it has not ended."""
-        path = self.folder / run_id / RUN_FILE
+        path = self.layout.run_record(run_id)
         return _read(path, RunRecord) if path.exists() else None
 
     def write_run(self, record: RunRecord) -> Path:
         """Keep the record of a whole run."""
-        path = self.folder / record.run_id / RUN_FILE
+        path = self.layout.run_record(record.run_id)
         artifacts.replace(path, _scrubbed(record.model_dump_json()))
         return path
 
     def write_inspection(self, inspection: Inspection) -> None:
         """Keep what the last look at every byte has found."""
-        path = self.folder.parent / INSPECTION_FILE
+        path = self.layout.inspection
         artifacts.replace(path, _scrubbed(inspection.model_dump_json()))
 
     def inspection(self) -> Inspection | None:
         """What the last look at every byte has found, or None where there was none."""
-        path = self.folder.parent / INSPECTION_FILE
+        path = self.layout.inspection
         return _read(path, Inspection) if path.exists() else None
 
     def keep_config(self, run_id: str, copy: Path) -> None:
@@ -120,7 +116,7 @@ class RunHistory:
 
     def config_of(self, run_id: str) -> Path:
         """The folder of the configuration that a run went by."""
-        return self.folder / run_id / "config"
+        return self.layout.local.config_of(run_id)
 
     def runs(self) -> list[RunRecord]:
         """Every finished run, the newest first."""
@@ -128,14 +124,16 @@ class RunHistory:
 
     def newest(self) -> Iterator[RunRecord]:
         """Finished runs one after the other, the newest first, each read when it is asked for."""
-        for path in sorted(self.folder.glob(f"*/{RUN_FILE}"), reverse=True):
-            yield _read(path, RunRecord)
+        for run_id in self.run_ids():
+            if self.has_ended(run_id):
+                yield _read(self.layout.run_record(run_id), RunRecord)
 
     def run_ids(self) -> list[str]:
         """The ids of all runs, finished or not, the newest first."""
-        if not self.folder.is_dir():
+        runs = self.layout.runs
+        if not runs.is_dir():
             return []
-        return sorted((path.name for path in self.folder.iterdir() if path.is_dir()), reverse=True)
+        return sorted((path.name for path in runs.iterdir() if path.is_dir()), reverse=True)
 
     def undone(self) -> frozenset[str]:
         """The runs that are not ``standing``: a rollback has restored what was before them."""
@@ -176,14 +174,11 @@ class RunHistory:
 
     def _restored_by(self, run_id: str) -> str:
         """The run that ``run_id`` restored, or nothing. Only rollbacks are parsed."""
-        path = self.folder / run_id / RUN_FILE
-        if (path.parent / REQUEST_FILE).exists() or not path.exists():
+        path = self.layout.run_record(run_id)
+        if self.layout.request(run_id).exists() or not path.exists():
             return ""
         is_rollback = b'"rollback"' in path.read_bytes()
         return _read(path, RunRecord).restored if is_rollback else ""
-
-    def _stage_path(self, run_id: str, stage: str) -> Path:
-        return self.folder / run_id / f"{stage}.json"
 
 
 def _scrubbed(content: str) -> bytes:

@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from sentinel_lib.errors import StorageError
+from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.storage import changes, data_files, delta_log
+from sentinel_lib.storage.catalog import RESTORED_TABLES, schema_of
 from sentinel_lib.storage.changes import Kept, Rows
 from sentinel_lib.storage.delta_log import DeltaLog, changing
-from sentinel_lib.storage.schemas import RESTORED_TABLES, SCHEMAS
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.table_versions import table_version
 
 _AS_OF = "sentinel.as_of"
@@ -67,7 +69,7 @@ class Lake:
 
     def path(self, name: str) -> Path:
         """The folder of the table ``name``."""
-        return self.root.joinpath(*name.split(".", 1))
+        return Layout(self.root).table(name)
 
     def exists(self, name: str) -> bool:
         """Whether the table has been written at all."""
@@ -122,7 +124,7 @@ class Lake:
         """``read``, or no rows where the table has not been written yet."""
         if self.exists(name):
             return self.read(name, columns=columns, where=where)
-        empty = SCHEMAS[name].empty_table()
+        empty = schema_of(name).empty_table()
         return empty.select(list(columns)) if columns else empty
 
     def files(self, name: str) -> list[str]:
@@ -266,7 +268,7 @@ class Lake:
 
     def _way_back(self, log: DeltaLog, damaged: Path) -> str:
         """The newest run that can be rolled back to without ``damaged``, or else a repair."""
-        if log.name == "bronze.fetches":
+        if log.name == BRONZE_FETCHES:
             return f"restore {damaged} from a backup: tables cannot be built again without it"
         last = {made.run_id: made.version for made in self.commits(log.name)}
         for run_id, version in reversed(last.items()) if log.name in RESTORED_TABLES else ():

@@ -23,7 +23,7 @@ def unended_runs(data: Path) -> Iterator[RunRecord]:
         if history.has_ended(run_id):
             continue
         request = history.request_of(run_id)
-        files = [path.stat().st_mtime for path in (history.folder / run_id).glob("*")]
+        files = [path.stat().st_mtime for path in history.layout.run(run_id).glob("*")]
         last_sign = datetime.fromtimestamp(max(files, default=0.0), UTC)
         began = _began(run_id) or last_sign
         is_running = owner is not None and owner.run_id == run_id

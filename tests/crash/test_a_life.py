@@ -10,7 +10,7 @@ import pytest
 from sentinel_lib.errors import SentinelError
 from sentinel_lib.operations import verify
 from sentinel_lib.planning.plan import new_run_id
-from sentinel_lib.storage import journal
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.lock import RunLock, require_whole
 from sentinel_lib.storage.run_history import RunHistory
 from tests.crash.market import BATCH_AS_OF, HISTORY_AS_OF, Root
@@ -82,7 +82,7 @@ class Life:
         """
         sign = None
         if step.is_rollback and (at_once or random.random() < 0.5):
-            sign = self.root.data / journal.FOLDER / journal.FILE
+            sign = Layout(self.root.data).local.journal
             seconds = 0 if at_once else 0.02
         moment = random.uniform(0, seconds)
         return self.template.kill_operation(step.operation, self.parameters(step), moment, sign)
@@ -193,4 +193,4 @@ def test_verify_finds_that_every_killed_and_every_other_run_led_to_what_is_publi
 
 
 def test_nothing_is_left_unfinished(disturbed):
-    assert not (disturbed.root.data / journal.FOLDER).exists()
+    assert not Layout(disturbed.root.data).local.unfinished.exists()

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from sentinel_lib.storage.schemas import INSTANT, VALUE
 
 from sentinel_lib.cleaning.row_rules import row_passes
 from sentinel_lib.cleaning.typed_bars import typed_bars
@@ -20,7 +21,6 @@ from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.settings.suites import NotNull, Suite, UniqueTogether, load_suite
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.frames import frame_of
-from sentinel_lib.storage.schemas import INSTANT, VALUE
 from sentinel_lib.validation import audit
 
 SHIPPED = load_suite(PROJECT_ROOT / "config", "silver")

@@ -14,6 +14,7 @@ from sentinel_lib.errors import UsageError
 from sentinel_lib.operations import difference, rollback, scratch_copy, vacuum, verify
 from sentinel_lib.operations.versions import known_run
 from sentinel_lib.storage import journal
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
@@ -190,7 +191,7 @@ def test_a_rollback_that_was_killed_is_made_whole_by_the_next_command_that_write
     replace, moved = Path.replace, []
 
     def killed_between(path, target):
-        if journal.FOLDER.name in path.parts and path.parent.name == "_delta_log":
+        if Layout(path).local.unfinished.name in path.parts and path.parent.name == "_delta_log":
             moved.append(path)
             if len(moved) == 2:
                 raise KeyboardInterrupt

@@ -13,7 +13,7 @@ from sentinel_lib.operations import repair, upgrade, verify
 from sentinel_lib.planning import plan
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.stages import open_stage
-from sentinel_lib.storage import journal, root
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.lock import RunLock, require_whole
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
@@ -80,7 +80,7 @@ def open_by_hand(data):
 )
 def test_a_folder_of_another_version_is_refused_with_the_way_to_use_it(old, use, version, advice):
     if version != 1:
-        (old / root.MARKER).write_text(f'{{"version": {version}}}')
+        Layout(old).version.write_text(f'{{"version": {version}}}')
 
     with pytest.raises(StorageError, match=f"are of version {version}") as refused:
         use(old)
@@ -145,7 +145,7 @@ def test_an_upgrade_that_was_killed_is_finished_by_the_next_command_that_writes(
     assert read_table("silver.bars", data=old).equals(
         read_table("silver.bars", data=upgraded_once[0])
     )
-    assert not (old / journal.FOLDER).exists()
+    assert not Layout(old).local.unfinished.exists()
     assert upgrade(old) is None
 
 

@@ -11,7 +11,7 @@ import pytest
 from sentinel_lib import read_table
 from sentinel_lib.errors import StorageError, UsageError
 from sentinel_lib.storage import root
-from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.tables import Commit, Lake
 
 MONDAY = datetime(2026, 11, 23, 22, tzinfo=UTC)
@@ -31,7 +31,7 @@ def data(tmp_path: Path) -> Path:
 def session(close: str) -> pa.Table:
     prices = dict.fromkeys(("open", "high", "low", "close"), Decimal(close))
     row = {"symbol": "AAPL", "session": date(2026, 11, 23), **prices, "volume": None}
-    return pa.Table.from_pylist([{**row, "bar_count": 1}], schema=SCHEMAS["gold.daily"])
+    return pa.Table.from_pylist([{**row, "bar_count": 1}], schema=schema_of("gold.daily"))
 
 
 def test_table_is_read_as_it_is_now(data: Path) -> None:

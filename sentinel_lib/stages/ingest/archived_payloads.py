@@ -15,6 +15,7 @@ from sentinel_lib.ingestion.files import locator_of
 from sentinel_lib.ingestion.source import Source
 from sentinel_lib.logger import log
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
+from sentinel_lib.records.roles import BRONZE_FETCHES, QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET, UNLISTED
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import FilesOptions
@@ -54,7 +55,7 @@ def deliver(stage: Stage, windows: Sequence[Window]) -> Fetched:
 
 def _fetches_of_run(stage: Stage) -> list[dict[str, Any]]:
     lake = Lake(stage.archive_folder, is_checked=not root.is_older(stage.archive_folder))
-    rows = lake.read_or_empty("bronze.fetches", where=ds.field("run_id") == stage.run_id)
+    rows = lake.read_or_empty(BRONZE_FETCHES, where=ds.field("run_id") == stage.run_id)
     rows = rows.sort_by([("locator", "ascending"), ("payload", "ascending")])
     return list(rows.to_pylist())
 
@@ -68,7 +69,7 @@ def _refused_fetches(stage: Stage) -> list[dict[str, Any]]:
     lake = stage.published
     where = ~is_one_of("rule", WAITING) & is_one_of("asset", [*stage.selected, *NO_ASSET])
     columns = ["payload", "asset", "symbol", "file"]
-    refused = lake.read_or_empty("quarantine.bars", columns=columns, where=where)
+    refused = lake.read_or_empty(QUARANTINE_BARS, columns=columns, where=where)
     names = {name for one in stage.chosen.values() for name in (one.symbol, one.asked_as)}
     own_files = {
         locator_of(in_project(one.options.path))
@@ -81,7 +82,7 @@ def _refused_fetches(stage: Stage) -> list[dict[str, Any]]:
         if is_listed or row["file"] in own_files:
             assets.setdefault(row["payload"], set()).add(row["asset"])
     stands = ~is_one_of("run_id", stage.history.undone())
-    fetches = lake.read_or_empty("bronze.fetches", where=is_one_of("payload", assets) & stands)
+    fetches = lake.read_or_empty(BRONZE_FETCHES, where=is_one_of("payload", assets) & stands)
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     for row in fetches.sort_by([("as_of", "ascending"), ("run_id", "ascending")]).to_pylist():
         newest[row["payload"], row["locator"]] = {**row, "assets": assets[row["payload"]]}

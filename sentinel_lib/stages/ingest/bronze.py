@@ -16,6 +16,7 @@ from sentinel_lib.errors import ConfigError, UsageError
 from sentinel_lib.ingestion import Fetched, Parsed, due_sessions
 from sentinel_lib.ingestion.files import locator_of, stem
 from sentinel_lib.records.payload import Window
+from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, SILVER_BARS
 from sentinel_lib.records.stage import NO_ASSET, AssetLedger, AssetStatus, Check
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.project import in_project
@@ -24,9 +25,9 @@ from sentinel_lib.stages.ingest.schema_drift import ComparedPayload, held_by_dri
 from sentinel_lib.stages.silver import last_bars
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import unlisted_counts, unlisted_ledgers
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.orphans import remove_orphans
 from sentinel_lib.storage.payloads import PayloadArchive
-from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.validation import audit
 
 _READING = ("payload", "layout")
@@ -41,14 +42,14 @@ def require_continuity(stage: Stage) -> None:
     rollback has taken it back with what it restored. ``ConfigError`` for another interval,
     or simulated bars after real ones: nothing would say where one ends and the other begins.
     """
-    commits = stage.published.commits("silver.bars")
+    commits = stage.published.commits(SILVER_BARS)
     if commits and stage.as_of < commits[-1].as_of:
         raise UsageError(
             f"as_of {stage.as_of.isoformat()} lies before what is published already",
             expected=f"{commits[-1].as_of.isoformat()} or later",
         )
     columns = ["symbol", "interval", "source"]
-    rows = stage.published.read_or_empty("silver.bars", columns=columns)
+    rows = stage.published.read_or_empty(SILVER_BARS, columns=columns)
     for row in rows.group_by(columns).aggregate([]).sort_by("symbol").to_pylist():
         asset = stage.chosen.get(row["symbol"])
         if asset is None:
@@ -134,9 +135,9 @@ def store_batch(
     new = [payload for payload, new in is_new.items() if new]
     rows = parsed.bars.filter(pc.is_in(parsed.bars["payload"], pa.array(new, pa.string())))
     if stage.is_by_hand:  # beside what is published there are the rows of this try, and no other's
-        stage.lake.overwrite("bronze.bars", rows, stage.commit)
+        stage.lake.overwrite(BRONZE_BARS, rows, stage.commit)
     else:
-        stage.lake.append("bronze.bars", rows, stage.commit)
+        stage.lake.append(BRONZE_BARS, rows, stage.commit)
     log = [
         {
             "run_id": stage.run_id,
@@ -147,10 +148,10 @@ def store_batch(
         }
         for one, schema in zip(parsed.log, compared, strict=True)
     ]
-    fetches = pa.Table.from_pylist(log, schema=SCHEMAS["bronze.fetches"])
+    fetches = pa.Table.from_pylist(log, schema=schema_of(BRONZE_FETCHES))
     if len(fetches) or stage.is_by_hand:
         of_the_run = ds.field("run_id") == stage.run_id
-        stage.lake.overwrite("bronze.fetches", fetches, stage.commit, only=of_the_run)
+        stage.lake.overwrite(BRONZE_FETCHES, fetches, stage.commit, only=of_the_run)
 
 
 def rejected_payloads(parsed: Parsed) -> list[Check]:
@@ -159,7 +160,7 @@ def rejected_payloads(parsed: Parsed) -> list[Check]:
         Check(
             name="payload can be read",
             passed=False,
-            table="bronze.bars",
+            table=BRONZE_BARS,
             blocks=False,
             symbol=one.symbol or "",
             observed=one.reason,
@@ -185,7 +186,7 @@ def audit_bronze(stage: Stage, parsed: Parsed) -> list[Check]:
             Check(
                 name="rows of an asset",
                 passed=False,
-                table="bronze.bars",
+                table=BRONZE_BARS,
                 observed="; ".join([*unlisted, *held[:_SHOWN_SYMBOLS]]),
                 expected="at least 1",
             )
@@ -249,5 +250,5 @@ def _rows_by_symbol(stage: Stage, parsed: Parsed) -> tuple[Counter[str], Counter
 
 
 def _known_readings(stage: Stage) -> set[tuple[str, ...]]:
-    rows = stage.published.read_or_empty("bronze.bars", columns=list(_READING))
+    rows = stage.published.read_or_empty(BRONZE_BARS, columns=list(_READING))
     return {tuple(row.values()) for row in rows.group_by(list(_READING)).aggregate([]).to_pylist()}

@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 
 from sentinel_lib.ingestion import LoggedPayload
 from sentinel_lib.ingestion.source_columns import SourceColumn, columns_of_json
-from sentinel_lib.records.roles import INGEST, VALIDATE
+from sentinel_lib.records.roles import BRONZE_FETCHES, INGEST, VALIDATE
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.tables import is_one_of
 
@@ -119,6 +119,6 @@ def _rows_newest_first(stage: Stage, sources: set[str]) -> Iterator[dict[str, An
         pa.array(sorted(sources), pa.string())
     )
     where &= ~is_one_of("run_id", stage.history.undone())
-    rows = stage.published.read_or_empty("bronze.fetches", columns=_COLUMNS, where=where)
+    rows = stage.published.read_or_empty(BRONZE_FETCHES, columns=_COLUMNS, where=where)
     for piece in rows.sort_by(_NEWEST_FIRST).to_batches(max_chunksize=1_024):
         yield from piece.to_pylist()

@@ -21,6 +21,7 @@ from sentinel_lib.ingestion.source_columns import (
     columns_as_json,
 )
 from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.records.stage import Check
 from sentinel_lib.settings.suites import OnDrift, SchemaDrift
 from sentinel_lib.stages.ingest.earlier_fetches import GoodFetch, last_good_fetches
@@ -171,7 +172,7 @@ def drift_checks(compared: Sequence[ComparedPayload]) -> list[Check]:
         Check(
             name=f"schema drift: {change} columns",
             passed=does == "allow",
-            table="bronze.fetches",
+            table=BRONZE_FETCHES,
             blocks=does == "block",
             symbol=symbol,
             observed=f"{one.payload.locator}: {_listed(alike)}",
@@ -185,7 +186,7 @@ def drift_checks(compared: Sequence[ComparedPayload]) -> list[Check]:
     if checks or not known:
         return checks
     observed = f"{known} of {len(compared)} payloads compared, no column changed"
-    return [Check(name="schema drift", passed=True, table="bronze.fetches", observed=observed)]
+    return [Check(name="schema drift", passed=True, table=BRONZE_FETCHES, observed=observed)]
 
 
 def _is_as_it_should_be(column: SourceColumn) -> bool:

@@ -21,11 +21,12 @@ from sentinel_lib.cleaning.bar_times import (
 )
 from sentinel_lib.cleaning.row_rules import WAITING
 from sentinel_lib.records.bar import INTERVAL_SECONDS, ISO_8601, VALUE_COLUMNS
+from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS, SILVER_BARS
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.stages.known_calendars import has_known_sessions
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import lines_of
-from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
+from sentinel_lib.storage.catalog import INSTANT, schema_of
 from sentinel_lib.storage.tables import is_one_of
 
 EARLIEST_SESSION = date(1900, 1, 1)
@@ -61,7 +62,7 @@ def read_batch(stage: Stage) -> Table:
     ``(no symbol)`` where its symbol is none.
     """
     load, of_batch = stage.engine.load, ds.field("run_id") == stage.batch_run_id
-    fetches = stage.input("bronze.fetches").read_or_empty("bronze.fetches", where=of_batch)
+    fetches = stage.input(BRONZE_FETCHES).read_or_empty(BRONZE_FETCHES, where=of_batch)
     bars = _bronze_bars(stage)
     waiting = _waiting(stage, fetches)
     fresh = bars.join(load(_readings(fetches)), list(_READING))
@@ -147,7 +148,7 @@ def published_bars(stage: Stage, typed: Table) -> Table:
 
 def chosen_silver(stage: Stage) -> Table:
     """What Silver holds of the assets that this run is about."""
-    bars = _scanned(stage, "silver.bars")
+    bars = _scanned(stage, SILVER_BARS)
     return bars.filter(bars.symbol.isin(stage.selected or [""]))
 
 
@@ -184,14 +185,14 @@ def rows_of(table: Table) -> list[dict[str, Any]]:
 
 def _bronze_bars(stage: Stage) -> Table:
     """The raw rows that are published, and those that ingest wrote to the sandbox since."""
-    name = "bronze.bars"
+    name = BRONZE_BARS
     lakes = {lake.root: lake for lake in (stage.published, stage.input(name))}
     files = [file for lake in lakes.values() if lake.exists(name) for file in lake.files(name)]
-    return stage.engine.scan(files, SCHEMAS[name])
+    return stage.engine.scan(files, schema_of(name))
 
 
 def _scanned(stage: Stage, table: str) -> Table:
-    return stage.engine.scan(stage.published.files(table), SCHEMAS[table])
+    return stage.engine.scan(stage.published.files(table), schema_of(table))
 
 
 def _readings(fetches: pa.Table) -> pa.Table:
@@ -214,10 +215,10 @@ def _waiting(stage: Stage, fetches: pa.Table) -> pa.Table:
         & is_one_of("asset", stage.selected)
         & ~is_one_of("payload", fetches["payload"].unique().to_pylist())
     )
-    rows = stage.published.read_or_empty("quarantine.bars", where=where)
+    rows = stage.published.read_or_empty(QUARANTINE_BARS, where=where)
     stands = ~is_one_of("run_id", stage.history.undone())
     payloads = is_one_of("payload", rows["payload"].unique().to_pylist())
-    readings = _readings(stage.published.read_or_empty("bronze.fetches", where=payloads & stands))
+    readings = _readings(stage.published.read_or_empty(BRONZE_FETCHES, where=payloads & stands))
     joined = rows.drop_columns(["file", "fetched_as_of", "symbol"]).join(
         readings, keys=list(_READING), join_type="inner"
     )

@@ -19,11 +19,16 @@ from sentinel_lib.cleaning.verdicts import AssetCounts, Verdict, counted, held_r
 from sentinel_lib.errors import GateBlocked, StageError
 from sentinel_lib.logger import log
 from sentinel_lib.records.certificate import Certificate
-from sentinel_lib.records.roles import INGEST, VALIDATE
+from sentinel_lib.records.roles import (
+    BRONZE_FETCHES,
+    INGEST,
+    SILVER_BARS,
+    SILVER_CANDIDATE,
+    VALIDATE,
+)
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, AssetLedger, Check, StageRecord
 from sentinel_lib.settings.suites import RowRule
 from sentinel_lib.stages.promote_silver import (
-    certificate_path,
     code_of_gate,
     is_published,
     terms_digest,
@@ -31,15 +36,13 @@ from sentinel_lib.stages.promote_silver import (
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.validate.series import series_checks
 from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.digest import content_digest, ordered_digest
 from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.frames import frame_of
-from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.tables import Commit
 from sentinel_lib.validation import audit, suite_digest
-
-CANDIDATE = "silver.candidate"
-SILVER = "silver.bars"
 
 
 def asset_verdicts(
@@ -95,10 +98,12 @@ def write_candidate(stage: Stage, resolved: Table) -> Table:
 
     They go piece by piece, so that never all of them are held.
     """
-    promoted = resolved.filter(resolved.outcome == PROMOTED).select(SCHEMAS[CANDIDATE].names)
+    promoted = resolved.filter(resolved.outcome == PROMOTED).select(
+        schema_of(SILVER_CANDIDATE).names
+    )
     rows = stage.engine.batches(promoted.order_by(list(KEY)))
-    stage.lake.overwrite(CANDIDATE, rows, stage.commit)
-    stage.lake.forget_history(CANDIDATE)
+    stage.lake.overwrite(SILVER_CANDIDATE, rows, stage.commit)
+    stage.lake.forget_history(SILVER_CANDIDATE)
     return _written(stage)
 
 
@@ -160,13 +165,13 @@ def certify(stage: Stage) -> Certificate:
     _require_passing_assets(stage)
     _require_changes(stage)
     ordered = stage.engine.batches(_written(stage).order_by(list(KEY)))
-    digest = ordered_digest(ordered, KEY) or content_digest(stage.lake.read(CANDIDATE), KEY)
-    fetches = stage.input("bronze.fetches").read_or_empty(
-        "bronze.fetches", where=ds.field("run_id") == stage.batch_run_id
+    digest = ordered_digest(ordered, KEY) or content_digest(stage.lake.read(SILVER_CANDIDATE), KEY)
+    fetches = stage.input(BRONZE_FETCHES).read_or_empty(
+        BRONZE_FETCHES, where=ds.field("run_id") == stage.batch_run_id
     )
-    version = stage.published.version(SILVER)
+    version = stage.published.version(SILVER_BARS)
     certificate = Certificate(
-        table=SILVER,
+        table=SILVER_BARS,
         run_id=stage.run_id,
         as_of=stage.as_of,
         candidate_digest=digest,
@@ -179,7 +184,7 @@ def certify(stage: Stage) -> Certificate:
         verdicts={symbol: one.status for symbol, one in stage.ledgers.items()},
         checks_passed=sum(check.passed for check in stage.checks),
     )
-    artifacts.replace(certificate_path(stage.output), certificate.model_dump_json().encode())
+    artifacts.replace(Layout(stage.output).certificate, certificate.model_dump_json().encode())
     return certificate
 
 
@@ -193,15 +198,15 @@ def publish_silver(
     rows = candidate.drop_columns(["change"])
     corrections = candidate.filter(pc.equal(candidate["change"], CORRECTION))
     if stage.is_by_hand:
-        before = stage.published.read_or_empty(SILVER)
-        stage.lake.overwrite(SILVER, before, stage.commit)
-        stage.lake.upsert(SILVER, rows, KEY, commit)
+        before = stage.published.read_or_empty(SILVER_BARS)
+        stage.lake.overwrite(SILVER_BARS, before, stage.commit)
+        stage.lake.upsert(SILVER_BARS, rows, KEY, commit)
     elif is_published(stage, certificate):
         log().info("the candidate is published already")
     elif len(corrections):
-        stage.lake.upsert(SILVER, rows, KEY, commit)
+        stage.lake.upsert(SILVER_BARS, rows, KEY, commit)
     else:
-        stage.lake.append(SILVER, rows, commit)
+        stage.lake.append(SILVER_BARS, rows, commit)
     counts = _count(candidate, "symbol")
     validated = stage.said_by(VALIDATE)
     before_it = validated.assets if validated else {}
@@ -258,8 +263,8 @@ def _require_passing_assets(stage: Stage) -> None:
 def _require_changes(stage: Stage) -> None:
     """Every row is new to Silver, or corrects what is there."""
     rows = _written(stage)
-    files = stage.published.files(SILVER) if stage.published.exists(SILVER) else []
-    published = stage.engine.scan(files, SCHEMAS[SILVER])
+    files = stage.published.files(SILVER_BARS) if stage.published.exists(SILVER_BARS) else []
+    published = stage.engine.scan(files, schema_of(SILVER_BARS))
     known = rows.filter(rows.change == INSERT).semi_join(published, list(KEY))
     doubled = int(known.count().to_pyarrow().as_py())
     unexplained = int(rows.change.isnull().sum().fill_null(0).to_pyarrow().as_py())
@@ -273,7 +278,7 @@ def _require_changes(stage: Stage) -> None:
 
 
 def _written(stage: Stage) -> Table:
-    return stage.engine.scan(stage.lake.files(CANDIDATE), SCHEMAS[CANDIDATE])
+    return stage.engine.scan(stage.lake.files(SILVER_CANDIDATE), schema_of(SILVER_CANDIDATE))
 
 
 def _count(rows: pa.Table, column: str) -> dict[str, int]:

@@ -14,6 +14,7 @@ from sentinel_lib.calendars import session_shift, sessions, time_zone
 from sentinel_lib.cleaning.bar_times import DAILY
 from sentinel_lib.cleaning.row_keys import INSERT, QUARANTINED
 from sentinel_lib.records.bar import INTERVAL_SECONDS
+from sentinel_lib.records.roles import GOLD_DAILY
 from sentinel_lib.records.stage import Check
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.stage import Stage
@@ -88,7 +89,7 @@ def _bars_by_published_session(stage: Stage, symbols: Sequence[str]) -> dict[str
         return {}
     columns = ["symbol", "session", "bar_count"]
     rows = stage.published.read_or_empty(
-        "gold.daily", columns=columns, where=is_one_of("symbol", symbols)
+        GOLD_DAILY, columns=columns, where=is_one_of("symbol", symbols)
     )
     counts: dict[str, dict[date, int]] = {}
     for row in rows.to_pylist():

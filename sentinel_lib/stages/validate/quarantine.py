@@ -17,15 +17,14 @@ from sentinel_lib.cleaning.verdicts import Verdict
 from sentinel_lib.errors import StorageError
 from sentinel_lib.logger import log
 from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.suites import RowRule
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import quarantined_unlisted
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.payloads import PayloadArchive
-from sentinel_lib.storage.schemas import SCHEMAS
 from sentinel_lib.storage.tables import is_one_of
-
-QUARANTINE = "quarantine.bars"
 
 _PROVENANCE = ["payload", "layout", "line"]
 _EXPLAINED_AT_A_TIME = 10_000
@@ -53,12 +52,14 @@ def write_quarantine(
     unlisted = quarantined_unlisted(stage, batch)
     quarantined = pa.concat_tables([_quarantine_rows(stage, rows, words), unlisted])
     payloads = batch.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
-    before = stage.published.read_or_empty(QUARANTINE, where=is_one_of("payload", payloads))
+    before = stage.published.read_or_empty(QUARANTINE_BARS, where=is_one_of("payload", payloads))
     waited = _still_waiting(stage, resolved, before)
     kept = _kept(stage, resolved, before)
     content = pa.concat_tables([kept, quarantined, waited])
     if payloads:
-        stage.lake.overwrite(QUARANTINE, content, stage.commit, only=is_one_of("payload", payloads))
+        stage.lake.overwrite(
+            QUARANTINE_BARS, content, stage.commit, only=is_one_of("payload", payloads)
+        )
         _drop_provisional(stage, resolved, payloads)
     return quarantined
 
@@ -68,13 +69,13 @@ def _drop_provisional(stage: Stage, resolved: Table, payloads: list[str]) -> Non
     assets = resolved.select("asset").distinct().to_pyarrow()["asset"].to_pylist()
     older = ~is_one_of("payload", payloads)
     where = ds.field("is_provisional") & is_one_of("asset", assets) & older
-    stage.lake.delete(QUARANTINE, where, stage.commit)
+    stage.lake.delete(QUARANTINE_BARS, where, stage.commit)
 
 
 def release_waiting(stage: Stage) -> None:
     """Take the rows out of quarantine that waited for this promotion."""
-    if stage.lake.exists(QUARANTINE):
-        stage.lake.delete(QUARANTINE, ds.field("rule") == AWAITING_PROMOTION, stage.commit)
+    if stage.lake.exists(QUARANTINE_BARS):
+        stage.lake.delete(QUARANTINE_BARS, ds.field("rule") == AWAITING_PROMOTION, stage.commit)
 
 
 def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table:
@@ -88,7 +89,7 @@ def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table
         "judged_as_of": pa.array([stage.as_of] * len(rows), pa.timestamp("us", "UTC")),
         "run_id": pa.array([stage.run_id] * len(rows), pa.string()),
     }
-    schema = SCHEMAS[QUARANTINE]
+    schema = schema_of(QUARANTINE_BARS)
     return pa.table({name: columns[name] for name in schema.names}).cast(schema)
 
 
@@ -97,7 +98,7 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
 
     Good rows that are held back with their asset are not looked up: there can be millions.
     """
-    archives = [PayloadArchive(lake.root) for lake in (stage.published, stage.input("bronze.bars"))]
+    archives = [PayloadArchive(lake.root) for lake in (stage.published, stage.input(BRONZE_BARS))]
     lines: dict[str, list[str]] = {}
     texts: list[str | None] = []
     for payload, line, rule in zip(
@@ -130,8 +131,8 @@ def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     """What stays quarantined of the batch's payloads: rows of assets that this run is not about,
     and of payloads of which only the waiting rows were judged.
     """
-    fetched = stage.input("bronze.fetches").read_or_empty(
-        "bronze.fetches", columns=["payload"], where=ds.field("run_id") == stage.batch_run_id
+    fetched = stage.input(BRONZE_FETCHES).read_or_empty(
+        BRONZE_FETCHES, columns=["payload"], where=ds.field("run_id") == stage.batch_run_id
     )
     judged = pa.array([*stage.selected, *NO_ASSET], pa.string())
     others = pa.array(stage.assets.keys() - set(stage.selected), pa.string())
@@ -146,5 +147,5 @@ def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
 
 
 def _quarantine_typed(rows: Table) -> pa.Table:
-    schema = SCHEMAS[QUARANTINE]
+    schema = schema_of(QUARANTINE_BARS)
     return rows.select(schema.names).to_pyarrow().cast(schema)

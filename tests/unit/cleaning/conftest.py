@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from sentinel_lib.records.bar import INTERVAL_SECONDS, VALUE_COLUMNS
+from sentinel_lib.storage.catalog import INSTANT, schema_of
 from sentinel_lib.storage.engine import Engine
-from sentinel_lib.storage.schemas import INSTANT, SCHEMAS
 
 AS_OF = datetime(2024, 1, 6, tzinfo=UTC)
 SOUND = {
@@ -134,6 +134,6 @@ def silver_rows():
             }
             for row in rows
         ]
-        return pa.Table.from_pylist(whole, schema=SCHEMAS["silver.bars"])
+        return pa.Table.from_pylist(whole, schema=schema_of("silver.bars"))
 
     return build

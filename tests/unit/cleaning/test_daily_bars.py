@@ -12,15 +12,15 @@ from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.bar_times import session_of
 from sentinel_lib.cleaning.daily_bars import daily_bars
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.engine import Engine
-from sentinel_lib.storage.schemas import SCHEMAS
 
 # Ibis 12 still calls what DuckDB 2.0 has renamed.
 pytestmark = pytest.mark.filterwarnings(
     r"ignore:fetch_\w+\(\) is deprecated, use to_\w+\(\):DeprecationWarning"
 )
 
-SILVER = SCHEMAS["silver.bars"]
+SILVER = schema_of("silver.bars")
 LARGEST = "99999999999999999999.999999999999999999"
 COLUMNS = ["symbol", "session", "open", "high", "low", "close", "volume", "bar_count"]
 
@@ -166,7 +166,7 @@ def test_result_has_the_types_that_gold_stores() -> None:
 
     found = daily_bars(placed(engine, silver, {"AAPL": "UTC"})).to_pyarrow()
 
-    assert found.select(COLUMNS).schema.types == SCHEMAS["gold.daily"].types
+    assert found.select(COLUMNS).schema.types == schema_of("gold.daily").types
 
 
 def test_no_bars_make_no_sessions() -> None:

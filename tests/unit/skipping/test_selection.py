@@ -268,7 +268,7 @@ def test_resumed_run_takes_nothing_from_stages_of_which_it_is_not_known_what_the
     gated: Any,
 ) -> None:
     failed = end_run(gated, promote_silver={"status": "failed"})
-    (gated.history.folder / failed / "fingerprints.json").unlink()
+    gated.history.layout.fingerprints(failed).unlink()
 
     found = runs(gated, resumed=failed, from_stage="promote_silver")
 

@@ -11,6 +11,7 @@ import pytest
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import journal
 from sentinel_lib.storage.journal import Journal, Move
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.lock import RunLock
 
 NOW = datetime(2024, 1, 3, tzinfo=UTC)
@@ -41,7 +42,10 @@ def change(data: Path) -> Journal:
         path = prepared / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    away = Move(source=Path("silver/bars"), target=journal.FOLDER / "old" / "silver" / "bars")
+    away = Move(
+        source=Path("silver/bars"),
+        target=Layout(Path()).local.unfinished / "old" / "silver" / "bars",
+    )
     paths = [Path("silver/bars"), *map(Path, FILES)]
     moves = (away, *journal.moves_into(data, prepared, paths))
     return Journal(what="a change", command="python run_pipeline.py change", moves=moves)
@@ -106,11 +110,12 @@ def test_a_change_that_nobody_disturbs_leaves_nothing_behind(data: Path) -> None
     journal.carry_out(data, change(data))
 
     assert content(data) == WHOLE
-    assert not (data / journal.FOLDER).exists()
+    assert not Layout(data).local.unfinished.exists()
 
 
 def test_a_journal_that_cannot_be_read_is_an_error_that_names_it(data: Path) -> None:
-    (journal.prepare(data) / journal.FILE).write_text("{")
+    journal.prepare(data)
+    Layout(data).local.journal.write_text("{")
 
     with pytest.raises(StorageError, match=r"journal\.json is not a journal"):
         journal.finish(data)

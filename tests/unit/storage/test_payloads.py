@@ -12,7 +12,7 @@ CONTENT = b"Date,Close\r\n2026-11-20,1.50\x00\xff\n"
 
 
 def files(archive: PayloadArchive) -> list[Path]:
-    return [path for path in archive.folder.rglob("*") if path.is_file()]
+    return [path for path in archive.layout.payloads.rglob("*") if path.is_file()]
 
 
 def test_payload_comes_back_byte_for_byte_under_its_sha256(tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_archive_that_cannot_be_written_is_an_error_that_names_the_file(tmp_path
 
 def test_what_is_half_written_has_one_name_whatever_the_payload(tmp_path: Path) -> None:
     archive = PayloadArchive(tmp_path)
-    archive.folder.mkdir(parents=True)
-    (archive.folder / ".payload.half").write_bytes(b"of a killed run")
+    archive.layout.payloads.mkdir(parents=True)
+    (archive.layout.payloads / ".payload.half").write_bytes(b"of a killed run")
 
     archive.store(b"another payload")
 

@@ -6,6 +6,7 @@ import pytest
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import root
+from sentinel_lib.storage.layout import Layout
 
 
 def a_table(data: Path) -> None:
@@ -43,7 +44,7 @@ def test_what_notebooks_wrote_by_hand_alone_is_no_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mark", ["", "{", "[]", '{"version": "new"}'])
 def test_a_mark_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path, mark: str) -> None:
     (tmp_path / "ops").mkdir()
-    (tmp_path / root.MARKER).write_text(mark)
+    Layout(tmp_path).version.write_text(mark)
 
     with pytest.raises(StorageError, match=r"root\.json does not say which version"):
         root.require_current(tmp_path)

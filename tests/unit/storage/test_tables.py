@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pytest
 from deltalake import DeltaTable
 
-from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.tables import Commit, Lake
 
 DAILY = "gold.daily"
@@ -39,7 +39,7 @@ def sessions(*rows: tuple[str, int, str]) -> pa.Table:
         }
         for symbol, day, price in rows
     ]
-    return pa.Table.from_pylist(content, schema=SCHEMAS[DAILY])
+    return pa.Table.from_pylist(content, schema=schema_of(DAILY))
 
 
 def closes(rows: pa.Table) -> list[tuple[str, int, str]]:
@@ -262,13 +262,13 @@ def test_decimals_come_back_exactly(lake: Lake) -> None:
 
     found = lake.read(DAILY).sort_by("session")
     assert found["close"].to_pylist() == [Decimal(price) for price in prices]
-    assert found.schema.equals(SCHEMAS[DAILY])
+    assert found.schema.equals(schema_of(DAILY))
 
 
 def test_table_that_is_not_there_can_be_read_as_an_empty_one(lake: Lake) -> None:
     found = lake.read_or_empty(DAILY)
 
-    assert found.schema.equals(SCHEMAS[DAILY])
+    assert found.schema.equals(schema_of(DAILY))
     assert len(found) == 0
     assert lake.read_or_empty(DAILY, columns=["close"]).column_names == ["close"]
 

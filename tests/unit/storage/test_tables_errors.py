@@ -11,7 +11,7 @@ import pytest
 from deltalake import write_deltalake
 
 from sentinel_lib.errors import StorageError
-from sentinel_lib.storage.schemas import SCHEMAS
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.tables import Commit, Lake
 
 DAILY = "gold.daily"
@@ -38,7 +38,7 @@ def sessions(*rows: tuple[str, int, str]) -> pa.Table:
         }
         for symbol, day, price in rows
     ]
-    return pa.Table.from_pylist(content, schema=SCHEMAS[DAILY])
+    return pa.Table.from_pylist(content, schema=schema_of(DAILY))
 
 
 def closes(rows: pa.Table) -> list[tuple[str, int, str]]:
@@ -120,7 +120,7 @@ def test_table_that_is_not_there_says_how_to_make_it(lake: Lake) -> None:
     [
         sessions(("AAPL", 20, "1")).drop_columns(["volume"]),
         sessions(("AAPL", 20, "1")).append_column("note", pa.array(["x"])),
-        sessions(("AAPL", 20, "1")).rename_columns([*SCHEMAS[DAILY].names[:-1], "bars"]),
+        sessions(("AAPL", 20, "1")).rename_columns([*schema_of(DAILY).names[:-1], "bars"]),
     ],
     ids=["missing", "extra", "renamed"],
 )
@@ -132,7 +132,7 @@ def test_rows_with_other_columns_are_refused(lake: Lake, wrong: pa.Table, is_fir
         lake.upsert(DAILY, wrong, KEY, TUESDAY)
 
     assert caught.value.observed == ", ".join(wrong.column_names)
-    assert caught.value.expected == ", ".join(SCHEMAS[DAILY].names)
+    assert caught.value.expected == ", ".join(schema_of(DAILY).names)
     assert lake.version(DAILY) == (None if is_first else 0)
 
 

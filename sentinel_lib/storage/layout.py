@@ -1,0 +1,85 @@
+"""Every folder and file under a data folder, by name: nothing else joins a path there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sentinel_lib.records.roles import AGGREGATES_CSV, FRESHNESS_JSON
+
+DELTA_LOG = "_delta_log"
+SCRATCH = ".scratch-"
+"""How the names of scratch folders begin, which are beside ``ops`` for as long as a command runs.
+"""
+
+
+class Layout:
+    """Where the tables, payloads, published files and records of the data folder ``root`` are.
+
+    What only processes of this machine use, as files, is under ``local``.
+    """
+
+    def __init__(self, root: Path) -> None:
+        ops = root / "ops"
+        self.root = root
+        self.local = LocalLayout(root)
+        self.sandbox = root / "sandbox"  # the data folder that notebooks opened by hand write to
+        self.payloads = root / "bronze" / "payloads"
+        self.certificate = root / "silver" / "certificate.json"  # of the candidate
+        self.aggregates = root / "gold" / AGGREGATES_CSV
+        self.freshness = root / "gold" / FRESHNESS_JSON
+        self.quality = ops / "quality.json"  # rows and failed checks of the last run, by asset
+        self.version = ops / "root.json"  # which release can read the tables
+        self.inspection = ops / "inspection.json"  # what the last look at every byte found
+        self.served = ops / "served"  # there if ``serve`` makes the runs
+        self.runs = ops / "runs"
+
+    def table(self, name: str) -> Path:
+        """The folder of the table ``layer.table``."""
+        layer, _, table = name.partition(".")
+        return self.root / layer / table
+
+    def delta_log(self, name: str) -> Path:
+        """The folder of the commits of a table."""
+        return self.table(name) / DELTA_LOG
+
+    def payload(self, digest: str) -> Path:
+        """The payload whose sha256 is ``digest``."""
+        return self.payloads / digest[:2] / digest
+
+    def run(self, run_id: str) -> Path:
+        """The folder of what is kept of a run."""
+        return self.runs / run_id
+
+    def run_record(self, run_id: str) -> Path:
+        """The record of a run as a whole."""
+        return self.run(run_id) / "run.json"
+
+    def request(self, run_id: str) -> Path:
+        """What was asked of a run."""
+        return self.run(run_id) / "request.json"
+
+    def fingerprints(self, run_id: str) -> Path:
+        """What each stage of a run depended on."""
+        return self.run(run_id) / "fingerprints.json"
+
+    def record(self, run_id: str, stage: str) -> Path:
+        """The record of one stage of a run."""
+        return self.run(run_id) / f"{stage}.json"
+
+
+class LocalLayout:
+    """Where the files of this machine's processes are: they are files wherever the rest is."""
+
+    def __init__(self, root: Path) -> None:
+        ops = root / "ops"
+        self._runs = ops / "runs"
+        self.spill = root / "spill"  # rows that do not fit into memory
+        self.run_lock = ops / "run.lock"  # of the one writer
+        self.stage_lock = ops / "stage.lock"  # of the one stage that writes for a run
+        self.unfinished = ops / "unfinished"  # the files of a change, until they are moved
+        self.journal = self.unfinished / "journal.json"  # which of them go where
+        self.config_copies = ops  # each copy is in a folder of its own
+
+    def config_of(self, run_id: str) -> Path:
+        """The configuration that a run goes by."""
+        return self._runs / run_id / "config"
