@@ -19,6 +19,7 @@ from sentinel_lib.records.roles import (
     OPS_FRESHNESS,
     OPS_QUARANTINE,
     OPS_STAGE_RUNS,
+    SILVER_BARS,
     VALIDATE,
 )
 from sentinel_lib.records.stage import AssetLedger, StageRecord
@@ -38,7 +39,7 @@ ATTEMPTS: dict[str, str] = {
 
 def freshness_board(stage: Stage) -> list[AssetFreshness]:
     """The state of every configured asset at ``as_of``, from what Silver holds."""
-    bars = last_bars(stage.input("silver.bars"))
+    bars = last_bars(stage.input(SILVER_BARS))
     return [
         freshness(asset, bars.get(symbol), stage.as_of, stage.start)
         for symbol, asset in sorted(stage.assets.items())
@@ -50,7 +51,7 @@ def quiet_until(stage: Stage) -> str | None:
 
     A run before that has nothing to ask for.
     """
-    moment = next_due(stage.chosen, stage.start, last_bars(stage.input("silver.bars")), stage.as_of)
+    moment = next_due(stage.chosen, stage.start, last_bars(stage.input(SILVER_BARS)), stage.as_of)
     return moment.isoformat() if moment else None
 
 

@@ -135,8 +135,8 @@ def test_a_removed_asset_leaves_the_figures_and_keeps_its_history(project):
     [
         ("certificate = certify(stage)\ncertificate.candidate_digest", "certificate = None", None),
         (
-            "candidate = stage.input(CANDIDATE).read(CANDIDATE)",
-            "candidate = stage.input(CANDIDATE).read(CANDIDATE).slice(1)",
+            "candidate = stage.input(SILVER_CANDIDATE).read(SILVER_CANDIDATE)",
+            "candidate = stage.input(SILVER_CANDIDATE).read(SILVER_CANDIDATE).slice(1)",
             GateBlocked,
         ),
         (

@@ -82,7 +82,7 @@ def due_by_asset(stage: Stage) -> dict[str, int]:
         return dict.fromkeys(stage.selected, 0)
     if stage.archive:
         return dict(stage.recorded_ingest().details["due_sessions"])
-    last = last_bars(stage.input("silver.bars"))
+    last = last_bars(stage.input(SILVER_BARS))
     return {
         symbol: due_sessions(asset, stage.start, last.get(symbol), stage.as_of)
         for symbol, asset in stage.chosen.items()
