@@ -23,7 +23,6 @@ from sentinel_lib.service.health_server import answering
 from sentinel_lib.service.journal import Journal
 from sentinel_lib.service.pause import Wait
 from sentinel_lib.service.rounds import Rounds
-from sentinel_lib.service.timetable import Timetable
 from sentinel_lib.service.upkeep import Upkeep, damage
 from sentinel_lib.settings.document import read_document
 from sentinel_lib.settings.pipeline import FILE_NAME, load_pipeline
@@ -65,7 +64,6 @@ def serve(
         ):
             rounds = Rounds(
                 schedule=schedule,
-                timetable=Timetable(schedule),
                 make_run=_runs(request, data, progress, now, kernels, stop),
                 look_after=Upkeep(config_file.parent, data, journal, stop, now, wait).look,
                 board=board,

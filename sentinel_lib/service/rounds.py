@@ -15,7 +15,6 @@ from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.service.health import Board, LastRun
 from sentinel_lib.service.journal import Journal
 from sentinel_lib.service.pause import Wait
-from sentinel_lib.service.timetable import Timetable
 from sentinel_lib.settings.schedule import Schedule
 
 LONGEST_WAIT = timedelta(seconds=30)
@@ -38,7 +37,6 @@ class Rounds:
     """
 
     schedule: Schedule
-    timetable: Timetable
     make_run: Callable[[], RunRecord]
     look_after: Callable[[datetime], None]
     board: Board
@@ -53,12 +51,12 @@ class Rounds:
         The exit code is 0, or says that a run was interrupted.
         """
         while not self.stop.is_to_end:
-            due = next(self.timetable.after(settled))
+            due = next(self.schedule.times_after(settled))
             self.board.next_run_at = due
             was_busy = due <= self.now()
             if not was_busy:
                 self.look_after(due)
-                self.journal.note(f"next run at {self.timetable.shown(due)}", due=iso(due))
+                self.journal.note(f"next run at {self.schedule.local(due)}", due=iso(due))
                 self._wait_until(due)
             if self.stop.is_to_end:
                 break
@@ -82,10 +80,10 @@ class Rounds:
             self.wait(min(left, LONGEST_WAIT).total_seconds(), self.stop)
 
     def _tell_missed(self, settled: datetime, now: datetime) -> None:
-        passed = takewhile(lambda due: due <= now, self.timetable.after(settled))
+        passed = takewhile(lambda due: due <= now, self.schedule.times_after(settled))
         missed = list(islice(passed, MOST_COUNTED))
         count = f"{MOST_COUNTED} or more" if len(missed) == MOST_COUNTED else str(len(missed))
-        since = self.timetable.shown(missed[0])
+        since = self.schedule.local(missed[0])
         is_one = len(missed) == 1
         what = f"1 run, due at {since}" if is_one else f"{count} runs, due from {since} on"
         then = "made up for by one now" if self._catches_up else "skipped"
@@ -98,7 +96,7 @@ class Rounds:
         """
         while not self.stop.is_to_end:
             begun = self.now()
-            self.board.next_run_at = next(self.timetable.after(begun))
+            self.board.next_run_at = next(self.schedule.times_after(begun))
             self.board.running_since = begun
             try:
                 record = self.make_run()

@@ -186,10 +186,8 @@ def _next_due(
     """
     if file.schedule is None:
         return None
-    from sentinel_lib.service.timetable import Timetable  # its library takes a while to import
-
     _, settled = before(RunHistory(data), now)
-    due = next(Timetable(file.schedule).after(settled))
+    due = next(file.schedule.times_after(settled))
     is_known = running is not None and running.host == socket.gethostname()
     is_under_way = running is not None and (is_known or running.since_utc >= due)
     return None if is_under_way else due

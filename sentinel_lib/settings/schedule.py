@@ -2,114 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from calendar import monthrange
-from dataclasses import dataclass
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field
 
 from sentinel_lib.errors import nearest
 from sentinel_lib.settings.model import ConfigModel
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 EXAMPLE = '"30 17 * * 1-5"'
 
-_ITEM = re.compile(r"(?:\*|(?P<first>[0-9a-z]+)(?:-(?P<last>[0-9a-z]+))?)(?:/(?P<step>[0-9]+))?")
-_LEAP_YEAR = 2024
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One of the five fields of a cron expression. ``words`` count from ``first`` on."""
-
-    name: str
-    first: int
-    last: int
-    words: tuple[str, ...] = ()
-
-    def numbers(self, text: str) -> frozenset[int]:
-        """What ``text`` stands for; ``ValueError`` if that is nothing that cron knows."""
-        return frozenset(
-            number for item in text.casefold().split(",") for number in self._range(item)
-        )
-
-    def _range(self, item: str) -> range:
-        match = _ITEM.fullmatch(item)
-        if match is None:
-            raise ValueError(f"{self.name}: '{item}' must be as in *, 5, 1-5, */15 or 1-5,7")
-        first, last = self.first, self.last
-        if match["first"]:
-            first = self._number(match["first"])
-            last = self._number(match["last"]) if match["last"] else first
-        if match["step"] and match["first"] and not match["last"]:
-            raise ValueError(f"{self.name}: '{item}' must be a range, as in {first}-{self.last}/2")
-        if first > last:
-            raise ValueError(f"{self.name}: '{item}' must go upwards, as in 1-5")
-        step = int(match["step"] or 1)
-        if step == 0:
-            raise ValueError(f"{self.name}: '{item}' must have a step of 1 or more")
-        return range(first, last + 1, step)
-
-    def _number(self, word: str) -> int:
-        if word in self.words:
-            return self.words.index(word) + self.first
-        if not word.isdecimal() or not self.first <= int(word) <= self.last:
-            names = f" or {self.words[0]} to {self.words[-1]}" if self.words else ""
-            raise ValueError(f"{self.name}: '{word}' must be {self.first} to {self.last}{names}")
-        return int(word)
-
-
-_FIELDS = (
-    _Field("minute", 0, 59),
-    _Field("hour", 0, 23),
-    _Field("day of month", 1, 31),
-    _Field("month", 1, 12, MONTHS),
-    _Field("day of week", 0, 7, WEEKDAYS),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Cron:
-    """What the five fields of a cron expression stand for. Sunday is weekday 0.
-
-    ``takes_either_day``: a day that one of the two fields names is enough. So it is in cron if
-    both are restricted, that is if neither begins with ``*``; otherwise a day must match both.
-    """
-
-    minutes: frozenset[int]
-    hours: frozenset[int]
-    days: frozenset[int]
-    months: frozenset[int]
-    weekdays: frozenset[int]
-    takes_either_day: bool
-
-    @property
-    def is_of_every_hour(self) -> bool:
-        """Whether no hour is named."""
-        return len(self.hours) == 24
-
-
-def read_cron(text: str) -> Cron:
-    """The meaning of ``text`` in crontab(5); ``ValueError`` says what is wrong with it."""
-    written = text.split()
-    if len(written) != len(_FIELDS):
-        names = ", ".join(field.name for field in _FIELDS)
-        raise ValueError(f"must have five fields ({names}), such as {EXAMPLE}")
-    numbers = [field.numbers(part) for field, part in zip(_FIELDS, written, strict=True)]
-    minutes, hours, days, months, weekdays = numbers
-    takes_either_day = not any(part.startswith("*") for part in (written[2], written[4]))
-    longest = max(monthrange(_LEAP_YEAR, month)[1] for month in months)
-    if min(days) > longest and not takes_either_day:
-        raise ValueError(f"is never due: no month of it has a day {min(days)}")
-    sundays = {number % 7 for number in weekdays}
-    return Cron(minutes, hours, days, months, frozenset(sundays), takes_either_day)
+_FIELDS = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day-of-month": "1 to 31, in a month that has that day",
+    "month": "1 to 12, or jan to dec",
+    "day-of-week": "0 to 7, or sun to sat",
+}
 
 
 def _cron(text: str) -> str:
-    read_cron(text)
+    fields = text.split()
+    if len(fields) != len(_FIELDS):  # six would be understood, and begin with seconds
+        raise ValueError(f"must have five fields ({', '.join(_FIELDS)}), such as {EXAMPLE}")
+    try:
+        CronSim(text, datetime.min)
+    except CronSimError as wrong:
+        name = str(wrong).removeprefix("Bad ")
+        written = dict(zip(_FIELDS, fields, strict=True))[name]
+        raise ValueError(
+            f"{name}: '{written}' must be {_FIELDS[name]}, as in *, 5, 1-5, */15 or 1-5,7"
+        ) from None
     return text
 
 
@@ -146,3 +72,23 @@ class Schedule(ConfigModel):
     drain_seconds: Annotated[float, Field(ge=0)] = 60.0
     health: Health | None = Health()
     expected: bool | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the clocks that ``cron`` is about."""
+        return ZoneInfo(self.timezone)
+
+    def times_after(self, moment: datetime) -> Iterator[datetime]:
+        """When runs are due after ``moment``, in order, UTC.
+
+        Times that the clocks skip are due once, right after; those they show twice, the first time.
+        Where the minute or the hour begins with ``*``, only the time that really passes counts.
+        """
+        for due in CronSim(self.cron, moment.astimezone(self.zone)):
+            if due > moment:  # skipped times fall on one, and one may have been shown before
+                moment = due.astimezone(UTC)
+                yield moment
+
+    def local(self, moment: datetime) -> str:
+        """``moment`` on the clocks of the schedule: ``2024-03-11 17:30 EDT``."""
+        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
