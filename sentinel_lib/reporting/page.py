@@ -1,4 +1,4 @@
-"""The frame of every page: one template environment that escapes everything, one stylesheet."""
+"""The templates of pages and messages, and how much of a long table they show."""
 
 from __future__ import annotations
 
@@ -34,18 +34,21 @@ def excerpt(rows: Sequence[Row], limit: int = MAX_TABLE_ROWS) -> Excerpt[Row]:
     return Excerpt(rows[:limit], max(0, len(rows) - limit))
 
 
-def render(template: str, **values: object) -> bytes:
-    """The page that ``template`` makes of ``values``. A value it lacks is an error, not a blank."""
-    return _environment().get_template(template).render(**values).encode()
+def render(template: str, folder: Path = TEMPLATES, **values: object) -> bytes:
+    """What ``template`` of ``folder`` makes of ``values``; a missing value is an error, not a gap.
+
+    Every value is escaped for HTML, unless the template is named as text or Markdown.
+    """
+    return _environment(folder).get_template(template).render(**values).encode()
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        loader=FileSystemLoader(folder),
+        autoescape=lambda name: name is None or not name.endswith((".txt.j2", ".md.j2")),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

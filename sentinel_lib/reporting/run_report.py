@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import (
-    HELD_BACK,
     NO_ASSET,
     Check,
     RunRecord,
@@ -20,13 +18,13 @@ from sentinel_lib.records.stage import (
     StageRecord,
 )
 from sentinel_lib.reporting import page
+from sentinel_lib.reporting.asset_lines import ROW_COUNTS, asset_lines
 from sentinel_lib.reporting.failure import failure_of
 from sentinel_lib.storage import artifacts
 
 INDEX = "index.html"
 
 _WORST_FRESHNESS_FIRST = ("stale", "late", "unknown", "paused", "fresh")
-_ROW_COUNTS = ("rows_in", "promoted", "quarantined", "deduplicated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +39,6 @@ class StageLine:
     html: str
     notebook: str
     produced_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class AssetLine:
-    """An asset's rows through the run.
-
-    ``left`` were on their way when the run stopped; ``unexplained`` is what nothing accounts for.
-    """
-
-    symbol: str
-    status: str
-    freshness: str
-    reason: str
-    rows_in: int
-    promoted: int
-    quarantined: int
-    deduplicated: int
-    left: int
-    unexplained: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +64,7 @@ def write_run_report(
     in ``folder`` are linked, so they come first.
     """
     records = [stage.record for stage in run.stages if stage.record]
-    assets = _asset_lines(run, records)
+    assets = asset_lines(run)
     content = page.render(
         "run_report.html.j2",
         run=run,
@@ -96,8 +75,8 @@ def write_run_report(
         stages=[_stage_line(stage, folder) for stage in run.stages],
         assets=page.excerpt(assets),
         asset_count=sum(line.symbol not in NO_ASSET for line in assets),
-        held_back=page.excerpt([line for line in assets if line.status in HELD_BACK]),
-        totals={name: sum(getattr(line, name) for line in assets) for name in _ROW_COUNTS},
+        held_back=page.excerpt([line for line in assets if line.is_held_back]),
+        totals={name: sum(getattr(line, name) for line in assets) for name in ROW_COUNTS},
         failed_checks=page.excerpt(_checks(records, passed=False)),
         passed_checks=page.excerpt(_checks(records, passed=True)),
         quarantine=page.excerpt(_quarantine(records)),
@@ -130,45 +109,6 @@ def _existing(folder: Path, relative: str) -> str:
 def _report_of(run: RunRecord, folder: Path) -> str:
     """The link to another run's report; asked of the parent, as ``folder`` may be new."""
     return f"../{link}" if (link := _existing(folder.parent, f"{run.run_id}/{INDEX}")) else ""
-
-
-def _asset_lines(run: RunRecord, records: Sequence[StageRecord]) -> list[AssetLine]:
-    """The assets held back first, then the others, each by symbol."""
-    reasons = {
-        symbol: ledger.reason
-        for record in records
-        for symbol, ledger in record.assets.items()
-        if ledger.reason
-    }
-    is_cut_short = any(
-        one.name in (VALIDATE, PROMOTE_SILVER) and one.record is None for one in run.stages
-    )
-    judged = {record.stage: record.assets for record in records}.get(VALIDATE, {})
-    lines = []
-    for symbol, asset in run.assets.items():
-        counts = {name: int(asset.get(name) or 0) for name in _ROW_COUNTS}
-        missing = 2 * counts["rows_in"] - sum(counts.values())
-        status = str(asset.get("status") or "")
-        unexplained = missing
-        if is_cut_short:
-            unexplained = judged[symbol].unexplained if symbol in judged else 0
-            if status == "not_evaluated":
-                reasons.setdefault(symbol, "the run ended before it was judged")
-        lines.append(
-            AssetLine(
-                symbol=symbol,
-                status=status,
-                freshness=str(asset.get("freshness") or ""),
-                reason=str(asset.get("reason") or reasons.get(symbol, "")),
-                left=missing - unexplained,
-                unexplained=unexplained,
-                **counts,
-            )
-        )
-    return sorted(
-        lines,
-        key=lambda line: (not line.unexplained, line.status not in HELD_BACK, line.symbol),
-    )
 
 
 def _checks(records: Sequence[StageRecord], *, passed: bool) -> list[tuple[str, Check]]:

@@ -93,7 +93,7 @@ def test_mail_about_a_run_that_went_well_gives_status_assets_and_report() -> Non
         "report: reports/r/index.html",
         "",
         "assets",
-        "- AAPL: passed, fresh; 1,248 rows promoted, 2 refused",
+        "- AAPL: passed, fresh; 1,248 rows promoted, 2 quarantined",
         "",
         "next: python run_pipeline.py status",
     ]
@@ -120,9 +120,9 @@ def test_mail_about_a_failed_run_gives_stage_cell_cause_row_and_the_assets_in_tr
         "  row of MSFT: msft.csv line 7: high < low",
         "",
         "assets",
-        "- MSFT: blocked, stale; 0 rows promoted, 1,250 refused; "
+        "- MSFT: blocked, stale; 0 rows promoted, 1,250 quarantined; "
         "10.06% quarantined, at most 5.00%; 3 sessions behind",
-        "- AAPL: passed, fresh; 1,248 rows promoted, 2 refused",
+        "- AAPL: passed, fresh; 1,248 rows promoted, 2 quarantined",
         "",
         f"next: python run_pipeline.py resume {RUN_ID}",
     ]
@@ -217,8 +217,8 @@ def test_without_a_record_the_mail_says_so_and_where_the_log_is() -> None:
     mail = notification.message(None, around="the job was cancelled", link="https://ci.example/1")
 
     assert mail.subject == "Dataflow Sentinel failed: no run was recorded"
-    assert "around the run: the job was cancelled\n" in mail.text
-    assert "read on: https://ci.example/1\n" in mail.text
+    assert "outside the run: the job was cancelled\n" in mail.text
+    assert "details: https://ci.example/1\n" in mail.text
 
 
 def test_a_run_without_a_record_is_named() -> None:
@@ -250,7 +250,7 @@ def test_html_says_what_the_text_says_and_escapes_every_word() -> None:
     html = notification.message(run, around=evil, link=evil).html
 
     assert "<script>" not in html
-    assert html.count("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; co") == 7
+    assert html.count("&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; co") == 7
 
 
 def test_a_cause_of_several_lines_keeps_them_in_html() -> None:
