@@ -73,7 +73,9 @@ def asset_lines(run: RunRecord) -> list[AssetLine]:
                 **counts,
             )
         )
-    return sorted(lines, key=lambda line: (not line.unexplained, not line.is_held_back, line.symbol))
+    return sorted(
+        lines, key=lambda line: (not line.unexplained, not line.is_held_back, line.symbol)
+    )
 
 
 def _freshness_reasons(run: RunRecord) -> dict[str, str]:
