@@ -1,8 +1,4 @@
 """Tells Sentry how runs go: one event for each failure, one transaction for each run, check-ins.
 
-Without a ``SENTRY_DSN`` nothing is sent, and the SDK is not imported.
+Not the stage that judges freshness: that is ``stages/monitor``, the library of ``50_monitor``.
 """
-
-from sentinel_lib.monitoring.monitor import Monitor, watching
-
-__all__ = ["Monitor", "watching"]

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from typing import Any
 
 import sentry_sdk
 from sentry_sdk.transport import HttpTransport
-from sentry_sdk.utils import event_from_exception
 
 from sentinel_lib.logger import log
 from sentinel_lib.settings.environment import Environment
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.settings.secrets import Scrubber
 
-Event = dict[str, Any]
-
 PATIENCE_SECONDS = 1.6
 """How long the end of a run waits for a server that is slow. With what it costs to notice, a run
 loses at most two seconds to it.
 """
-
-
-class Delivery(Protocol):
-    """Takes events. Nothing that happens to them is raised."""
-
-    def send(self, event: Event, error: BaseException | None = None) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class _Transport(HttpTransport):
@@ -43,58 +32,46 @@ class _Transport(HttpTransport):
         super().on_dropped_event(reason)
 
 
-class ToSentry:
-    """Delivers to ``SENTRY_DSN``.
+def client(environment: Environment) -> sentry_sdk.Client:
+    """A client that delivers to ``SENTRY_DSN`` what has no secret left in it.
 
-    A client of its own, not the global one of ``sentry_sdk.init``: that would watch the whole
-    process, import an integration for every library it finds, and wait at the interpreter's exit.
+    Not the global one of ``sentry_sdk.init``: that would watch the whole process, import an
+    integration for every library it finds, and wait at the interpreter's exit.
     """
+    assert environment.sentry_dsn is not None
+    scrubber = Scrubber(environment)
+    return sentry_sdk.Client(
+        dsn=environment.sentry_dsn.get_secret_value(),
+        environment=environment.environment,
+        release=environment.release,
+        before_send=lambda event, _: scrubber.scrub_tree(event),
+        before_send_transaction=lambda event, _: scrubber.scrub_tree(event),
+        transport=_Transport,
+        traces_sample_rate=1.0,
+        default_integrations=False,
+        auto_enabling_integrations=False,
+        auto_session_tracking=False,
+        enable_backpressure_handling=False,
+        send_client_reports=False,
+        include_local_variables=False,
+        in_app_include=["sentinel_lib"],
+        project_root=str(PROJECT_ROOT),
+        shutdown_timeout=PATIENCE_SECONDS,
+        debug=False,
+        spotlight=False,
+    )
 
-    def __init__(self, environment: Environment) -> None:
-        assert environment.sentry_dsn is not None
-        scrubber = Scrubber(environment)
-        self._client = sentry_sdk.Client(
-            dsn=environment.sentry_dsn.get_secret_value(),
-            environment=environment.environment,
-            release=environment.release,
-            before_send=lambda event, _: scrubber.scrub_tree(event),
-            before_send_transaction=lambda event, _: scrubber.scrub_tree(event),
-            transport=_Transport,
-            default_integrations=False,
-            auto_enabling_integrations=False,
-            auto_session_tracking=False,
-            enable_backpressure_handling=False,
-            send_client_reports=False,
-            include_local_variables=False,
-            in_app_include=["sentinel_lib"],
-            project_root=str(PROJECT_ROOT),
-            max_breadcrumbs=0,
-            shutdown_timeout=PATIENCE_SECONDS,
-            debug=False,
-            spotlight=False,
-        )
 
-    def send(self, event: Event, error: BaseException | None = None) -> None:
-        """Put ``event`` on its way, with the type, words and stack of ``error`` if there is one."""
-        try:
-            raised: Any = {}
-            if error is not None:
-                raised, _ = event_from_exception(error, client_options=self._client.options)
-            whole: Any = {**raised, **event}
-            self._client.capture_event(whole)
-        except Exception:  # watching a run must not be what ends it
-            log().warning("an event for Sentry could not be made", exc_info=True)
-
-    def close(self) -> None:
-        """Wait until everything has left, but not for long; what is lost by then is logged."""
-        transport = self._client.transport
-        began = time.monotonic()
-        try:
-            self._client.close(timeout=PATIENCE_SECONDS)
-        except Exception:  # see above
-            log().warning("Sentry could not be closed", exc_info=True)
-        lost = transport.losses if isinstance(transport, _Transport) else []
-        if time.monotonic() - began >= PATIENCE_SECONDS:
-            lost = [*lost, f"no answer within {PATIENCE_SECONDS} s"]
-        if lost:
-            log().warning("Sentry did not get everything", because=sorted(set(lost)))
+def close(client: sentry_sdk.Client) -> None:
+    """Wait until everything has left, but not for long; what is lost by then is logged."""
+    transport = client.transport
+    began = time.monotonic()
+    try:
+        client.close(timeout=PATIENCE_SECONDS)
+    except Exception:  # watching a run must not be what ends it
+        log().warning("Sentry could not be closed", exc_info=True)
+    lost = transport.losses if isinstance(transport, _Transport) else []
+    if time.monotonic() - began >= PATIENCE_SECONDS:
+        lost = [*lost, f"no answer within {PATIENCE_SECONDS} s"]
+    if lost:
+        log().warning("Sentry did not get everything", because=sorted(set(lost)))

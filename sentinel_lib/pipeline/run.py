@@ -12,11 +12,11 @@ from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
-from sentinel_lib import clock, logger, monitoring, notebook_runner
+from sentinel_lib import clock, logger, notebook_runner
 from sentinel_lib.clock import Clock, iso
 from sentinel_lib.errors import ExitCode, UsageError, most_severe
 from sentinel_lib.logger import log
-from sentinel_lib.monitoring import Monitor
+from sentinel_lib.monitoring.monitor import Monitor, watching
 from sentinel_lib.notebook_runner import Kernels
 from sentinel_lib.pipeline import interruption, reports, verdict
 from sentinel_lib.pipeline.interruption import Interruption
@@ -54,7 +54,7 @@ def run(
     scrubber = Scrubber(environment)
     with ExitStack() as held:
         stop = stop or held.enter_context(interruption.listening())
-        monitor = held.enter_context(monitoring.watching(environment))
+        monitor = held.enter_context(watching(environment))
         with stop.allowed():
             data = planning.make(request, now()).folders.data
             lock = RunLock(data, now)

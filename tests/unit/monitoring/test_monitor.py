@@ -15,10 +15,10 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from sentinel_lib import logger, monitoring
+from sentinel_lib import logger
 from sentinel_lib.errors import ConfigError, ExitCode, UsageError
-from sentinel_lib.monitoring import Monitor
 from sentinel_lib.monitoring.delivery import PATIENCE_SECONDS
+from sentinel_lib.monitoring.monitor import Monitor, watching
 from sentinel_lib.pipeline.interruption import Terminated
 from sentinel_lib.records.stage import AssetLedger, RunRecord, StageOutcome, StageRecord
 from sentinel_lib.settings.environment import Environment
@@ -94,6 +94,11 @@ def only_event(sentry: Ingest) -> dict[str, Any]:
     return event
 
 
+def seconds_of(span: dict[str, Any]) -> float:
+    began, ended = (datetime.fromisoformat(span[key]) for key in ("start_timestamp", "timestamp"))
+    return (ended - began).total_seconds()
+
+
 def title(event: dict[str, Any]) -> tuple[str, str]:
     [error] = event["exception"]["values"]
     return error["type"], error["value"]
@@ -102,7 +107,7 @@ def title(event: dict[str, Any]) -> tuple[str, str]:
 def test_healthy_run_is_one_transaction_with_a_span_for_each_stage_and_check_ins(
     sentry: Ingest,
 ) -> None:
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end_stage(monitor, "ingest", "ok")
         end_stage(monitor, "validate", "ok")
@@ -113,9 +118,7 @@ def test_healthy_run_is_one_transaction_with_a_span_for_each_stage_and_check_ins
     assert transaction["contexts"]["trace"]["status"] == "ok"
     assert [span["description"] for span in transaction["spans"]] == ["ingest", "validate"]
     assert {span["status"] for span in transaction["spans"]} == {"ok"}
-    assert [span["timestamp"] - span["start_timestamp"] for span in transaction["spans"]] == [
-        pytest.approx(2.0, abs=1e-3)
-    ] * 2
+    assert [seconds_of(span) for span in transaction["spans"]] == [pytest.approx(2, abs=1e-3)] * 2
     first, last = sentry.of("check_in")
     assert (first["status"], last["status"]) == ("in_progress", "ok")
     assert first["check_in_id"] == last["check_in_id"]
@@ -124,7 +127,7 @@ def test_healthy_run_is_one_transaction_with_a_span_for_each_stage_and_check_ins
 
 
 def test_everything_says_where_it_came_from_and_nothing_about_who_runs_it(sentry: Ingest) -> None:
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end_stage(monitor, error_name="ValueError", error="ValueError: no")
         end(monitor)
@@ -156,7 +159,7 @@ def test_error_in_a_cell_is_one_event_with_the_stack_of_the_cell(
         tmp_path / "validate.ipynb", "ValueError", "BTC-USD: no price", traceback
     )
 
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end_stage(
             monitor,
@@ -193,7 +196,7 @@ def test_blocked_gate_is_one_event_that_groups_by_stage_and_names_the_assets(
         run_id=RUN_ID, stage="validate", as_of=AS_OF, status="blocked", assets=ledgers
     )
 
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end_stage(
             monitor, status="blocked", error_name="GateBlocked", error="no asset", record=record
@@ -213,7 +216,7 @@ def test_killed_kernel_is_one_fatal_event(sentry: Ingest, tmp_path: Path) -> Non
         tmp_path / "validate.ipynb", "DeadKernelError", words, [f"DeadKernelError: {words}"]
     )
 
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end_stage(monitor, executed=executed, error_name="DeadKernelError", error=words)
         end(monitor)
@@ -231,7 +234,7 @@ def test_crash_of_the_pipeline_is_one_fatal_event_with_its_stack_and_no_values(
 ) -> None:
     def crash() -> None:
         hidden = "a value of a variable"
-        with monitoring.watching(environment(sentry.dsn)) as monitor:
+        with watching(environment(sentry.dsn)) as monitor:
             begin(monitor)
             assert len(hidden) / 0
 
@@ -250,7 +253,7 @@ def test_crash_of_the_pipeline_is_one_fatal_event_with_its_stack_and_no_values(
 
 def test_crash_that_is_recorded_before_it_goes_on_is_one_event(sentry: Ingest) -> None:
     def crash() -> None:
-        with monitoring.watching(environment(sentry.dsn)) as monitor:
+        with watching(environment(sentry.dsn)) as monitor:
             begin(monitor)
             error = RuntimeError("no")
             monitor.crashed(error)
@@ -265,7 +268,7 @@ def test_crash_that_is_recorded_before_it_goes_on_is_one_event(sentry: Ingest) -
 
 
 def test_sigterm_in_a_stage_is_one_event(sentry: Ingest) -> None:
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end_stage(monitor, error_name="Terminated", error="stopped by SIGTERM")
         end(monitor, ExitCode.TERMINATED, "interrupted")
@@ -277,7 +280,7 @@ def test_sigterm_in_a_stage_is_one_event(sentry: Ingest) -> None:
 
 
 def test_sigterm_between_stages_is_one_event(sentry: Ingest) -> None:
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end(monitor, ExitCode.TERMINATED, "interrupted")
 
@@ -286,7 +289,7 @@ def test_sigterm_between_stages_is_one_event(sentry: Ingest) -> None:
 
 def test_sigterm_that_leaves_the_run_is_one_event(sentry: Ingest) -> None:
     def stopped() -> None:
-        with monitoring.watching(environment(sentry.dsn)) as monitor:
+        with watching(environment(sentry.dsn)) as monitor:
             begin(monitor)
             raise Terminated
 
@@ -299,14 +302,14 @@ def test_sigterm_that_leaves_the_run_is_one_event(sentry: Ingest) -> None:
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), UsageError("no such asset")])
 def test_what_a_person_did_at_the_keyboard_is_no_event(sentry: Ingest, stop: BaseException) -> None:
-    with pytest.raises(type(stop)), monitoring.watching(environment(sentry.dsn)):
+    with pytest.raises(type(stop)), watching(environment(sentry.dsn)):
         raise stop
 
     assert sentry.items == []
 
 
 def test_ctrl_c_in_a_stage_is_no_event(sentry: Ingest) -> None:
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end_stage(monitor, error_name="KeyboardInterrupt", error="stopped by Ctrl-C")
         end(monitor, ExitCode.INTERRUPTED, "interrupted")
@@ -316,7 +319,7 @@ def test_ctrl_c_in_a_stage_is_no_event(sentry: Ingest) -> None:
 
 
 def test_wrong_configuration_of_a_scheduled_run_is_an_event(sentry: Ingest) -> None:
-    with pytest.raises(ConfigError), monitoring.watching(environment(sentry.dsn)):
+    with pytest.raises(ConfigError), watching(environment(sentry.dsn)):
         raise ConfigError("assets.yaml:3: unknown key 'calender'")
 
     assert title(only_event(sentry)) == ("ConfigError", "assets.yaml:3: unknown key 'calender'")
@@ -325,7 +328,7 @@ def test_wrong_configuration_of_a_scheduled_run_is_an_event(sentry: Ingest) -> N
 
 
 def test_failure_that_belongs_to_no_stage_is_one_event(sentry: Ingest) -> None:
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end_stage(monitor, "monitor", "ok")
         end(monitor, conditions=("report_not_written",))
@@ -336,7 +339,7 @@ def test_failure_that_belongs_to_no_stage_is_one_event(sentry: Ingest) -> None:
 
 
 def test_degraded_run_is_no_event_and_its_check_in_is_well(sentry: Ingest) -> None:
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end(monitor, ExitCode.DEGRADED, "degraded")
 
@@ -345,7 +348,7 @@ def test_degraded_run_is_no_event_and_its_check_in_is_well(sentry: Ingest) -> No
 
 
 def test_two_stages_that_fail_are_two_events(sentry: Ingest) -> None:
-    with monitoring.watching(environment(sentry.dsn)) as monitor:
+    with watching(environment(sentry.dsn)) as monitor:
         begin(monitor)
         end_stage(monitor, "ingest", error_name="ValueError", error="ValueError: no")
         end_stage(monitor, "monitor", error_name="KeyError", error="KeyError: 'x'")
@@ -355,7 +358,7 @@ def test_two_stages_that_fail_are_two_events(sentry: Ingest) -> None:
 
 
 def test_without_a_slug_nothing_checks_in(sentry: Ingest) -> None:
-    with monitoring.watching(environment(sentry.dsn, slug=None)) as monitor:
+    with watching(environment(sentry.dsn, slug=None)) as monitor:
         begin(monitor)
         end(monitor, ExitCode.OK, "ok")
 
@@ -369,7 +372,7 @@ def test_secrets_are_in_no_envelope(sentry: Ingest, tmp_path: Path) -> None:
     )
 
     def crash() -> None:
-        with monitoring.watching(environment(sentry.dsn)) as monitor:
+        with watching(environment(sentry.dsn)) as monitor:
             begin(monitor)
             cell = f"In [1] {KEY}"
             end_stage(monitor, executed=executed, error_name="ValueError", error=CANARY, cell=cell)
@@ -386,10 +389,10 @@ def test_secrets_are_in_no_envelope(sentry: Ingest, tmp_path: Path) -> None:
 
 def test_without_a_dsn_the_sdk_is_not_even_imported() -> None:
     code = (
-        "import sys; from sentinel_lib import monitoring\n"
+        "import sys; from sentinel_lib.monitoring import monitor\n"
         "from sentinel_lib.settings.environment import Environment\n"
-        "with monitoring.watching(Environment.model_construct()) as monitor:\n"
-        "    monitor.close()\n"
+        "with monitor.watching(Environment.model_construct()) as nobody:\n"
+        "    nobody.crashed(ValueError())\n"
         "print('sentry_sdk' in sys.modules)"
     )
 
@@ -406,7 +409,7 @@ def test_server_that_never_answers_is_waited_for_once_and_is_logged(tmp_path: Pa
 
     with silent_dsn() as dsn:
         began = time.monotonic()
-        with monitoring.watching(environment(dsn)) as monitor:
+        with watching(environment(dsn)) as monitor:
             begin(monitor)
             end_stage(monitor, error_name="ValueError", error="ValueError: no")
             end(monitor)
@@ -425,12 +428,13 @@ def test_process_whose_sentry_is_dead_ends_in_time_and_says_nothing(kind: str) -
         "began = time.monotonic()\n"
         "atexit.register(lambda: print(time.monotonic() - began))\n"
         "from datetime import UTC, datetime\n"
-        "from sentinel_lib import logger, monitoring\n"
+        "from sentinel_lib import logger\n"
+        "from sentinel_lib.monitoring.monitor import watching\n"
         "from sentinel_lib.settings.environment import load_environment\n"
-        "import sentinel_lib.monitoring.delivery\n"
+        "import sentinel_lib.monitoring.sentry\n"
         "logger.configure(None, terminal=False)\n"
         "began = time.monotonic()\n"
-        "with monitoring.watching(load_environment()) as monitor:\n"
+        "with watching(load_environment()) as monitor:\n"
         "    monitor.run_began('r1', datetime.now(UTC), ())\n"
         "    raise SystemExit(3)"
     )
