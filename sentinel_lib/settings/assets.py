@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, SerializeAsAny, ValidationError, model_validator
 
-from sentinel_lib.errors import ConfigError, UsageError, nearest
+from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.records.bar import DECLARED_COLUMNS, Fields, Interval
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.calendar_names import CONTINUOUS, WEEKDAYS, known_calendar
-from sentinel_lib.settings.document import Document, Location, read_document
-from sentinel_lib.settings.explanation import Explanation, unknown_key, unknown_word
+from sentinel_lib.settings.document import Document, read_document
+from sentinel_lib.settings.explanation import unknown_key, unknown_word
 from sentinel_lib.settings.freshness_limits import Limits
 from sentinel_lib.settings.model import ConfigModel, Day
 from sentinel_lib.settings.sources import OPTIONS, SourceName, SourceOptions, Sources
@@ -25,8 +26,8 @@ LONGEST_SYMBOL = 100
 
 def is_symbol(name: str) -> bool:
     """Whether ``name`` can be the symbol of an asset."""
-    is_text = name.isprintable() and name == name.strip()
-    return is_text and 0 < len(name) <= LONGEST_SYMBOL and name not in NO_ASSET
+    has_length = 0 < len(name) <= LONGEST_SYMBOL
+    return has_length and name.isprintable() and name == name.strip() and name not in NO_ASSET
 
 
 def _symbol(name: str) -> str:
@@ -120,23 +121,27 @@ class AssetsFile(ConfigModel):
         source: SourceName | None = None,
         options: dict[str, Any] | None = None,
     ) -> dict[str, Asset]:
-        """Every asset by symbol; ``source`` and ``options`` stand over what the file says."""
-        found = {}
-        for symbol, written in self.assets.items():
-            own_source = _own_source(symbol, written or {}, self.defaults.source, document)
-            _check_keys(symbol, written or {}, own_source, document)
-            kept = written or {}
-            if source not in (None, own_source):
-                kept = {key: kept[key] for key in kept if key not in _of_one_source(own_source)}
-            terms = {key: kept[key] for key in kept if key in AssetTerms.model_fields}
-            own = {key: kept[key] for key in kept if key not in terms}
-            chosen = source or own_source
+        """Every asset by symbol; ``source`` and ``options`` replace what the file says.
+
+        Raises ``ConfigError`` with the line in ``document`` of what is wrong.
+        """
+        assets = {}
+        for symbol, content in self.assets.items():
+            written = content or {}
+            configured = _source_of(symbol, written, self.defaults.source, document)
+            _check_keys(symbol, written, configured, document)
+            chosen = source or configured
+            if chosen != configured:  # what only the configured source understands is left out
+                of_it = {"source_symbol", *OPTIONS[configured].model_fields}
+                written = {key: value for key, value in written.items() if key not in of_it}
+            terms = {key: written[key] for key in written if key in AssetTerms.model_fields}
+            given = {key: written[key] for key in written if key not in terms} | (options or {})
             try:
-                found[symbol] = self._resolved(symbol, chosen, terms, {**own, **(options or {})})
+                assets[symbol] = self._resolved(symbol, chosen, terms, given)
             except ValidationError as invalid:
                 models: list[type[BaseModel]] = [AssetTerms, OPTIONS[chosen]]
                 raise document.explained(invalid, models, ("assets", symbol)) from None
-        return found
+        return assets
 
     def _resolved(
         self, symbol: str, source: SourceName, terms: dict[str, Any], options: dict[str, Any]
@@ -158,43 +163,31 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _own_source(
+def _source_of(
     symbol: str, written: dict[str, Any], default: SourceName, document: Document
 ) -> SourceName:
     source: SourceName = written.get("source", default)
     if isinstance(source, str) and source in OPTIONS:
         return source
-    raise _at(document, ("assets", symbol, "source"), unknown_word(source, OPTIONS))
+    raise document.error_of(("assets", symbol, "source"), unknown_word(source, OPTIONS))
 
 
 def _check_keys(
     symbol: str, written: dict[str, Any], source: SourceName, document: Document
 ) -> None:
-    accepted = set(AssetTerms.model_fields) | set(OPTIONS[source].model_fields)
-    for key in written:
-        if key in accepted:
-            continue
-        said = unknown_key(key, accepted)
-        others = [name for name, options in OPTIONS.items() if key in options.model_fields]
-        if others:
-            message = f"is an option of source {others[0]}, and the source of {symbol} is {source}"
-            said = Explanation(message, expected=said.expected)
-        raise _at(document, ("assets", symbol, key), said)
-
-
-def _of_one_source(source: SourceName) -> set[str]:
-    """The keys that mean nothing to another source: its options, and its name for the asset."""
-    return {"source_symbol", *OPTIONS[source].model_fields}
-
-
-def _at(document: Document, location: Location, said: Explanation) -> ConfigError:
-    return document.error(location, said.message, observed=said.observed, expected=said.expected)
+    accepted = {*AssetTerms.model_fields, *OPTIONS[source].model_fields}
+    for key in (key for key in written if key not in accepted):
+        problem = unknown_key(key, accepted)
+        for other, options in OPTIONS.items():
+            if key in options.model_fields:
+                message = f"is an option of source {other}, and the source of {symbol} is {source}"
+                problem = replace(problem, message=message)
+        raise document.error_of(("assets", symbol, key), problem)
 
 
 def read_assets(config: Path, shown: Path | None = None) -> tuple[AssetsFile, Document]:
-    """``assets.yaml`` in the folder ``config``, and its lines.
-
-    ``shown`` is the folder that messages name, if ``config`` is a copy of it.
+    """``assets.yaml`` in the folder ``config``, which messages call ``shown`` if it is a copy of
+    that, and its lines. Raises ``ConfigError`` with the line of what is wrong.
     """
     document = read_document(config / FILE_NAME, (shown or config) / FILE_NAME)
     return document.read_as(AssetsFile), document
@@ -203,7 +196,7 @@ def read_assets(config: Path, shown: Path | None = None) -> tuple[AssetsFile, Do
 def load_assets(
     config: Path, source: SourceName | None = None, options: dict[str, Any] | None = None
 ) -> dict[str, Asset]:
-    """The assets by symbol, in the file's order; raises ``ConfigError`` naming file and line."""
+    """The assets by symbol, in the file's order. Raises ``ConfigError`` naming file and line."""
     file, document = read_assets(config)
     return file.resolve(document, source, options)
 
@@ -214,11 +207,12 @@ def recorded_assets(terms: Mapping[str, Any]) -> dict[str, Asset]:
 
 
 def select(assets: dict[str, Asset], symbols: Iterable[str]) -> dict[str, Asset]:
-    """Those of ``assets`` that are named; a name that is not there is a ``UsageError``."""
-    for symbol in symbols:
-        if symbol not in assets:
-            raise UsageError(
-                f"--assets names '{symbol}', which is not an asset{nearest(symbol, assets)}",
-                expected=f"one of {', '.join(assets)}",
-            )
-    return {symbol: assets[symbol] for symbol in assets if symbol in set(symbols)}
+    """The ``assets`` that ``symbols`` names. Raises ``UsageError`` for a name that is not there."""
+    chosen = set(symbols)
+    for symbol in sorted(chosen - assets.keys()):
+        raise UsageError(
+            f"--assets names '{symbol}', which is not an asset{nearest(symbol, assets)}",
+            expected=f"one of {', '.join(assets)}",
+            next_step="name assets of assets.yaml, or list the new one there",
+        )
+    return {symbol: asset for symbol, asset in assets.items() if symbol in chosen}

@@ -9,17 +9,15 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.settings.explanation import explanation
+from sentinel_lib.settings.explanation import Explanation, absent_key, explanation
 
 Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
-_MAPPING_TAG = "tag:yaml.org,2002:map"
-_SEQUENCE_TAG = "tag:yaml.org,2002:seq"
-_MERGE_TAG = "tag:yaml.org,2002:merge"
+_CORRECT_IT = "correct the file, then run the same command again"
+_TAG = "tag:yaml.org,2002:"
 
 
 @dataclass(frozen=True)
@@ -36,14 +34,26 @@ class Document:
             location = location[:-1]
         return self.lines.get(location, 1)
 
-    def error(self, location: Location, message: str, **context: str | None) -> ConfigError:
-        """A ``ConfigError`` that names this file and the line of ``location``."""
+    def error(
+        self,
+        location: Location,
+        message: str,
+        *,
+        next_step: str = _CORRECT_IT,
+        **values: str | None,
+    ) -> ConfigError:
+        """A ``ConfigError`` with ``values`` that names this file, and the line of ``location``."""
         name = ".".join(str(part) for part in location)
-        where = f"{self.path}:{self.line_of(location)}"
-        return ConfigError(f"{where}: {name + ': ' if name else ''}{message}", **context)
+        place = f"{self.path}:{self.line_of(location)}: {name + ': ' if name else ''}"
+        return ConfigError(f"{place}{message}", next_step=next_step, **values)
+
+    def error_of(self, location: Location, problem: Explanation) -> ConfigError:
+        """The same, as ``problem`` explains it."""
+        observed, expected = problem.observed, problem.expected
+        return self.error(location, problem.message, observed=observed, expected=expected)
 
     def read_as(self, model: type[Model]) -> Model:
-        """The content as ``model``; one thing that is wrong is a ``ConfigError``."""
+        """The content as ``model``. Raises ``ConfigError`` with the first thing that is wrong."""
         try:
             return model.model_validate(self.content)
         except ValidationError as invalid:
@@ -56,43 +66,33 @@ class Document:
 
         An unknown key goes first: a required one is often missing because it is misspelt.
         """
-        found = invalid.errors(include_url=False)
-        detail = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
-        said = explanation(detail, models)
-        location = self._written((*around, *detail["loc"]), _absent_key(detail))
-        return self.error(location, said.message, observed=said.observed, expected=said.expected)
+        details = invalid.errors(include_url=False)
+        detail = next((each for each in details if each["type"] == "extra_forbidden"), details[0])
+        location = self._written((*around, *detail["loc"])) + absent_key(detail)
+        return self.error_of(location, explanation(detail, models))
 
-    def _written(self, location: Location, absent: str | None) -> Location:
+    def _written(self, location: Location) -> Location:
         """``location`` without what pydantic adds to it: tags, members of unions, marks of keys."""
-        kept: list[str | int] = []
-        here = self.content
+        written: list[str | int] = []
+        content = self.content
         for part in location:
-            is_item = isinstance(here, list) and isinstance(part, int) and part < len(here)
-            if is_item or (isinstance(here, dict) and part in here):
-                here = here[part]
-                kept.append(part)
-        return (*kept, absent) if absent else tuple(kept)
-
-
-def _absent_key(detail: ErrorDetails) -> str | None:
-    """The key that ``detail`` is about where ``loc`` names none that the file has."""
-    if detail["type"] == "missing":
-        return str(detail["loc"][-1])
-    if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return str(detail["ctx"]["discriminator"]).strip("'")
-    return None
+            is_item = isinstance(content, list) and isinstance(part, int) and part < len(content)
+            if is_item or (isinstance(content, dict) and part in content):
+                content = content[part]
+                written.append(part)
+        return tuple(written)
 
 
 def read_document(file: Path, shown: Path | None = None) -> Document:
-    """Parse the YAML file ``file``; raises ``ConfigError`` with the line of what is wrong.
+    """The YAML file ``file``, which messages call ``shown`` if it is a copy of that.
 
-    ``shown`` is what messages call it: of a copy, the file that it is a copy of.
+    Raises ``ConfigError`` with the line of what is wrong.
     """
     path = shown or file
     text = _text_of(file, path)
+    document = Document(path, {})
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = Document(path, None)
         content = {} if root is None else _plain(root, (), document)
     except yaml.YAMLError as broken:
         raise _not_yaml(path, text, broken) from None
@@ -105,7 +105,6 @@ def read_document(file: Path, shown: Path | None = None) -> Document:
 
 
 def _text_of(file: Path, path: Path) -> str:
-    """The content of ``file``, which messages call ``path``."""
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -118,38 +117,45 @@ def _text_of(file: Path, path: Path) -> str:
             next_step="save the file as UTF-8",
         ) from None
     except OSError as unreadable:
-        raise ConfigError(f"{path}: cannot be read: {unreadable.strerror}") from None
+        raise ConfigError(
+            f"{path}: cannot be read: {unreadable.strerror}",
+            next_step="make it a file that this user may read, or name its folder by --config",
+        ) from None
 
 
 def _not_yaml(path: Path, text: str, broken: yaml.YAMLError) -> ConfigError:
-    lines = text.count("\n", 0, len(text.rstrip())) + 1
-    if isinstance(broken, yaml.reader.ReaderError):
-        line = text.count("\n", 0, broken.position) + 1
-        return ConfigError(f"{path}:{line}: not valid YAML: {broken.reason}")
+    """What the parser says, at a line that has text: it may stop at the end of the file."""
     mark = getattr(broken, "problem_mark", None)
-    line = min(mark.line + 1, lines) if mark else 1
-    problem = str(getattr(broken, "problem", None) or broken)
-    context = str(getattr(broken, "context", None) or "")
-    if problem.startswith("but "):
-        problem = f"{context}, {problem}"
-    next_step = None
-    if "cannot start any token" in problem:
-        is_tab = r"'\t'" in problem
-        next_step = "indent with spaces" if is_tab else "put quotes around the value"
-        problem = "a tab cannot indent" if is_tab else problem
+    place = mark.index if mark else getattr(broken, "position", 0)
+    line = text.count("\n", 0, min(place, len(text.rstrip()))) + 1
+    problem = getattr(broken, "problem", None) or getattr(broken, "reason", broken)
+    if str(problem).startswith("but "):
+        problem = f"{getattr(broken, 'context', '')}, {problem}"
+    next_step = _CORRECT_IT
+    if r"'\t'" in str(problem):
+        problem, next_step = "a tab cannot indent", "indent with spaces"
+    elif "cannot start any token" in str(problem):
+        next_step = "put quotes around the value"
     return ConfigError(f"{path}:{line}: not valid YAML: {problem}", next_step=next_step)
 
 
 def _plain(node: yaml.Node, location: Location, document: Document) -> Any:
-    if isinstance(node, yaml.MappingNode) and node.tag == _MAPPING_TAG:
+    """The content of ``node``; ``document`` is told the lines in it."""
+    if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
         return _mapping(node, location, document)
-    if isinstance(node, yaml.SequenceNode) and node.tag == _SEQUENCE_TAG:
+    if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
         for index, item in enumerate(node.value):
             document.lines[(*location, index)] = item.start_mark.line + 1
         return [_plain(item, (*location, index), document) for index, item in enumerate(node.value)]
-    if isinstance(node, yaml.ScalarNode):
-        return _scalar(node, location, document)
-    raise document.error(location, f"the tag '{node.tag}' is not accepted", next_step="remove it")
+    if not isinstance(node, yaml.ScalarNode):
+        raise document.error(
+            location, f"the tag '{node.tag}' is not accepted", next_step="remove it"
+        )
+    try:
+        return yaml.constructor.SafeConstructor().construct_object(node)
+    except (yaml.YAMLError, ValueError) as broken:
+        problem = getattr(broken, "problem", None) or broken
+        raise document.error(location, f"cannot be read: {problem}") from None
 
 
 def _mapping(node: yaml.MappingNode, location: Location, document: Document) -> dict[str, Any]:
@@ -157,22 +163,17 @@ def _mapping(node: yaml.MappingNode, location: Location, document: Document) -> 
     mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == _MERGE_TAG:
+        if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == f"{_TAG}merge":
             document.lines[location] = line
             raise document.error(location, "a key must be a plain word", next_step="write it out")
-        key = str(key_node.value)
-        here = (*location, key)
-        if key in mapping:
-            first, document.lines[here] = document.lines[here], line
-            raise document.error(here, f"'{key}' is already on line {first}")
-        document.lines[here] = line
-        mapping[key] = _plain(value_node, here, document)
+        place = (*location, str(key_node.value))
+        if place in document.lines:
+            first, document.lines[place] = document.lines[place], line
+            raise document.error(
+                place,
+                f"'{key_node.value}' is already on line {first}",
+                next_step="remove one of the two",
+            )
+        document.lines[place] = line
+        mapping[str(key_node.value)] = _plain(value_node, place, document)
     return mapping
-
-
-def _scalar(node: yaml.ScalarNode, location: Location, document: Document) -> Any:
-    try:
-        return yaml.constructor.SafeConstructor().construct_object(node)
-    except (yaml.YAMLError, ValueError) as broken:
-        reason = getattr(broken, "problem", None) or broken
-        raise document.error(location, f"cannot be read: {reason}") from None

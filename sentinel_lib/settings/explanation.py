@@ -68,11 +68,18 @@ def explanation(detail: ErrorDetails, models: Iterable[type[BaseModel]]) -> Expl
     observed = None if kind == "value_error" and isinstance(written, dict) else shown(written)
     if kind == "string_type":
         is_plain = isinstance(written, bool | int | float | date)
-        hint = ": put quotes around it" if is_plain else ""
-        return Explanation(f"must be text{hint}", observed)
-    if kind in SENTENCES:
-        return Explanation(SENTENCES[kind].format(**context), observed)
-    return Explanation(detail["msg"].removeprefix("Value error, "), observed)
+        return Explanation(f"must be text{': put quotes around it' if is_plain else ''}", observed)
+    message = SENTENCES.get(kind, "").format(**context)
+    return Explanation(message or detail["msg"].removeprefix("Value error, "), observed)
+
+
+def absent_key(detail: ErrorDetails) -> tuple[str, ...]:
+    """The key that ``detail`` is about, if it is one that the file lacks."""
+    if detail["type"] == "missing":
+        return (str(detail["loc"][-1]),)
+    if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return (str(detail["ctx"]["discriminator"]).strip("'"),)
+    return ()
 
 
 def unknown_key(key: str, accepted: Iterable[str]) -> Explanation:
@@ -85,21 +92,16 @@ def unknown_key(key: str, accepted: Iterable[str]) -> Explanation:
 def unknown_word(written: object, accepted: Iterable[str]) -> Explanation:
     """A value that is none of the words accepted in its place."""
     words = list(accepted)
-    return Explanation(
-        f"{shown(written)} is not accepted{nearest(str(written), words)}",
-        expected=f"one of {', '.join(words)}",
-    )
+    message = f"{shown(written)} is not accepted{nearest(str(written), words)}"
+    return Explanation(message, expected=f"one of {', '.join(words)}")
 
 
 def shown(written: object) -> str:
-    """A value as its file shows it, or what it is where that would be long."""
-    if written is None:
-        return "nothing"
+    """A value as its file shows it, or its kind where that would be long."""
+    kinds = {dict: "a mapping", list: "a list", type(None): "nothing"}
     if isinstance(written, bool):
         return str(written).lower()
-    if isinstance(written, dict | list):
-        return "a mapping" if isinstance(written, dict) else "a list"
-    return repr(written) if isinstance(written, str) else str(written)
+    return kinds.get(type(written)) or (repr(written) if isinstance(written, str) else str(written))
 
 
 def _keys_at(models: Iterable[type[BaseModel]], location: tuple[str | int, ...]) -> set[str]:
@@ -107,22 +109,23 @@ def _keys_at(models: Iterable[type[BaseModel]], location: tuple[str | int, ...])
 
     Pydantic puts the tag of a tagged union into a location, where the file has nothing.
     """
-    here = list(models)
+    reached = list(models)
     for part in location:
-        tagged = [found for found in here if part in _tags(found)]
-        fields = [found.model_fields[part] for found in here if part in found.model_fields]
-        here = tagged or [inner for one in fields for inner in _models_in(one.annotation)] or here
-    return {key for found in here for key in found.model_fields}
+        tagged = [model for model in reached if part in _tags(model)]
+        fields = [model.model_fields[part] for model in reached if part in model.model_fields]
+        inner = [model for field in fields for model in _models_in(field.annotation)]
+        reached = tagged or inner or reached
+    return {key for model in reached for key in model.model_fields}
 
 
 def _tags(model: type[BaseModel]) -> list[Any]:
-    return [word for one in model.model_fields.values() for word in get_args(one.annotation)]
+    return [tag for field in model.model_fields.values() for tag in get_args(field.annotation)]
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for argument in get_args(annotation) for found in _models_in(argument)]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]
 
 
 def _words(listing: str) -> list[str]:

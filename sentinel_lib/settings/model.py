@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 
 class ConfigModel(BaseModel):
@@ -15,6 +16,17 @@ class ConfigModel(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def matching(pattern: str, rule: str) -> AfterValidator:
+    """For ``Annotated``: a text must match ``pattern`` as a whole; ``rule`` says so to the user."""
+
+    def match(text: str) -> str:
+        if re.fullmatch(pattern, text):
+            return text
+        raise ValueError(rule)
+
+    return AfterValidator(match)
 
 
 def _day(written: object) -> object:

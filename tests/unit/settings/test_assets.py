@@ -286,7 +286,8 @@ def test_select_refuses_a_name_that_is_no_asset(config_with: Write) -> None:
 
     assert str(caught.value) == (
         "--assets names 'AAPLE', which is not an asset; did you mean 'AAPL'?\n"
-        "  expected: one of SPY, AAPL"
+        "  expected: one of SPY, AAPL\n"
+        "  next: name assets of assets.yaml, or list the new one there"
     )
 
 
