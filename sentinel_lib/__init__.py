@@ -15,13 +15,14 @@ __all__ = ["read_table"]
 def read_table(
     name: str, *, as_of: str | date | datetime | None = None, data: str | Path = "data"
 ) -> pd.DataFrame:
-    """A table as a pandas frame: ``read_table("gold.daily")``.
+    """A table as a pandas frame: ``read_table("gold.daily")``. Prices and volumes are floats.
 
-    ``as_of`` gives it as it was published then (a date means its last instant; UTC unless it
-    says otherwise). ``data`` is the data folder, from the project's root. Prices and volumes
-    are floats. Raises ``StorageError`` for a table, or a moment, that is not there, for tables of
-    another version, and for those that a killed rollback has left; and ``UsageError`` for an
-    ``as_of`` that is no date or time.
+    ``as_of`` gives it as it was published then (a date means its last instant; UTC unless it says
+    otherwise). ``data`` is the data folder, from the project's root.
+
+    Raises ``StorageError`` if there is no such table, or none at that time, if another version of
+    this project wrote it, or if an interrupted rollback left it unfinished; ``UsageError`` if
+    ``as_of`` is not a date or a time.
     """
     from sentinel_lib.settings.project import in_project
     from sentinel_lib.storage.frames import frame_of
@@ -35,12 +36,12 @@ def read_table(
 
 
 def _moment(as_of: str | date | datetime | None) -> datetime | None:
-    if as_of is None:
-        return None
     if isinstance(as_of, str):
         as_of = _read_moment(as_of)
+    if as_of is None:
+        return None
     if not isinstance(as_of, datetime):
-        as_of = datetime(as_of.year, as_of.month, as_of.day, 23, 59, 59, 999_999, tzinfo=UTC)
+        as_of = datetime(as_of.year, as_of.month, as_of.day, 23, 59, 59, 999_999)
     return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
 
 
@@ -53,6 +54,7 @@ def _read_moment(text: str) -> date:
         except ValueError:
             continue
     raise UsageError(
-        f"as_of '{text}' is no date or time",
+        f"as_of '{text}' is not a date or a time",
         expected="ISO 8601, such as 2024-01-31 or 2024-01-31T14:30:00Z",
+        next_step="write it that way, or leave it out for the newest version",
     )

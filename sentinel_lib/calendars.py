@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 SESSIONS_PER_YEAR = {CONTINUOUS: 365}
 EXCHANGE_SESSIONS_PER_YEAR = 252
 
+_ENDLESS = (CONTINUOUS, WEEKDAYS)
 _DAY = timedelta(days=1)
 _SETTLED_YEAR = 2024
 _REMEDY = "upgrade exchange_calendars, or give the asset another calendar"
 _SATURDAY = 5
 _FIRST_DAY = "1678-01-01"
 _LAST_DAY = "2261-12-31"
-"""What the library's nanoseconds can count."""
+"""The range of the library's nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,11 @@ def sessions(calendar: str, first: date, last: date) -> list[Session]:
     """The sessions dated from ``first`` to ``last``, both included, that ``calendar`` knows.
 
     After its last known day there are none: ask ``trouble`` before concluding that nothing trades.
-    Raises ``ConfigError`` where it cannot be built.
+    Raises ``ConfigError`` if it cannot be built.
     """
     if last < first:
         return []
-    if calendar in (CONTINUOUS, WEEKDAYS):
+    if calendar in _ENDLESS:
         days = [first + _DAY * offset for offset in range((last - first).days + 1)]
         return [_whole_day(day) for day in days if calendar == CONTINUOUS or _is_weekday(day)]
     exchange = _exchange(calendar, *_decades(first.year, last.year))
@@ -89,27 +90,29 @@ def sessions(calendar: str, first: date, last: date) -> list[Session]:
 def closed_sessions(calendar: str, first: date, as_of: datetime) -> list[Session]:
     """The sessions dated ``first`` or later that have closed by ``as_of``."""
     last = as_of.date() + _DAY
-    return [one for one in sessions(calendar, first, last) if one.close_utc <= as_of]
+    known = sessions(calendar, first, last)
+    return [session for session in known if session.close_utc <= as_of]
 
 
 def open_sessions(calendar: str, as_of: datetime, count: int) -> list[Session]:
     """The first ``count`` sessions that close after ``as_of``; fewer where no more are known."""
-    found: list[Session] = []
+    still_open: list[Session] = []
     first = last = as_of.date() - _DAY
     end = last_known_day(calendar) or date.max
-    while len(found) < count and last <= end:
-        # No further than there must be: the last year that a calendar knows ends some day.
-        last += _DAY * (count - len(found))
-        found = [one for one in sessions(calendar, first, last) if one.close_utc > as_of]
-    return found
+    while len(still_open) < count and last <= end:
+        # No further than necessary: the last year that a calendar knows ends some day.
+        last += _DAY * (count - len(still_open))
+        known = sessions(calendar, first, last)
+        still_open = [session for session in known if session.close_utc > as_of]
+    return still_open
 
 
 def last_known_day(calendar: str) -> date | None:
     """The last day whose sessions ``calendar`` knows, or None where they have no end.
 
-    Raises ``ConfigError`` where it cannot be built.
+    Raises ``ConfigError`` if it cannot be built.
     """
-    if calendar in (CONTINUOUS, WEEKDAYS):
+    if calendar in _ENDLESS:
         return None
     latest = type(_settled_exchange(calendar)).bound_max()
     return None if latest is None else latest.date()
@@ -128,7 +131,7 @@ def trouble(calendar: str, day: date) -> str:
 
 def time_zone(calendar: str) -> str:
     """The time zone by which an instant belongs to a session's date."""
-    if calendar in (CONTINUOUS, WEEKDAYS):
+    if calendar in _ENDLESS:
         return "UTC"
     return str(_settled_exchange(calendar).tz)
 
@@ -138,7 +141,7 @@ def session_shift(calendar: str) -> timedelta:
 
     The session of a day that opens at 17:00 on the evening before begins seven hours before it.
     """
-    if calendar in (CONTINUOUS, WEEKDAYS):
+    if calendar in _ENDLESS:
         return timedelta(0)
     exchange = _settled_exchange(calendar)
     opens = exchange.open_times[-1][1]
@@ -169,10 +172,7 @@ def _settled_exchange(calendar: str) -> ExchangeCalendar:
 
 
 def _decades(first_year: int, last_year: int) -> tuple[int, int]:
-    """Whole decades, with some of the next years: to build a calendar takes long whatever its span.
-
-    So a process builds mostly one.
-    """
+    """Whole decades, so that a process mostly builds one: it takes long, whatever the span."""
     return first_year // 10 * 10, (last_year + 1) // 10 * 10 + 9
 
 
@@ -187,7 +187,7 @@ def _whole_day(day: date) -> Session:
 
 @lru_cache(maxsize=64)
 def _exchange(calendar: str, first_year: int, last_year: int) -> ExchangeCalendar | None:
-    """Those of the years that it knows. None where it knows none of them.
+    """The calendar over those of the years that it knows, or None if it knows none of them.
 
     The bounds keep it off the wall clock.
     """
@@ -195,34 +195,28 @@ def _exchange(calendar: str, first_year: int, last_year: int) -> ExchangeCalenda
     try:
         return _built(calendar, start, end)
     except ValueError:  # the years asked for reach beyond what the calendar knows
-        kind = type(_default_exchange(calendar))
-    except NotImplementedError as broken:
-        raise _unusable(calendar) from broken
+        kind = type(_built(calendar))
     earliest, latest = kind.bound_min(), kind.bound_max()
     start = start if earliest is None else max(start, str(earliest.date()))
     end = end if latest is None else min(end, str(latest.date()))
     return _built(calendar, start, end) if start < end else None
 
 
-def _default_exchange(calendar: str) -> ExchangeCalendar:
-    """The calendar over years that the library chooses: good for what holds in all of them."""
+def _built(calendar: str, *span: str) -> ExchangeCalendar:
+    """The calendar from the first to the last day of ``span``, or over the library's own years."""
+    import exchange_calendars
+
     try:
-        return _built(calendar)
+        with warnings.catch_warnings():
+            # It calls what pandas 4 will drop, which a reader can do nothing about.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return exchange_calendars.get_calendar(calendar, *span)
     except (ValueError, NotImplementedError) as broken:
+        if span and isinstance(broken, ValueError):
+            raise
         raise _unusable(calendar) from broken
 
 
-def _built(calendar: str, start: str | None = None, end: str | None = None) -> ExchangeCalendar:
-    import exchange_calendars
-
-    with warnings.catch_warnings():
-        # It calls what pandas 4 will drop: its maintainers' to mend, and nothing a reader can do.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return exchange_calendars.get_calendar(calendar, start=start, end=end)
-
-
 def _unusable(calendar: str) -> ConfigError:
-    return ConfigError(
-        f"the installed exchange_calendars cannot build calendar '{calendar}'",
-        next_step=_REMEDY,
-    )
+    message = f"the installed exchange_calendars cannot build calendar '{calendar}'"
+    return ConfigError(message, next_step=_REMEDY)

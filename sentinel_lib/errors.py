@@ -1,8 +1,8 @@
 """Every error a user can meet, and the exit code each one ends a run with.
 
-SentinelError                 1  something unexpected, said as clearly as it can be
-|-- UsageError                2  the command line asks for something that cannot be
-|-- ConfigError               3  a configuration file is wrong; names file and line
+SentinelError                 1  something unexpected, described as clearly as possible
+|-- UsageError                2  the command line asks for something impossible
+|-- ConfigError               3  a setting is wrong; names file and line
 |-- GateBlocked               4  a gate let nothing through
 |-- SourceError               6  a source could not be read or answered with an error
 |-- LockedError               7  another run is writing to the same data folder
@@ -19,7 +19,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a run ends with. Operators act on the number, so a number never changes its meaning."""
+    """How a run ended. Operators act on the number, so a number never changes its meaning."""
 
     OK = 0
     UNEXPECTED = 1
@@ -50,7 +50,7 @@ PRECEDENCE = (
 
 
 def most_severe(codes: Iterable[ExitCode]) -> ExitCode:
-    """The one exit code that stands for several conditions."""
+    """The exit code for several conditions: that of the most severe."""
     return min(codes, key=PRECEDENCE.index, default=ExitCode.OK)
 
 
@@ -86,13 +86,13 @@ class SentinelError(Exception):
 
 
 class UsageError(SentinelError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something impossible."""
 
     exit_code = ExitCode.USAGE
 
 
 class ConfigError(SentinelError):
-    """A configuration file is wrong."""
+    """A configuration file or a variable of the environment is wrong."""
 
     exit_code = ExitCode.CONFIG
 
@@ -111,16 +111,8 @@ class SourceError(SentinelError):
 
     exit_code = ExitCode.SOURCE_UNAVAILABLE
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        observed: str | None = None,
-        expected: str | None = None,
-        next_step: str | None = None,
-        is_transient: bool = False,
-    ) -> None:
-        super().__init__(message, observed=observed, expected=expected, next_step=next_step)
+    def __init__(self, message: str, *, is_transient: bool = False, **parts: str | None) -> None:
+        super().__init__(message, **parts)
         self.is_transient = is_transient
 
 
@@ -144,15 +136,15 @@ class AlertError(SentinelError):
 
 def exit_code_of(error_name: str) -> ExitCode:
     """The exit code of an error known only by its class name, as it arrives from a kernel."""
-    known = {error.__name__: error for error in _tree(SentinelError)}
-    return known[error_name].exit_code if error_name in known else ExitCode.UNEXPECTED
+    exit_codes = {error.__name__: error.exit_code for error in _tree(SentinelError)}
+    return exit_codes.get(error_name, ExitCode.UNEXPECTED)
 
 
 def nearest(word: str, accepted: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` for the accepted word closest to ``word``, or nothing."""
-    by_folded = {one.casefold(): one for one in accepted}
-    close = get_close_matches(word.casefold(), list(by_folded), n=1)
-    return f"; did you mean '{by_folded[close[0]]}'?" if close else ""
+    written = {each.casefold(): each for each in accepted}
+    close = get_close_matches(word.casefold(), list(written), n=1)
+    return f"; did you mean '{written[close[0]]}'?" if close else ""
 
 
 def listed(items: Iterable[object], at_most: int = 5, separator: str = ", ") -> str:
@@ -168,4 +160,4 @@ def counted(count: int, noun: str) -> str:
 
 
 def _tree(error: type[SentinelError]) -> list[type[SentinelError]]:
-    return [error, *(found for child in error.__subclasses__() for found in _tree(child))]
+    return [error, *(kind for child in error.__subclasses__() for kind in _tree(child))]

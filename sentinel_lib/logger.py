@@ -14,6 +14,7 @@ from sentinel_lib.errors import StorageError
 
 Scrub = Callable[[Any], Any]
 
+_NOT_ON_THE_TERMINAL = ("event", "level", "logged_at_utc", "run_id")
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 
 
@@ -43,25 +44,8 @@ class _FileTee:
         except OSError as failed:
             raise StorageError(
                 f"{self._path} could not be written: {failed.strerror or failed}",
-                next_step="make room or fix the folder's permissions",
+                next_step="free disk space, or let this user write to the folder",
             ) from failed
-
-
-class _Nowhere:
-    """The terminal of a kernel: its log goes to the file alone, not into the notebook."""
-
-    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        raise structlog.DropEvent
-
-
-class _Scrubbed:
-    """Takes the secrets out of everything that an event says."""
-
-    def __init__(self, scrub: Scrub) -> None:
-        self._scrub = scrub
-
-    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        return {name: self._scrub(value) for name, value in event.items()}
 
 
 def configure(
@@ -73,7 +57,8 @@ def configure(
 ) -> None:
     """Send events of ``level`` and above to ``log_file``, and to standard error if ``terminal``.
 
-    ``scrub`` takes the secrets out of a value, whatever it holds: ``Scrubber.scrub_tree``.
+    ``scrub`` takes the secrets out of a value of an event: ``Scrubber.scrub_tree``. Raises
+    ``StorageError`` if the file cannot be written.
     """
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -81,9 +66,12 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="logged_at_utc"),
         structlog.processors.format_exc_info,
     ]
-    processors += [_Scrubbed(scrub)] if scrub else []
+    if scrub:
+        processors.append(
+            lambda _, __, event: {name: scrub(value) for name, value in event.items()}
+        )
     processors += [_FileTee(log_file)] if log_file else []
-    processors += [_readable] if terminal else [_Nowhere()]
+    processors.append(_readable if terminal else _dropped)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -98,7 +86,7 @@ def bind(**values: str) -> None:
 
 
 def unbind(*names: str) -> None:
-    """Take values away that ``bind`` added."""
+    """Remove values that ``bind`` added."""
     structlog.contextvars.unbind_contextvars(*names)
 
 
@@ -107,11 +95,12 @@ def log() -> FilteringBoundLogger:
     return structlog.get_logger()  # type: ignore[no-any-return]
 
 
+def _dropped(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """For a kernel, whose log goes to the file alone and not into the notebook."""
+    raise structlog.DropEvent
+
+
 def _readable(_: WrappedLogger, __: str, event: EventDict) -> str:
-    shown = {
-        key: value
-        for key, value in event.items()
-        if key not in ("event", "level", "logged_at_utc", "run_id")
-    }
+    shown = {key: event[key] for key in event if key not in _NOT_ON_THE_TERMINAL}
     details = " ".join(f"{key}={value}" for key, value in shown.items())
     return f"{event['level']:<8}{event['event']}{'  ' + details if details else ''}"

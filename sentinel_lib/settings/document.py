@@ -35,12 +35,7 @@ class Document:
         return self.lines.get(location, 1)
 
     def error(
-        self,
-        location: Location,
-        message: str,
-        *,
-        next_step: str = _CORRECT_IT,
-        **values: str | None,
+        self, location: Location, message: str, next_step: str = _CORRECT_IT, **values: str | None
     ) -> ConfigError:
         """A ``ConfigError`` with ``values`` that names this file, and the line of ``location``."""
         name = ".".join(str(part) for part in location)

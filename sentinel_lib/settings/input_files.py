@@ -18,29 +18,25 @@ _ACCEPTED = f"a file, a folder holding {', '.join(f'*{suffix}' for suffix in SUF
 def matching(path: Path) -> list[Path]:
     """The files that ``path`` stands for, sorted; a folder's own, not those in folders below it.
 
-    A relative path starts at the project's root. Hidden ones are left out. Raises ``SourceError``
-    where there are none.
+    A relative path starts at the project's root. Hidden files are left out. Raises ``SourceError``
+    if there are none.
     """
     path = in_project(path)
     if path.is_file():
         return [path]
+    pattern = _pattern(path)
     if path.is_dir():
-        found = [one for one in path.iterdir() if one.name.lower().endswith(SUFFIXES)]
-    elif pattern := _pattern(path):
-        found = [Path(one) for one in glob(pattern, recursive=True)]  # noqa: PTH207 Path.glob takes no absolute pattern
+        paths = [inner for inner in path.iterdir() if inner.name.lower().endswith(SUFFIXES)]
     else:
+        paths = [Path(name) for name in glob(pattern, recursive=True)]  # noqa: PTH207 Path.glob takes no absolute pattern
+    files = sorted(file for file in paths if file.is_file() and not file.name.startswith("."))
+    if not files:
+        is_there = path.is_dir() or pattern
         raise SourceError(
-            f"the input path {path} does not exist",
+            f"the input path {path} {'holds no file to read' if is_there else 'does not exist'}",
             expected=_ACCEPTED,
             next_step="put the files there, or set path in the options of the files source "
             "(--input PATH for one run)",
-        )
-    files = sorted(one for one in found if one.is_file() and not one.name.startswith("."))
-    if not files:
-        raise SourceError(
-            f"the input path {path} holds no file to read",
-            expected=_ACCEPTED,
-            next_step="put files there, or name another path by --input PATH",
         )
     return files
 
@@ -52,9 +48,10 @@ def covers(path: Path, file: str | Path) -> bool:
 
 
 def _pattern(path: Path) -> str:
-    """``path`` as a pattern, or nothing if it is none. The part of it that exists is meant as it is
-    written, whatever its name has in it.
+    """``path`` as a pattern, or nothing if it has no wildcard.
+
+    The part of it that exists is meant literally, whatever characters its name has.
     """
-    literal = next(one for one in (path, *path.parents) if one.exists() or one == one.parent)
+    literal = next(part for part in (path, *path.parents) if part.exists() or part == part.parent)
     rest = str(path.relative_to(literal))
     return os.path.join(escape(str(literal)), rest) if has_magic(rest) else ""  # noqa: PTH118

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from sentinel_lib.records.roles import ROLE_OF, ROLES
 from sentinel_lib.settings.document import Document, read_document
-from sentinel_lib.settings.model import ConfigModel
+from sentinel_lib.settings.model import ConfigModel, matching
 from sentinel_lib.settings.schedule import Schedule
 
 FILE_NAME = "pipeline.yaml"
 
-
 RESERVED = ("run", "request", "fingerprints")
 """What lies beside the records of stages in a run's folder."""
 
-
-def _stage_name(name: str) -> str:
-    if name in RESERVED:
-        raise ValueError(f"must not be one of {', '.join(RESERVED)}")
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise ValueError("must be lower-case letters, digits and _, such as build_gold")
-    return name
-
-
-def _notebook(name: str) -> str:
-    if not re.fullmatch(r"[\w.-]+\.ipynb", name):
-        raise ValueError("must be the name of a notebook, such as 40_build_gold.ipynb")
-    return name
+StageName = Annotated[
+    str,
+    matching(rf"(?!(?:{'|'.join(RESERVED)})$).*", f"must not be one of {', '.join(RESERVED)}"),
+    matching(r"[a-z][a-z0-9_]*", "must be lower-case letters, digits and _, such as build_gold"),
+]
+Notebook = Annotated[
+    str,
+    matching(r"[\w.-]+\.ipynb", "must be the name of a notebook, such as 40_build_gold.ipynb"),
+]
 
 
 class Stage(ConfigModel):
@@ -43,8 +37,8 @@ class Stage(ConfigModel):
     run again if its source fails; the pause before that, ``retry_wait_seconds``, doubles each time.
     """
 
-    name: Annotated[str, AfterValidator(_stage_name)]
-    notebook: Annotated[str, AfterValidator(_notebook)]
+    name: StageName
+    notebook: Notebook
     reads: list[str] = Field(default_factory=list)
     writes: list[str] = Field(default_factory=list)
     suite: Literal["bronze", "silver", "gold"] | None = None
@@ -72,19 +66,21 @@ class PipelineFile(ConfigModel):
 
 
 def load_pipeline(config: Path, shown: Path | None = None) -> PipelineFile:
-    """``pipeline.yaml`` in the folder ``config``; raises ``ConfigError`` naming file and line.
-
-    ``shown`` is the folder that messages name, if ``config`` is a copy of it.
+    """``pipeline.yaml`` in the folder ``config``, which messages call ``shown`` if it is a copy of
+    that. Raises ``ConfigError`` naming file and line.
     """
     document = read_document(config / FILE_NAME, (shown or config) / FILE_NAME)
     file = document.read_as(PipelineFile)
     first_at: dict[str, int] = {}
     for index, stage in enumerate(file.stages):
-        here = ("stages", index, "name")
+        line = document.line_of(("stages", index, "name"))
         if stage.name in first_at:
-            line = document.line_of(("stages", first_at[stage.name], "name"))
-            raise document.error(here, f"stage '{stage.name}' is already on line {line}")
-        first_at[stage.name] = index
+            raise document.error(
+                ("stages", index, "name"),
+                f"stage '{stage.name}' is already on line {first_at[stage.name]}",
+                next_step="give each stage a name of its own",
+            )
+        first_at[stage.name] = line
     _require_roles(document, file.stages)
     return file
 
@@ -96,23 +92,23 @@ def _require_roles(document: Document, stages: Sequence[Stage]) -> None:
     """
     reached = 0
     for index, stage in enumerate(stages):
-        for place, table in enumerate(stage.writes):
-            role = ROLE_OF.get(table, stage.name)
+        roles = [ROLE_OF.get(table, stage.name) for table in stage.writes]
+        for place, role in enumerate(roles):
             if role != stage.name:
                 raise document.error(
                     ("stages", index, "writes", place),
-                    f"only stage '{role}' may write {table}",
+                    f"only stage '{role}' may write {stage.writes[place]}",
+                    next_step="give the stage that name, or let it write a table of its own",
                     observed=f"name: {stage.name}",
                     expected=f"name: {role}",
-                    next_step="give the stage that name, or let it write a table of its own",
                 )
-        if not any(table in ROLE_OF for table in stage.writes):
+        if not ROLE_OF.keys() & set(stage.writes):
             continue
         if (rank := ROLES.index(stage.name)) < reached:
             raise document.error(
                 ("stages", index, "name"),
                 f"stage '{stage.name}' must come before '{ROLES[reached]}'",
-                expected=", ".join(ROLES),
                 next_step="put the stages into that order; others may stand anywhere",
+                expected=", ".join(ROLES),
             )
         reached = rank

@@ -134,7 +134,7 @@ def test_log_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Pat
     with pytest.raises(StorageError, match=r"run\.jsonl could not be written: ") as caught:
         logger.configure(tmp_path / "logs" / "run.jsonl")
 
-    assert caught.value.next_step == "make room or fix the folder's permissions"
+    assert caught.value.next_step == "free disk space, or let this user write to the folder"
 
 
 def test_secrets_are_in_neither_the_file_nor_the_terminal(

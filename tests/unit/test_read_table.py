@@ -76,8 +76,8 @@ def test_moment_before_the_first_commit_is_an_error_that_names_the_first(data: P
 
 
 @pytest.mark.parametrize("as_of", ["yesterday", "", "2026-13-01", "2026-11-23T25:00"])
-def test_text_that_is_no_time_is_an_error_that_shows_one(data: Path, as_of: str) -> None:
-    with pytest.raises(UsageError, match="is no date or time") as caught:
+def test_text_that_is_not_a_time_is_an_error_that_shows_one(data: Path, as_of: str) -> None:
+    with pytest.raises(UsageError, match="is not a date or a time") as caught:
         read_table("gold.daily", as_of=as_of, data=data)
 
     assert "2024-01-31T14:30:00Z" in str(caught.value)
