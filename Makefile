@@ -116,4 +116,5 @@ clean:  ## remove what tools leave behind, and .venv
 
 .PHONY: clean-data
 clean-data:  ## remove every table, report and log
-	rm -rf data reports logs
+	rm -rf logs
+	find data/ reports/ -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
