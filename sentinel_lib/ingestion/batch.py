@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel_lib.errors import SourceError
+from sentinel_lib.ingestion import files, kraken, simulated
 from sentinel_lib.ingestion.raw_bars import STORED_RAW_BARS
 from sentinel_lib.ingestion.source import Rejected, Source
 from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.settings.sources import FilesOptions, KrakenOptions, SimulatedOptions
+from sentinel_lib.settings.input_files import matching
+from sentinel_lib.settings.sources import FilesOptions
+
+SOURCES: dict[str, Callable[..., Source]] = {
+    simulated.NAME: simulated.SimulatedSource,
+    files.NAME: files.FilesSource,
+    kraken.NAME: kraken.KrakenSource,
+}
+"""Called with the source's options, the assets that share them, and all groups of its assets."""
+
+_ELSEWHERE = "restore the payload from a backup of the data folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,8 @@ class LoggedPayload:
 
     ``payload`` is the sha256 of the bytes, ``bytes`` their number, ``rows`` that of the raw bars;
     ``symbol`` is the asset that was asked for, None where the rows name their own; ``symbols`` are
-    those that the rows have, ``columns`` what the payload came with.
+    those that the rows have, ``columns`` what the payload came with. ``as_of`` is when it was
+    fetched, None for a fetch of this run.
     """
 
     payload: str
@@ -47,6 +60,7 @@ class LoggedPayload:
     timezone: str
     symbols: tuple[str, ...]
     columns: tuple[SourceColumn, ...]
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +78,22 @@ def digest_of(content: bytes) -> str:
 
 
 def sources_of(assets: Mapping[str, Asset]) -> list[tuple[dict[str, Asset], Source]]:
-    """Every source that ``assets`` need, each with the assets that share its options."""
-    groups = _by_source(assets)
-    return [(group, _source_of(group, groups)) for group in groups]
-
-
-def _source_of(assets: Mapping[str, Asset], groups: Sequence[Mapping[str, Asset]]) -> Source:
-    """The source of one of the ``groups``. Its module is imported only here."""
-    options = next(iter(assets.values())).options
-    if isinstance(options, SimulatedOptions):
-        from sentinel_lib.ingestion.simulated import SimulatedSource
-
-        return SimulatedSource(options, assets)
-    if isinstance(options, FilesOptions):
-        from sentinel_lib.ingestion.files import FilesSource
-
-        return FilesSource(options, assets, [one for one in groups if _reads_files(one)])
-    if isinstance(options, KrakenOptions):
-        from sentinel_lib.ingestion.kraken import KrakenSource
-
-        return KrakenSource(options, assets)
-    raise TypeError(f"no source has the options {type(options).__name__}")
+    """Every source that ``assets`` need, each with the assets that share all its options."""
+    groups: dict[tuple[str, str], dict[str, Asset]] = {}
+    for symbol, asset in assets.items():
+        groups.setdefault((asset.source, asset.options.model_dump_json()), {})[symbol] = asset
+    sources = []
+    for (name, _), group in groups.items():
+        options = next(iter(group.values())).options
+        of_source = [other for (source, _), other in groups.items() if source == name]
+        sources.append((group, SOURCES[name](options, group, of_source)))
+    return sources
 
 
 def fetch(assets: Mapping[str, Asset], windows: Sequence[Window]) -> Fetched:
     """Ask each source for its assets' windows. An asset that fails does not stop the others.
 
-    ``assets`` are all that are configured, for a source must know whose rows are none of its own;
+    ``assets`` are all that are configured, for a source must know which rows are not its own;
     those without a window are not asked for.
     """
     fetched = Fetched()
@@ -101,17 +104,33 @@ def fetch(assets: Mapping[str, Asset], windows: Sequence[Window]) -> Fetched:
     return fetched
 
 
+def fetch_again(source: str, locator: str, asset: Asset | None, as_of: datetime) -> bytes:
+    """What ``source`` has today for what it gave as ``locator`` at ``as_of``.
+
+    ``asset`` is the one that was asked for, with the terms of that time; files are not asked for
+    by asset. Raises ``SourceError`` if there is nothing, or it cannot be asked for in that way.
+    """
+    if source == files.NAME:
+        return files.content_of(locator)
+    if asset is not None and asset.source == source:
+        ((_, origin),) = sources_of({asset.symbol: asset})
+        if start := origin.start_of(locator):
+            for answer in origin.fetch([Window(asset.symbol, start, as_of)]):
+                if isinstance(answer, Payload):
+                    return answer.content
+                raise SourceError(answer.reason, next_step=_ELSEWHERE)
+            raise SourceError(f"{source} no longer has a bar for {locator}", next_step=_ELSEWHERE)
+    raise SourceError(f"{source} cannot be asked for {locator} again", next_step=_ELSEWHERE)
+
+
 def read_files(options: FilesOptions, assets: Mapping[str, Asset] | None = None) -> Fetched:
     """The files under ``options.path``, whatever symbols they hold.
 
-    ``assets`` serve to translate a ``source_symbol``. Without a file it raises ``SourceError``.
+    ``assets`` serve to translate a ``source_symbol``. Raises ``SourceError`` if there is no file.
     """
-    from sentinel_lib.ingestion.files import FilesSource
-    from sentinel_lib.settings.input_files import matching
-
     matching(options.path)
     fetched = Fetched()
-    _collect(FilesSource(options, assets or {}), [], fetched)
+    _collect(files.FilesSource(options, assets or {}), [], fetched)
     return fetched
 
 
@@ -149,6 +168,7 @@ def parse(fetched: Fetched) -> Parsed:
                 timezone=reading.timezone,
                 symbols=tuple(_symbols(tables[key])),
                 columns=columns[key],
+                as_of=payload.as_of,
             )
         )
     bars = pa.concat_tables([STORED_RAW_BARS.empty_table(), *tables.values()])
@@ -162,19 +182,6 @@ def symbols_in(parsed: Parsed) -> list[str]:
 
 def _symbols(bars: pa.Table) -> list[str]:
     return sorted(symbol for symbol in pc.unique(bars["symbol"]).to_pylist() if symbol)
-
-
-def _by_source(assets: Mapping[str, Asset]) -> list[dict[str, Asset]]:
-    """The assets that have their source and all its options in common."""
-    groups: dict[tuple[str, str], dict[str, Asset]] = {}
-    for symbol, asset in assets.items():
-        key = (asset.source, asset.options.model_dump_json())
-        groups.setdefault(key, {})[symbol] = asset
-    return list(groups.values())
-
-
-def _reads_files(group: Mapping[str, Asset]) -> bool:
-    return all(isinstance(asset.options, FilesOptions) for asset in group.values())
 
 
 def _collect(source: Source, windows: Sequence[Window], fetched: Fetched) -> None:

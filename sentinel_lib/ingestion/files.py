@@ -14,13 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel_lib.errors import SourceError
-from sentinel_lib.ingestion import columns, delimited, parquet
-from sentinel_lib.ingestion.source import Reading, Rejected
-from sentinel_lib.ingestion.source_columns import (
-    SourceColumn,
-    declared_columns,
-    text_columns,
-)
+from sentinel_lib.ingestion import columns, parquet
+from sentinel_lib.ingestion.delimited import DelimitedText
+from sentinel_lib.ingestion.parquet import ParquetContent
+from sentinel_lib.ingestion.source import Reading, Rejected, Source
 from sentinel_lib.records.bar import ISO_8601
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings.assets import Asset
@@ -33,8 +30,10 @@ LARGEST_UNPACKED_BYTES = 4 * 2**30
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
+Group = Mapping[str, Asset]
 
-class FilesSource:
+
+class FilesSource(Source):
     """Every file that ``options.path`` matches, read anew at each run, whatever the windows.
 
     A row's symbol is that of its symbol column; an asset's ``source_symbol`` is translated into its
@@ -42,20 +41,15 @@ class FilesSource:
     of the one that it is named after.
 
     ``groups`` are the assets of all files sources, in order, ``assets`` among them. A file that is
-    the ``path`` of one group is none of a group that has it only in its folder. Where several read
-    one file, each gets the rows of its own assets, and the first those of no asset.
+    the ``path`` of one group is not read for a group that has it only in its folder. Where several
+    read one file, each gets the rows of its own assets, and the first those of no asset.
     """
 
-    def __init__(
-        self,
-        options: FilesOptions,
-        assets: Mapping[str, Asset],
-        groups: Sequence[Mapping[str, Asset]] = (),
-    ) -> None:
+    def __init__(self, options: FilesOptions, assets: Group, groups: Sequence[Group] = ()) -> None:
+        self.assets: Group = assets
         self._options = options
-        self._assets = assets
-        self._symbols = {asset.asked_as: symbol for symbol, asset in assets.items()}
         self._groups = groups
+        self._symbols = {asset.asked_as: symbol for symbol, asset in assets.items()}
 
     def fetch(self, windows: Sequence[Window]) -> Iterator[Payload | FetchFailure | Rejected]:
         """One payload per file. A path without files fails every asset that has a window."""
@@ -65,33 +59,32 @@ class FilesSource:
             yield from (FetchFailure(window.symbol, str(missing)) for window in windows)
             return
         for path in paths:
-            if not self._is_of_another(locator_of(path)):
-                yield self._payload(path)
+            locator = locator_of(path)
+            if self._is_of_others(locator):
+                continue
+            try:
+                yield Payload(NAME, locator, content_of(locator))
+            except SourceError as unreadable:
+                yield Rejected(locator, str(unreadable), self._asset_named(locator))
 
     def read(self, payload: Payload) -> Reading:
         """Open one file by what is in it; its name only matters for the symbol."""
-        content, where = payload.content, payload.locator
-        if content[: len(parquet.MAGIC)] == parquet.MAGIC:
-            schema = parquet.schema_of(content, where)
-            positions = columns.match(schema.names, self._options.columns, where)
-            is_iso = parquet.writes_iso(schema.types[positions["timestamp"]])
-            date_format = ISO_8601 if is_iso else self._options.date_format
-            rows = partial(parquet.read_rows, content, positions, where)
-            schema_columns = declared_columns(schema, positions)
-            return self._reading(
-                payload, positions, rows, lambda _: schema_columns, date_format=date_format
-            )
-        text = _unpacked(content, where)
-        header = delimited.header_of(text, self._options.delimiter, where)
-        positions = columns.match(header.names, self._options.columns, where)
-        rows = partial(delimited.read_rows, text, header, positions, where)
-        return self._reading(
-            payload,
-            positions,
-            rows,
-            partial(_text_columns, text, header, positions, where),
-            date_format=self._options.date_format,
-            delimiter=header.delimiter,
+        content, locator = payload.content, payload.locator
+        file: ParquetContent | DelimitedText
+        if content.startswith(parquet.MAGIC):
+            file = ParquetContent(content, locator)
+        else:
+            file = DelimitedText(_unpacked(content, locator), self._options.delimiter, locator)
+        positions = columns.match(file.names, self._options.columns, locator)
+        has_iso_times = file.has_iso_times(positions["timestamp"])
+        bars, terms = self._bars(file, positions, locator)
+        return Reading(
+            NAME,
+            bars,
+            columns=partial(file.columns, positions),
+            date_format=ISO_8601 if has_iso_times else self._options.date_format,
+            timezone=self._options.timezone,
+            terms=terms | ({"delimiter": file.delimiter} if file.delimiter else {}),
         )
 
     def asset_of(self, payload: Payload) -> str | None:
@@ -100,92 +93,73 @@ class FilesSource:
 
     def serves(self, payload: Payload) -> bool:
         """Whether ``options.path`` stands for this file."""
-        return covers(self._options.path, payload.locator) and not self._is_of_another(
-            payload.locator
-        )
+        locator = payload.locator
+        return covers(self._options.path, locator) and not self._is_of_others(locator)
 
-    def _reading(
-        self,
-        payload: Payload,
-        positions: dict[str, int],
-        rows: partial[pa.Table],
-        found: Callable[[pa.Table], tuple[SourceColumn, ...]],
-        *,
-        date_format: str,
-        **terms: object,
-    ) -> Reading:
-        translated = {name: symbol for name, symbol in self._symbols.items() if name != symbol}
+    def _bars(
+        self, file: ParquetContent | DelimitedText, positions: dict[str, int], locator: str
+    ) -> tuple[Callable[[], pa.Table], dict[str, object]]:
+        """How the rows of these assets are read, and the terms that this follows from."""
+        terms: dict[str, object] = {"columns": positions}
+        bars: Callable[[], pa.Table]
         if "symbol" in positions:
-            named: object = translated
-            bars = partial(_with_symbols, rows, translated)
+            renamed = {name: symbol for name, symbol in self._symbols.items() if name != symbol}
+            terms["symbol"] = renamed
+            bars = partial(_with_symbols, partial(file.bars, positions), renamed)
         else:
-            named = symbol = self._symbol_of(payload.locator)
-            bars = partial(rows, symbol=symbol)
-        terms |= {"columns": positions, "symbol": named}
-        readers = self._readers(payload.locator)
-        others = [group for group in readers if group is not self._assets]
+            terms["symbol"] = symbol = self._symbol_of(locator)
+            bars = partial(file.bars, positions, symbol)
+        readers = self._owners(locator) or [
+            group for group in self._groups if covers(_path_of(group), locator)
+        ]
+        others = [group for group in readers if group is not self.assets]
         if others:
             names = sorted({name for group in others for name in _names_in(group)})
-            takes_unlisted = readers[0] is self._assets
-            bars = partial(_own_rows, bars, list(self._assets), names, takes_unlisted)
+            takes_unlisted = readers[0] is self.assets
             terms |= {"others": names, "takes_unlisted": takes_unlisted}
-        return Reading(
-            source=NAME,
-            bars=bars,
-            columns=found,
-            date_format=date_format,
-            timezone=self._options.timezone,
-            terms=terms,
-        )
-
-    def _payload(self, path: Path) -> Payload | Rejected:
-        locator = locator_of(path)
-        try:
-            return Payload(source=NAME, locator=locator, content=path.read_bytes())
-        except OSError as failed:
-            unreadable = SourceError(
-                f"{locator} cannot be read: {failed.strerror or failed}",
-                next_step="fix its permissions, or take it out of the input path",
-            )
-            return Rejected(locator, str(unreadable), self._asset_named(locator))
+            bars = partial(_rows_of, bars, list(self.assets), names, takes_unlisted)
+        return bars, terms
 
     def _symbol_of(self, locator: str) -> str:
-        if len(self._assets) == 1 and self._groups and self._has_to_itself(locator):
-            return next(iter(self._assets))
+        is_only_owner = [group is self.assets for group in self._owners(locator)] == [True]
+        if len(self.assets) == 1 and is_only_owner:
+            return next(iter(self.assets))
         name = stem(locator)
         return self._symbols.get(name, name)
 
-    def _has_to_itself(self, locator: str) -> bool:
-        return [group is self._assets for group in _whose_own(locator, self._groups)] == [True]
-
-    def _is_of_another(self, locator: str) -> bool:
-        """Whether other assets name this very file, and these do not."""
-        owners = _whose_own(locator, self._groups)
-        return bool(owners) and not any(group is self._assets for group in owners)
-
-    def _readers(self, locator: str) -> Sequence[Mapping[str, Asset]]:
-        """The groups that read a file, in order."""
-        reached = [group for group in self._groups if covers(_path_of(group), locator)]
-        return _whose_own(locator, self._groups) or reached
-
     def _asset_named(self, locator: str) -> str | None:
         symbol = self._symbol_of(locator)
-        return symbol if symbol in self._assets else None
+        return symbol if symbol in self.assets else None
+
+    def _is_of_others(self, locator: str) -> bool:
+        """Whether other assets name this very file, and these do not."""
+        owners = self._owners(locator)
+        return bool(owners) and not any(group is self.assets for group in owners)
+
+    def _owners(self, locator: str) -> list[Group]:
+        """The groups whose path is this very file."""
+        file = in_project(locator)
+        return [group for group in self._groups if in_project(_path_of(group)) == file]
 
 
-def _path_of(group: Mapping[str, Asset]) -> Path:
+def _path_of(group: Group) -> Path:
     options = next(iter(group.values())).options
     return options.path if isinstance(options, FilesOptions) else Path()
 
 
-def _whose_own(locator: str, groups: Sequence[Mapping[str, Asset]]) -> list[Mapping[str, Asset]]:
-    """The groups whose path is this very file."""
-    file = in_project(locator)
-    return [group for group in groups if in_project(_path_of(group)) == file]
-
-
-def _names_in(group: Mapping[str, Asset]) -> set[str]:
+def _names_in(group: Group) -> set[str]:
     return {*group, *(asset.asked_as for asset in group.values())}
+
+
+def content_of(locator: str) -> bytes:
+    """The bytes of a file as it is now; raises ``SourceError`` if the system does not give them."""
+    try:
+        return in_project(locator).read_bytes()
+    except OSError as failed:
+        raise SourceError(
+            f"{locator} cannot be read: {failed.strerror or failed}",
+            next_step="fix its permissions, or take it out of the input path",
+        ) from failed
 
 
 def locator_of(path: Path) -> str:
@@ -193,46 +167,39 @@ def locator_of(path: Path) -> str:
     return str(path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path)
 
 
+def own_locator(asset: Asset) -> str | None:
+    """The locator of the file that is an asset's ``path``; None for one of another source."""
+    options = asset.options
+    return locator_of(in_project(options.path)) if isinstance(options, FilesOptions) else None
+
+
 def stem(locator: str) -> str:
     """The file name without its folder and its suffixes: ``AAPL`` of ``in/AAPL.csv.gz``."""
     return re.sub(r"(\.csv|\.parquet)?(\.gz)?$", "", Path(locator).name, flags=re.IGNORECASE)
 
 
-def _text_columns(
-    text: bytes,
-    header: delimited.Header,
-    positions: dict[str, int],
-    where: str,
-    bars: pa.Table,
-) -> tuple[SourceColumn, ...]:
-    unread = set(range(len(header.names))) - set(positions.values())
-    others = delimited.first_values(text, header, unread, where) if unread else {}
-    return text_columns(header.names, positions, bars, others)
-
-
-def _with_symbols(rows: partial[pa.Table], translated: Mapping[str, str]) -> pa.Table:
-    table = rows()
+def _with_symbols(read: Callable[[], pa.Table], renamed: Mapping[str, str]) -> pa.Table:
+    table = read()
     at = table.schema.get_field_index("symbol")
     stripped = pc.fill_null(pc.utf8_trim_whitespace(table.column(at)), "")
-    words = stripped.combine_chunks().dictionary_encode()
-    names = [translated.get(name, name) for name in words.dictionary.to_pylist()]
-    symbols = pa.array(names, pa.string()).take(words.indices)
-    return table.set_column(at, "symbol", symbols)
+    encoded = stripped.combine_chunks().dictionary_encode()
+    names = [renamed.get(name, name) for name in encoded.dictionary.to_pylist()]
+    return table.set_column(at, "symbol", pa.array(names, pa.string()).take(encoded.indices))
 
 
-def _own_rows(
-    rows: Callable[[], pa.Table], own: list[str], others: list[str], takes_unlisted: bool
+def _rows_of(
+    read: Callable[[], pa.Table], symbols: list[str], others: list[str], takes_unlisted: bool
 ) -> pa.Table:
-    """The rows of the symbols ``own``, and those of no asset where they are to be taken here."""
-    table = rows()
-    is_own = pc.is_in(table["symbol"], pa.array(own, pa.string()))
+    """The rows of ``symbols``, and those of no asset where they are to be taken here."""
+    table = read()
+    is_taken = pc.is_in(table["symbol"], pa.array(symbols, pa.string()))
     if takes_unlisted:
-        is_others = pc.is_in(table["symbol"], pa.array(others, pa.string()))
-        is_own = pc.or_(is_own, pc.invert(is_others))
-    return table.filter(is_own)
+        is_of_others = pc.is_in(table["symbol"], pa.array(others, pa.string()))
+        is_taken = pc.or_(is_taken, pc.invert(is_of_others))
+    return table.filter(is_taken)
 
 
-def _unpacked(content: bytes, where: str) -> bytes:
+def _unpacked(content: bytes, locator: str) -> bytes:
     if not content.startswith(_GZIP_MAGIC):
         return content
     try:
@@ -240,12 +207,12 @@ def _unpacked(content: bytes, where: str) -> bytes:
             text = packed.read(LARGEST_UNPACKED_BYTES + 1)
     except (OSError, EOFError, zlib.error) as broken:
         raise SourceError(
-            f"{where} cannot be unpacked: {broken}",
+            f"{locator} cannot be unpacked: {broken}",
             next_step="write the file again: it is cut short or damaged",
         ) from None
     if len(text) > LARGEST_UNPACKED_BYTES:
         raise SourceError(
-            f"{where} unpacks to more than {LARGEST_UNPACKED_BYTES / 2**30:g} GiB",
+            f"{locator} unpacks to more than {LARGEST_UNPACKED_BYTES / 2**30:g} GiB",
             next_step="split it into smaller files",
         )
     return text

@@ -11,41 +11,58 @@ import pyarrow.parquet as pq
 
 from sentinel_lib.errors import SourceError
 from sentinel_lib.ingestion.raw_bars import raw_bars
+from sentinel_lib.ingestion.source_columns import SourceColumn, declared_columns
 
 MAGIC = b"PAR1"
 
-
-def schema_of(content: bytes, where: str) -> pa.Schema:
-    """The columns of a file; raises ``SourceError``."""
-    try:
-        return pq.read_schema(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as broken:
-        raise _unreadable(where, broken) from None
+_WRITE_AGAIN = "write the file again, or take it out of the input path"
 
 
-def writes_iso(kind: pa.DataType) -> bool:
-    """Whether a column of this type is written as ISO 8601, whatever the source's date format."""
-    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+class ParquetContent:
+    """A Parquet file, opened; ``names`` are those of its columns. Raises ``SourceError``."""
 
+    delimiter = None
 
-def read_rows(
-    content: bytes, positions: Mapping[str, int], where: str, *, symbol: str | None = None
-) -> pa.Table:
-    """The rows as raw bars; ``positions`` says where each field stands. A null is an empty text."""
-    schema = schema_of(content, where)
-    try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        table = file.read(columns=[schema.names[at] for at in positions.values()])
-        values = {field: _text(table.column(schema.names[at])) for field, at in positions.items()}
-    except (pa.ArrowException, OSError) as broken:
-        raise _unreadable(where, broken) from None
-    if table.num_rows == 0:
-        raise SourceError(
-            f"{where} has no rows",
-            observed=f"the columns {', '.join(schema.names)}",
-            next_step="write the file again, or take it out of the input path",
+    def __init__(self, content: bytes, locator: str) -> None:
+        self._content, self._locator = content, locator
+        try:
+            self._schema = pq.read_schema(pa.BufferReader(content))
+        except (pa.ArrowException, OSError) as broken:
+            raise self._unreadable(broken) from None
+        self.names = tuple(self._schema.names)
+
+    def has_iso_times(self, position: int) -> bool:
+        """Whether the column's times are written as ISO 8601, whatever is configured."""
+        kind = self._schema.types[position]
+        return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+    def bars(self, positions: Mapping[str, int], symbol: str | None = None) -> pa.Table:
+        """The rows as raw bars, ``positions`` being where each field stands; a null is empty text.
+
+        Raises ``SourceError`` if there is no row, or they cannot be read.
+        """
+        try:
+            file = pq.ParquetFile(pa.BufferReader(self._content))
+            table = file.read(columns=[self.names[at] for at in positions.values()])
+            values = {field: _text(table.column(self.names[at])) for field, at in positions.items()}
+        except (pa.ArrowException, OSError) as broken:
+            raise self._unreadable(broken) from None
+        if table.num_rows == 0:
+            raise SourceError(
+                f"{self._locator} has no rows",
+                observed=f"the columns {', '.join(self.names)}",
+                next_step=_WRITE_AGAIN,
+            )
+        return raw_bars(range(1, table.num_rows + 1), values, symbol=symbol)
+
+    def columns(self, positions: Mapping[str, int], bars: pa.Table) -> tuple[SourceColumn, ...]:
+        """Its columns, by the types it declares."""
+        return declared_columns(self._schema, positions)
+
+    def _unreadable(self, broken: Exception) -> SourceError:
+        return SourceError(
+            f"{self._locator} cannot be read as Parquet: {broken}", next_step=_WRITE_AGAIN
         )
-    return raw_bars(range(1, table.num_rows + 1), values, symbol=symbol)
 
 
 def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -65,10 +82,3 @@ def _iso(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column
     written = pc.strftime(column, format="%Y-%m-%dT%H:%M:%S%z", locale="C")
     return pc.replace_substring_regex(written, r"([+-]\d\d)(\d\d)$", r"\1:\2")
-
-
-def _unreadable(where: str, broken: Exception) -> SourceError:
-    return SourceError(
-        f"{where} cannot be read as Parquet: {broken}",
-        next_step="write the file again, or take it out of the input path",
-    )

@@ -1,20 +1,15 @@
-"""When an asset has bars: its sessions, and within them the intervals of an intraday series."""
+"""What is due: the sessions and intervals of an asset whose bars should be here by now."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import UTC, date, datetime, timedelta
 
-from sentinel_lib.calendars import Session, last_known_day, open_sessions, sessions, trouble
-from sentinel_lib.records.bar import INTERVAL_SECONDS
+from sentinel_lib.calendars import Session, last_known_day, open_sessions, trouble
+from sentinel_lib.ingestion.bar_starts import A_DAY, DAILY, cached_sessions, length_of, midnight
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.sources import FilesOptions
-
-DAILY = "1d"
-
-_DAY = timedelta(days=1)
 
 
 def due_windows(
@@ -30,15 +25,16 @@ def due_windows(
     ``last_bars`` holds the timestamp (UTC) of each asset's last good bar; an asset without one is
     asked for from ``start`` on. Files always have a window: they are read anew at every run.
     """
-    windows = []
-    for symbol, asset in assets.items():
-        last_bar = last_bars.get(symbol)
-        is_due = isinstance(asset.options, FilesOptions) or due_sessions(
-            asset, start, last_bar, as_of
+    return [
+        Window(symbol, _window_start(asset, start, last_bars.get(symbol), as_of), as_of)
+        for symbol, asset in assets.items()
+        if not asset.is_paused(as_of)
+        and not trouble(asset.calendar, as_of.date())
+        and (
+            isinstance(asset.options, FilesOptions)
+            or due_sessions(asset, start, last_bars.get(symbol), as_of)
         )
-        if is_due and not asset.is_paused(as_of) and not trouble(asset.calendar, as_of.date()):
-            windows.append(Window(symbol, _window_start(asset, start, last_bar, as_of), as_of))
-    return windows
+    ]
 
 
 def due_sessions(asset: Asset, start: date, last_bar: datetime | None, as_of: datetime) -> int:
@@ -63,7 +59,7 @@ def next_due(
     moments = [datetime.max.replace(tzinfo=UTC)]
     for symbol, asset in assets.items():
         if asset.is_paused(as_of):
-            moments.append(_midnight(asset.paused_until or as_of.date()))
+            moments.append(midnight(asset.paused_until or as_of.date()))
             continue
         if trouble(asset.calendar, as_of.date()):
             continue
@@ -74,24 +70,6 @@ def next_due(
     return min(moments)
 
 
-def final_starts(asset: Asset, window: Window) -> Iterator[tuple[Session, list[datetime]]]:
-    """The sessions with bars that begin in ``window`` and are final by its end, and those bars."""
-    for session in _sessions(asset.calendar, _date_before(window.start), window.end.date() + _DAY):
-        found = [
-            start
-            for start in _starts(asset, session, window.end)
-            if window.start <= start <= window.end
-        ]
-        if found:
-            yield session, found
-
-
-@lru_cache(maxsize=256)
-def _sessions(calendar: str, first: date, last: date) -> tuple[Session, ...]:
-    """Kept, because the assets of one calendar mostly ask the same."""
-    return tuple(sessions(calendar, first, last))
-
-
 def _due(
     asset: Asset, start: date, last_bar: datetime | None, as_of: datetime
 ) -> Iterator[Session]:
@@ -99,12 +77,13 @@ def _due(
         return
     deadline = as_of - timedelta(minutes=asset.options.grace_minutes)
     earliest = _next_start(asset, start, last_bar)
+    last_day = deadline.date() + A_DAY
     if asset.interval == DAILY:
-        asked = _sessions(asset.calendar, earliest.date(), deadline.date() + _DAY)
-        yield from (session for session in asked if session.close_utc <= deadline)
+        ahead = cached_sessions(asset.calendar, earliest.date(), last_day)
+        yield from (session for session in ahead if session.close_utc <= deadline)
         return
-    length = _interval(asset)
-    for session in _sessions(asset.calendar, _date_before(earliest), deadline.date() + _DAY):
+    length = length_of(asset.interval)
+    for session in cached_sessions(asset.calendar, earliest.date() - A_DAY, last_day):
         first = next(session.bar_starts(length, earliest), None)
         if first is not None and min(first + length, session.close_utc) <= deadline:
             yield session
@@ -113,16 +92,16 @@ def _due(
 def _next_end(asset: Asset, as_of: datetime) -> datetime:
     """The first instant after ``as_of`` at which a bar is due, or at which that is not known."""
     grace = timedelta(minutes=asset.options.grace_minutes)
-    asked = as_of - grace
-    ahead = open_sessions(asset.calendar, asked, 1)
+    deadline = as_of - grace
+    ahead = open_sessions(asset.calendar, deadline, 1)
     if not ahead:
-        return _midnight((last_known_day(asset.calendar) or as_of.date()) + _DAY)
+        return midnight((last_known_day(asset.calendar) or as_of.date()) + A_DAY)
     session = ahead[0]
     if asset.interval == DAILY:
         return session.close_utc + grace
-    length = _interval(asset)
+    length = length_of(asset.interval)
     ends = (min(start + length, session.close_utc) for start in session.bar_starts(length))
-    return next(end for end in ends if end > asked) + grace
+    return next(end for end in ends if end > deadline) + grace
 
 
 def _window_start(
@@ -132,42 +111,11 @@ def _window_start(
     if asset.interval != DAILY:
         return earliest
     first = next(_due(asset, start, last_bar, as_of), None)
-    return _midnight(first.date) if first else earliest
+    return midnight(first.date) if first else earliest
 
 
 def _next_start(asset: Asset, start: date, last_bar: datetime | None) -> datetime:
     if last_bar is None:
-        return _midnight(start)
-    return (
-        _midnight(last_bar.date() + _DAY)
-        if asset.interval == DAILY
-        else last_bar + _interval(asset)
-    )
-
-
-def _starts(asset: Asset, session: Session, end: datetime) -> Iterator[datetime]:
-    """The bars of one session that are final by ``end``, the first from its opening on.
-
-    One that crosses the close is final with it.
-    """
-    if asset.interval == DAILY:
-        if session.close_utc <= end:
-            yield _midnight(session.date)
-        return
-    length = _interval(asset)
-    for start in session.bar_starts(length):
-        if min(start + length, session.close_utc) <= end:
-            yield start
-
-
-def _interval(asset: Asset) -> timedelta:
-    return timedelta(seconds=INTERVAL_SECONDS[asset.interval])
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
-
-
-def _date_before(moment: datetime) -> date:
-    """Sessions can open on the UTC date before their own."""
-    return moment.date() - _DAY
+        return midnight(start)
+    is_daily = asset.interval == DAILY
+    return midnight(last_bar.date() + A_DAY) if is_daily else last_bar + length_of(asset.interval)

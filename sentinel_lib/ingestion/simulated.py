@@ -5,86 +5,88 @@ Any window of any asset gives the same bars, whatever was asked before, in any o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from itertools import chain
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sentinel_lib.errors import ConfigError
-from sentinel_lib.ingestion import columns, delimited
-from sentinel_lib.ingestion.price_path import Floats, Integers, PricePath, key_of, uniform
-from sentinel_lib.ingestion.schedule import DAILY, final_starts
-from sentinel_lib.ingestion.source import Reading
+from sentinel_lib.ingestion import columns
+from sentinel_lib.ingestion.bar_starts import DAILY, final_starts
+from sentinel_lib.ingestion.delimited import DelimitedText
+from sentinel_lib.ingestion.source import Reading, Source
 from sentinel_lib.ingestion.source_columns import fixed_columns
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.payload import Payload, Window
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.sources import SimulatedOptions
 
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
 NAME = "simulated"
 NOT_A_NUMBER_TEXT = "n.m."
-HIGHEST_START_PRICE = 1e9
 
 _SECONDS_A_DAY = 86_400
 _WIDEST_WICK = 0.006
+_OCTAVES = range(-11, 10)
+"""Waves of 2^k days: from about a minute to a year and a half."""
+_DAILY_AMPLITUDE = 0.008
+_LOWEST_LEVEL, _LEVEL_RANGE = 12.0, 480.0
+_LARGEST_UNSIGNED_53_BITS = float(2**53)
+_DAY_FORM, _TIME_FORM = "%Y-%m-%d", "%Y-%m-%dT%H%MZ"
 
 
-class SimulatedSource:
+class SimulatedSource(Source):
     """Bars that follow each asset's calendar up to the window's end, in CSV."""
 
-    def __init__(self, options: SimulatedOptions, assets: Mapping[str, Asset]) -> None:
-        if (options.start_price or 0) > HIGHEST_START_PRICE:
-            raise ConfigError(
-                f"start_price {options.start_price} of the simulated source is too high",
-                expected=f"at most {HIGHEST_START_PRICE:.0f}",
-                next_step="lower start_price in assets.yaml",
-            )
+    def __init__(
+        self, options: SimulatedOptions, assets: Mapping[str, Asset], groups: object = ()
+    ) -> None:
+        self.assets: Mapping[str, Asset] = assets
         self._options = options
-        self._assets = assets
 
     def fetch(self, windows: Sequence[Window]) -> Iterator[Payload]:
         """One payload per window that has a bar."""
         for window in windows:
-            starts = self._delivered(window)
-            lines = self._lines(self._assets[window.symbol], starts)
+            asset = self.assets[window.symbol]
+            starts = self._delivered(asset, window)
+            lines = self._lines(asset, starts)
             if lines:
-                name = f"{_name_of(starts[0])}..{_name_of(starts[-1])}.csv"
+                header = ",".join(("timestamp", *asset.columns))
+                span = f"{_name_of(starts[0])}..{_name_of(starts[-1])}"
                 yield Payload(
                     source=NAME,
-                    locator=f"{NAME}/{window.symbol}/{name}",
-                    content="\n".join([self._header(window.symbol), *lines, ""]).encode(),
+                    locator=f"{NAME}/{window.symbol}/{span}.csv",
+                    content="\n".join([header, *lines, ""]).encode(),
                     symbol=window.symbol,
                 )
 
     def read(self, payload: Payload) -> Reading:
         """Open a payload of its own, with the reader that files have."""
-        text, where = payload.content, payload.locator
-        header = delimited.header_of(text, ",", where)
-        positions = columns.match(header.names, {}, where)
-        bars = partial(delimited.read_rows, text, header, positions, where, symbol=payload.symbol)
+        text = DelimitedText(payload.content, ",", payload.locator)
+        positions = columns.match(text.names, {}, payload.locator)
         return Reading(
             NAME,
-            bars,
-            columns=lambda _: fixed_columns(header.names, positions),
+            partial(text.bars, positions, payload.symbol),
+            columns=lambda _: fixed_columns(text.names, positions),
             terms={"columns": positions, "symbol": payload.symbol},
         )
 
-    def asset_of(self, payload: Payload) -> str | None:
-        return payload.symbol
+    def start_of(self, locator: str) -> datetime | None:
+        start = re.search(r"/([^/]+)\.\.[^/]+$", locator)
+        if start is None:
+            return None
+        form = _TIME_FORM if "T" in start[1] else _DAY_FORM
+        return datetime.strptime(start[1], form).replace(tzinfo=UTC)
 
-    def serves(self, payload: Payload) -> bool:
-        """Each payload is of the asset that it was asked for."""
-        return payload.symbol in self._assets
-
-    def _header(self, symbol: str) -> str:
-        return ",".join(("timestamp", *self._assets[symbol].columns))
-
-    def _delivered(self, window: Window) -> list[datetime]:
-        by_session = [starts for _, starts in final_starts(self._assets[window.symbol], window)]
+    def _delivered(self, asset: Asset, window: Window) -> list[datetime]:
+        by_session = final_starts(asset.calendar, asset.interval, window.start, window.end)
         late = self._options.faults.late_sessions
         return list(chain.from_iterable(by_session[:-late] if late else by_session))
 
@@ -94,10 +96,8 @@ class SimulatedSource:
         seconds = INTERVAL_SECONDS[asset.interval]
         index = np.array([int(start.timestamp()) // seconds for start in starts], np.int64)
         cells = self._cells(asset, index, seconds / _SECONDS_A_DAY)
-        daily = asset.interval == DAILY
-        times = [
-            f"{start:%Y-%m-%d}" if daily else f"{start:%Y-%m-%dT%H:%M:%SZ}" for start in starts
-        ]
+        form = _DAY_FORM if asset.interval == DAILY else "%Y-%m-%dT%H:%M:%SZ"
+        times = [start.strftime(form) for start in starts]
         lines = [",".join(row) for row in zip(times, *cells.values(), strict=True)]
         gap = self._strikes(asset, "gaps", index)
         twice = self._strikes(asset, "duplicates", index)
@@ -149,8 +149,8 @@ class SimulatedSource:
         fraction: float = getattr(self._options.faults, fault)
         return uniform(self._key(asset, fault), index) < fraction
 
-    def _key(self, asset: Asset, what: str) -> np.uint64:
-        return key_of(self._options.seed, asset.asked_as, asset.interval, what)
+    def _key(self, asset: Asset, purpose: str) -> np.uint64:
+        return key_of(self._options.seed, asset.asked_as, asset.interval, purpose)
 
 
 def _cents(price: Floats) -> Integers:
@@ -163,4 +163,46 @@ def _price(cents: int) -> str:
 
 def _name_of(start: datetime) -> str:
     midnight = start.astimezone(UTC).time() == datetime.min.time()
-    return f"{start:%Y-%m-%d}" if midnight else f"{start:%Y-%m-%dT%H%MZ}"
+    return start.strftime(_DAY_FORM if midnight else _TIME_FORM)
+
+
+class PricePath:
+    """The price of one asset at any time, in its quote currency, the same on every machine.
+
+    Only additions, multiplications, divisions and roots are used, which all machines round alike;
+    ``exp`` and ``pow`` would make two of them differ in the last cent.
+    """
+
+    def __init__(self, seed: int, name: str, start_price: float | None) -> None:
+        self._keys = [key_of(seed, name, "octave", octave) for octave in _OCTAVES]
+        at = uniform(key_of(seed, name, "level"), np.zeros(1, np.int64))[0]
+        self._level = start_price or _LOWEST_LEVEL + _LEVEL_RANGE * at * at
+
+    def at(self, days: Floats) -> Floats:
+        """The price ``days`` after the epoch: a sum of smooth noises, slow ones larger."""
+        total = np.zeros_like(days)
+        for octave, key in zip(_OCTAVES, self._keys, strict=True):
+            position = days / 2.0**octave
+            lattice = np.floor(position)
+            here, share = lattice.astype(np.int64), position - lattice
+            smooth = share * share * (3.0 - 2.0 * share)
+            before, after = uniform(key, here), uniform(key, here + 1)
+            wave = before + (after - before) * smooth - 0.5
+            total += 2.0 * _DAILY_AMPLITUDE * sqrt(2.0**octave) * wave
+        growth: Floats = self._level * (2.0 + total) / (2.0 - total)
+        return growth
+
+
+def key_of(*parts: object) -> np.uint64:
+    """A number that stands for ``parts``, the same in every process."""
+    written = "\x1f".join(str(part) for part in parts)
+    return np.uint64(int.from_bytes(sha256(written.encode()).digest()[:8], "big"))
+
+
+def uniform(key: np.uint64, index: Integers) -> Floats:
+    """A random number in [0, 1) for each index (splitmix64)."""
+    mixed = key + (index.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(11)).astype(np.float64) / _LARGEST_UNSIGNED_53_BITS

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -19,10 +20,7 @@ LAYOUT_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A file or payload that could not be read, and why, in words.
-
-    ``symbol`` is the asset it was meant for, where that is known.
-    """
+    """A payload that could not be read, and why; ``symbol`` is the asset it is for, if known."""
 
     locator: str
     reason: str
@@ -34,9 +32,9 @@ class Reading:
     """One payload, opened: how it is read, and its rows.
 
     ``date_format`` is how its timestamps are written ('iso', 'epoch_s', 'epoch_ms' or a strptime
-    pattern); ``timezone`` that of timestamps without an offset. ``terms`` is everything else that
-    besides the bytes decides what the rows are. ``bars`` reads them; it raises ``SourceError``.
-    ``columns`` says of the rows so read what columns the payload has.
+    pattern); ``timezone`` that of timestamps without an offset. ``terms`` is whatever else, beside
+    the bytes, decides what the rows are. ``bars`` reads them (``RAW_BARS``); it raises
+    ``SourceError``. ``columns`` says which columns the payload has, given the rows.
     """
 
     source: str
@@ -54,21 +52,30 @@ class Reading:
         return sha256(written.encode()).hexdigest()[:LAYOUT_LENGTH]
 
 
-class Source(Protocol):
-    """A place where payloads come from, built from its options and the assets it serves."""
+class Source(ABC):
+    """Where payloads come from, built from its options and the ``assets`` that share them.
 
+    Without other words, each payload is of the one asset that it was requested for.
+    """
+
+    assets: Mapping[str, object]
+
+    @abstractmethod
     def fetch(self, windows: Sequence[Window]) -> Iterator[Payload | FetchFailure | Rejected]:
         """What it has for ``windows``; one asset's failure does not stop the others."""
-        ...
 
+    @abstractmethod
     def read(self, payload: Payload) -> Reading:
-        """Open a payload of this source; needs nothing but the payload, raises ``SourceError``."""
-        ...
+        """Open a payload, stored or new; needs nothing else. Raises ``SourceError``."""
 
     def asset_of(self, payload: Payload) -> str | None:
         """The asset that a payload is for, as far as its request or its name tells."""
-        ...
+        return payload.symbol
 
     def serves(self, payload: Payload) -> bool:
         """Whether it would give this payload to its assets today."""
-        ...
+        return payload.symbol in self.assets
+
+    def start_of(self, locator: str) -> datetime | None:
+        """From when on ``locator`` requests bars (UTC); None if it cannot be requested again."""
+        return None

@@ -49,14 +49,16 @@ def text_columns(
     """
     step = max(1, -(-bars.num_rows // SAMPLED_ROWS))
     sampled = bars.take(pa.array(range(0, bars.num_rows, step))) if step > 1 else bars
-    found = []
-    for at, (name, fields) in enumerate(_named(names, positions)):
+
+    def kind(at: int, fields: tuple[str, ...]) -> str:
         if "symbol" in fields:
-            kind = TEXT
-        else:
-            kind = kind_of(sampled.column(fields[0]) if fields else others[at])
-        found.append(SourceColumn(name, kind, fields))
-    return tuple(found)
+            return TEXT
+        return kind_of(sampled.column(fields[0]) if fields else others[at])
+
+    return tuple(
+        SourceColumn(name, kind(at, fields), fields)
+        for at, (name, fields) in enumerate(_named(names, positions))
+    )
 
 
 def declared_columns(schema: pa.Schema, positions: Mapping[str, int]) -> tuple[SourceColumn, ...]:
@@ -68,7 +70,7 @@ def declared_columns(schema: pa.Schema, positions: Mapping[str, int]) -> tuple[S
 
 
 def fixed_columns(names: Sequence[str], positions: Mapping[str, int]) -> tuple[SourceColumn, ...]:
-    """The columns of a source whose schema is its own word: a time, and numbers."""
+    """The columns of a source that states its schema: a time, and numbers."""
     return tuple(
         SourceColumn(name, DATE if "timestamp" in fields else NUMBER, fields)
         for name, fields in _named(names, positions)
@@ -92,26 +94,28 @@ def kind_of(values: pa.Array | pa.ChunkedArray) -> str:
 
 def columns_as_json(columns: Sequence[SourceColumn]) -> str:
     """The columns as one line of text, the same for the same columns in any order."""
-    content = {one.name: {"fields": list(one.fields), "kind": one.kind} for one in columns}
+    content = {
+        column.name: {"fields": list(column.fields), "kind": column.kind} for column in columns
+    }
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def columns_of_json(text: str) -> tuple[SourceColumn, ...]:
     """What ``columns_as_json`` wrote, sorted by name."""
     return tuple(
-        SourceColumn(name, one["kind"], tuple(one["fields"]))
-        for name, one in json.loads(text).items()
+        SourceColumn(name, column["kind"], tuple(column["fields"]))
+        for name, column in json.loads(text).items()
     )
 
 
 def _named(names: Sequence[str], positions: Mapping[str, int]) -> list[tuple[str, tuple[str, ...]]]:
     """Each column's name, a repeated one with its number, and the fields read from it."""
-    found, seen = [], dict.fromkeys(names, 0)
+    columns, seen = [], dict.fromkeys(names, 0)
     for at, name in enumerate(names):
         seen[name] += 1
         fields = tuple(sorted(field for field, place in positions.items() if place == at))
-        found.append((name if seen[name] == 1 else f"{name} ({seen[name]})", fields))
-    return found
+        columns.append((name if seen[name] == 1 else f"{name} ({seen[name]})", fields))
+    return columns
 
 
 def _declared_kind(kind: pa.DataType) -> str:

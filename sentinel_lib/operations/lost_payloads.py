@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_lib.errors import SourceError, StorageError
-from sentinel_lib.ingestion import digest_of
+from sentinel_lib.ingestion.batch import digest_of, fetch_again
 from sentinel_lib.records.roles import BRONZE_FETCHES, INGEST
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage import root
@@ -90,8 +90,6 @@ def recover(data: Path, lost: Iterable[LostPayload]) -> tuple[list[LostPayload],
 
 def _recover(data: Path, payload: LostPayload) -> str:
     """Put a payload back; why not, if that failed."""
-    from sentinel_lib.ingestion.repetition import fetch_again  # it imports every source
-
     refusals: dict[tuple[str, str], str] = {}
     for fetch in payload.fetches:
         asked = (fetch["source"], fetch["locator"])

@@ -20,13 +20,15 @@ class Payload:
     """The exact bytes that a source gave, and where they came from.
 
     ``locator`` is a file name or an address without secrets. ``symbol`` is the asset it was asked
-    for, or None where the payload itself names the symbols it holds.
+    for, or None where the payload itself names the symbols it holds. ``as_of`` is that of the run
+    which fetched it, None for the present one.
     """
 
     source: str
     locator: str
     content: bytes
     symbol: str | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

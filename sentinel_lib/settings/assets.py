@@ -18,7 +18,7 @@ from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.explanation import unknown_key, unknown_word
 from sentinel_lib.settings.freshness_limits import Limits
 from sentinel_lib.settings.model import ConfigModel, Day
-from sentinel_lib.settings.sources import OPTIONS, SourceName, SourceOptions, Sources
+from sentinel_lib.settings.sources import SOURCES, SourceName, SourceOptions, Sources
 
 FILE_NAME = "assets.yaml"
 LONGEST_SYMBOL = 100
@@ -69,7 +69,7 @@ class Asset(AssetTerms):
     @classmethod
     def _options_are_of_the_source(cls, content: Any) -> Any:
         if isinstance(content, dict) and isinstance(content.get("options"), dict):
-            model = OPTIONS[content["source"]]
+            model = SOURCES[content["source"]]
             return {**content, "options": model.model_validate(content["options"])}
         return content
 
@@ -110,7 +110,7 @@ class AssetsFile(ConfigModel):
     assets: dict[Symbol, dict[str, Any] | None]
     sources: Sources = Sources()
 
-    def unlisted(self, symbol: str, source: SourceName, options: dict[str, Any]) -> Asset:
+    def unlisted(self, symbol: str, source: str, options: dict[str, Any]) -> Asset:
         """The terms of a symbol that a file holds and ``assets`` does not list."""
         terms = {"calendar": WEEKDAYS, "gaps": "warn", "source": source}
         return self._resolved(symbol, source, terms, options)
@@ -118,7 +118,7 @@ class AssetsFile(ConfigModel):
     def resolve(
         self,
         document: Document,
-        source: SourceName | None = None,
+        source: str | None = None,
         options: dict[str, Any] | None = None,
     ) -> dict[str, Asset]:
         """Every asset by symbol; ``source`` and ``options`` replace what the file says.
@@ -132,22 +132,22 @@ class AssetsFile(ConfigModel):
             _check_keys(symbol, written, configured, document)
             chosen = source or configured
             if chosen != configured:  # what only the configured source understands is left out
-                of_it = {"source_symbol", *OPTIONS[configured].model_fields}
+                of_it = {"source_symbol", *SOURCES[configured].model_fields}
                 written = {key: value for key, value in written.items() if key not in of_it}
             terms = {key: written[key] for key in written if key in AssetTerms.model_fields}
             given = {key: written[key] for key in written if key not in terms} | (options or {})
             try:
                 assets[symbol] = self._resolved(symbol, chosen, terms, given)
             except ValidationError as invalid:
-                models: list[type[BaseModel]] = [AssetTerms, OPTIONS[chosen]]
+                models: list[type[BaseModel]] = [AssetTerms, SOURCES[chosen]]
                 raise document.explained(invalid, models, ("assets", symbol)) from None
         return assets
 
     def _resolved(
-        self, symbol: str, source: SourceName, terms: dict[str, Any], options: dict[str, Any]
+        self, symbol: str, source: str, terms: dict[str, Any], options: dict[str, Any]
     ) -> Asset:
         shared = getattr(self.sources, source).model_dump(exclude_unset=True)
-        resolved = OPTIONS[source].model_validate(_over(shared, options))
+        resolved = SOURCES[source].model_validate(_over(shared, options))
         merged = _over(self.defaults.model_dump(exclude_unset=True), terms)
         return Asset.model_validate(
             {**merged, "source": source, "symbol": symbol, "options": resolved}
@@ -164,21 +164,21 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _source_of(
-    symbol: str, written: dict[str, Any], default: SourceName, document: Document
-) -> SourceName:
-    source: SourceName = written.get("source", default)
-    if isinstance(source, str) and source in OPTIONS:
+    symbol: str, written: dict[str, Any], default: str, document: Document
+) -> str:
+    source = written.get("source", default)
+    if isinstance(source, str) and source in SOURCES:
         return source
-    raise document.error_of(("assets", symbol, "source"), unknown_word(source, OPTIONS))
+    raise document.error_of(("assets", symbol, "source"), unknown_word(source, SOURCES))
 
 
 def _check_keys(
-    symbol: str, written: dict[str, Any], source: SourceName, document: Document
+    symbol: str, written: dict[str, Any], source: str, document: Document
 ) -> None:
-    accepted = {*AssetTerms.model_fields, *OPTIONS[source].model_fields}
+    accepted = {*AssetTerms.model_fields, *SOURCES[source].model_fields}
     for key in (key for key in written if key not in accepted):
         problem = unknown_key(key, accepted)
-        for other, options in OPTIONS.items():
+        for other, options in SOURCES.items():
             if key in options.model_fields:
                 message = f"is an option of source {other}, and the source of {symbol} is {source}"
                 problem = replace(problem, message=message)
@@ -194,7 +194,7 @@ def read_assets(config: Path, shown: Path | None = None) -> tuple[AssetsFile, Do
 
 
 def load_assets(
-    config: Path, source: SourceName | None = None, options: dict[str, Any] | None = None
+    config: Path, source: str | None = None, options: dict[str, Any] | None = None
 ) -> dict[str, Asset]:
     """The assets by symbol, in the file's order. Raises ``ConfigError`` naming file and line."""
     file, document = read_assets(config)

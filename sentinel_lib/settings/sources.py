@@ -1,10 +1,13 @@
-"""The options of each source. Any of them can be set for all assets or for one."""
+"""The sources there are, and the options of each, for all of its assets or for one.
+
+A source is a field of ``Sources`` here, and a module in ``ingestion`` that fetches and reads.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field, HttpUrl
@@ -13,14 +16,20 @@ from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.records.bar import EPOCH_UNITS, ISO_8601
 from sentinel_lib.settings.model import ConfigModel
 
-SourceName = Literal["simulated", "files", "kraken"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PayloadColumn = Literal[
     "symbol", "timestamp", "open", "high", "low", "close", "volume", "adj_close"
 ]
 
-
 _A_DAY = datetime(2001, 2, 3, tzinfo=UTC)
+
+
+def _source_name(name: str) -> str:
+    if name in SOURCES:
+        return name
+    raise ValueError(
+        f"'{name}' is not a source: write one of {', '.join(SOURCES)}{nearest(name, SOURCES)}"
+    )
 
 
 def _date_format(text: str) -> str:
@@ -33,7 +42,7 @@ def _date_format(text: str) -> str:
     if is_pattern:
         return text
     raise ValueError(
-        f"'{text}' is no date format: write 'iso', 'epoch_s', 'epoch_ms' "
+        f"'{text}' is not a date format: write 'iso', 'epoch_s', 'epoch_ms' "
         "or a strptime pattern with year, month and day, such as '%m/%d/%Y'"
     )
 
@@ -43,12 +52,13 @@ def _time_zone(name: str) -> str:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder, such as 'America'
         raise ValueError(
-            f"'{name}' is no time zone: write 'UTC' or an IANA name such as 'America/New_York'"
+            f"'{name}' is not a time zone: write 'UTC' or an IANA name such as 'America/New_York'"
             f"{nearest(name, available_timezones())}"
         ) from None
     return name
 
 
+SourceName = Annotated[str, AfterValidator(_source_name)]
 DateFormat = Annotated[str, AfterValidator(_date_format)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
@@ -77,7 +87,7 @@ class SimulatedOptions(SourceOptions):
     """Bars made by a seeded function of asset and time."""
 
     seed: int = 7
-    start_price: Annotated[float, Field(gt=0)] | None = None
+    start_price: Annotated[float, Field(gt=0, le=1e9)] | None = None
     faults: Faults = Faults()
 
 
@@ -94,38 +104,41 @@ class FilesOptions(SourceOptions):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
 
 
-class KrakenOptions(SourceOptions):
-    """Kraken's public OHLC end point."""
+class HttpOptions(SourceOptions):
+    """What every source has that is asked over HTTP; see ``ingestion/http.py``."""
 
-    base_url: HttpUrl = HttpUrl("https://api.kraken.com")
+    base_url: HttpUrl
     timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
     attempts: Annotated[int, Field(ge=1, le=10)] = 4
     pause_seconds: Annotated[float, Field(ge=0)] = 1.0
 
 
-OPTIONS: dict[str, type[SourceOptions]] = {
-    "simulated": SimulatedOptions,
-    "files": FilesOptions,
-    "kraken": KrakenOptions,
-}
+class KrakenOptions(HttpOptions):
+    """Kraken's public OHLC endpoint."""
 
-
-def source_named(name: str) -> SourceName | None:
-    """``name`` as a source, None for an empty one. Raises ``UsageError`` for any other."""
-    if not name:
-        return None
-    if name not in OPTIONS:
-        raise UsageError(
-            f"unknown source '{name}'{nearest(name, OPTIONS)}",
-            expected=f"one of {', '.join(OPTIONS)}",
-            next_step="correct --source, or the parameter source of the notebook",
-        )
-    return cast(SourceName, name)
+    base_url: HttpUrl = HttpUrl("https://api.kraken.com")
 
 
 class Sources(ConfigModel):
-    """The ``sources`` block: options that hold for every asset of a source."""
+    """The ``sources`` block of assets.yaml, and the list of the sources there are."""
 
     simulated: SimulatedOptions = SimulatedOptions()
     files: FilesOptions = FilesOptions()
     kraken: KrakenOptions = KrakenOptions()
+
+
+SOURCES: dict[str, type[SourceOptions]] = {
+    name: type(field.default) for name, field in Sources.model_fields.items()
+}
+"""The options model of each source, by its name."""
+
+
+def source_named(name: str) -> str | None:
+    """``name`` as a source, None for an empty one. Raises ``UsageError`` for any other."""
+    if name and name not in SOURCES:
+        raise UsageError(
+            f"unknown source '{name}'{nearest(name, SOURCES)}",
+            expected=f"one of {', '.join(SOURCES)}",
+            next_step="correct --source, or the parameter source of the notebook",
+        )
+    return name or None

@@ -43,7 +43,7 @@ def silver_bars(stage: Stage) -> Table:
             f"table {SILVER_BARS} has not been published in {lake.root}", next_step="make run"
         )
     bars = stage.engine.scan(lake.files(SILVER_BARS), schema_of(SILVER_BARS))
-    known = [symbol for symbol in stage.assets if has_known_sessions(stage, symbol)]
+    known = [s for s, asset in stage.assets.items() if has_known_sessions(asset, stage.as_of)]
     return placed_bars(stage, bars.filter(bars.symbol.isin(known or [""])))
 
 

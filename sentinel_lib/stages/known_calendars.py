@@ -1,39 +1,37 @@
-"""Calendars that know no more sessions: a warning in time, then only their assets are held."""
+"""Calendars that know no more sessions: a warning in time, then only their assets are held back."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from sentinel_lib.calendars import trouble
+from sentinel_lib.errors import counted
 from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.records.stage import Check
-from sentinel_lib.stages.stage import Stage
+from sentinel_lib.settings.assets import Asset
 
 WARNED_AHEAD = timedelta(days=60)
 
 
-def calendar_checks(stage: Stage) -> list[Check]:
+def calendar_checks(chosen: Mapping[str, Asset], as_of: datetime) -> list[Check]:
     """A failed check, which warns, per calendar that ends within ``WARNED_AHEAD`` of ``as_of``."""
-    users: dict[str, list[str]] = {}
-    for symbol, asset in stage.chosen.items():
-        users.setdefault(asset.calendar, []).append(symbol)
-    reasons = {
-        calendar: trouble(calendar, (stage.as_of + WARNED_AHEAD).date()) for calendar in users
-    }
+    calendars = [asset.calendar for asset in chosen.values()]
+    horizon = (as_of + WARNED_AHEAD).date()
     return [
         Check(
             name=f"calendar {calendar} is known ahead",
             passed=False,
             table=BRONZE_FETCHES,
             blocks=False,
-            observed=f"{reason} ({len(users[calendar])} assets)",
+            observed=f"{reason} ({counted(calendars.count(calendar), 'asset')})",
             expected=f"sessions known for {WARNED_AHEAD.days} days after as_of",
         )
-        for calendar, reason in sorted(reasons.items())
-        if reason
+        for calendar in sorted(set(calendars))
+        if (reason := trouble(calendar, horizon))
     ]
 
 
-def has_known_sessions(stage: Stage, symbol: str) -> bool:
+def has_known_sessions(asset: Asset, as_of: datetime) -> bool:
     """Whether the sessions of an asset are known at ``as_of``, so that its bars can be placed."""
-    return not trouble(stage.assets[symbol].calendar, stage.as_of.date())
+    return not trouble(asset.calendar, as_of.date())

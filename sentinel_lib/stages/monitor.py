@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from sentinel_lib.freshness import AssetFreshness, freshness
-from sentinel_lib.ingestion import next_due
+from sentinel_lib.ingestion.schedule import next_due
 from sentinel_lib.records.roles import (
     INGEST,
     OPS_CHECKS,

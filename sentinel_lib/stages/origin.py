@@ -6,24 +6,19 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from sentinel_lib import ingestion, logger
+from sentinel_lib import logger
 from sentinel_lib.errors import (
-    GateBlocked,
-    SentinelError,
-    SourceError,
     StageError,
     nearest,
 )
-from sentinel_lib.ingestion.files import stem
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord
-from sentinel_lib.settings.assets import Asset, is_symbol, read_assets, recorded_assets, select
+from sentinel_lib.settings.assets import read_assets, recorded_assets
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.pipeline import Stage as StageSpec
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
-from sentinel_lib.settings.sources import source_named
 from sentinel_lib.stages.stage import BY_HAND, Stage
 from sentinel_lib.storage import root
 from sentinel_lib.storage.config_copy import config_copy
@@ -62,7 +57,7 @@ def open_stage(
     tried = {} if run_id else _tried_by_hand(data, earlier, spec, follows)
     before = last = None
     if INGEST not in names[names.index(name) :]:
-        last = _ingest_record(history, run_id, is_always=is_always)
+        last = ingest_record(history, run_id, is_always=is_always)
         before = next(reversed(tried.values()), last)
         if before is None and not is_always:
             raise StageError(
@@ -96,41 +91,6 @@ def open_stage(
     return stage
 
 
-def choose_assets(
-    stage: Stage, *, assets: str, source: str, input_path: str, archive: str
-) -> dict[str, Asset]:
-    """The assets of this run: all, the comma-separated ones, or those that ``input_path`` holds.
-
-    A run from an archive is about the assets it was about then; a replay also about those that a
-    former ``input_path`` held.
-    """
-    file, document = read_assets(stage.config)
-    stage.archive = archive
-    if archive and not stage.is_replay:
-        recorded = stage.recorded_ingest().details
-        stage.assets = recorded_assets(recorded["assets"])
-        stage.selected = tuple(recorded["selected"])
-        return stage.chosen
-    chosen_source = source_named(source or ("files" if input_path else ""))
-    options = {"path": in_project(input_path)} if input_path else {}
-    stage.assets = file.resolve(document, chosen_source, options)
-    if input_path:
-        shared = file.sources.files.model_copy(update=options)
-        parsed = ingestion.parse(ingestion.read_files(shared, stage.assets))
-        unread = {one.symbol or stem(one.locator) for one in parsed.rejected}
-        stage.assets = {
-            symbol: stage.assets.get(symbol) or file.unlisted(symbol, "files", options)
-            for symbol in sorted(filter(is_symbol, {*ingestion.symbols_in(parsed), *unread}))
-        }
-        if not stage.assets:
-            raise _without_symbols(input_path, parsed)
-    if stage.is_replay:
-        stage.assets = {**_formerly_put_in(stage), **stage.assets}
-    wanted = [symbol.strip() for symbol in assets.split(",") if symbol.strip()]
-    stage.selected = tuple(select(stage.assets, wanted or stage.assets))
-    return stage.chosen
-
-
 def _begin_log(stage: Stage, logs: Path) -> None:
     """Log to the file of the run, and without secrets; by hand there is none."""
     environment = load_environment()
@@ -143,17 +103,6 @@ def _begin_log(stage: Stage, logs: Path) -> None:
     logger.bind(run_id=stage.run_id, stage=stage.name)
 
 
-def _without_symbols(input_path: str, parsed: ingestion.Parsed) -> SentinelError:
-    if not len(parsed.bars):
-        return SourceError(f"no file of {input_path} can be read: {parsed.rejected[0].reason}")
-    return GateBlocked(
-        f"no row of {input_path} has a symbol that an asset can have",
-        observed=f"{len(parsed.bars)} rows without one",
-        next_step="fill the symbol column, or name another by columns: {symbol: ...} "
-        "in the options of the files source; a file without such a column is named after its asset",
-    )
-
-
 def _kept_config(history: RunHistory, run_id: str, config: Path, data: Path) -> Path:
     """The copy of ``config`` that the run keeps, made now if no pipeline has made it."""
     kept = history.config_of(run_id)
@@ -161,12 +110,6 @@ def _kept_config(history: RunHistory, run_id: str, config: Path, data: Path) -> 
         with config_copy(config, data) as copy:
             history.keep_config(run_id, copy)
     return kept
-
-
-def _formerly_put_in(stage: Stage) -> dict[str, Asset]:
-    """The assets of the last run, some of which only its input may have named."""
-    record = _ingest_record(stage.history, "", is_always=False)
-    return recorded_assets(record.details["assets"]) if record else {}
 
 
 def _tried_by_hand(
@@ -189,7 +132,7 @@ def _tried_by_hand(
     return tried if feeds else {}
 
 
-def _ingest_record(history: RunHistory, run_id: str, *, is_always: bool) -> StageRecord | None:
+def ingest_record(history: RunHistory, run_id: str, *, is_always: bool) -> StageRecord | None:
     """The record of ingest: of this run, or by hand of the last run that has one.
 
     A stage that always runs goes by the last run that got beyond it, if this one did not.

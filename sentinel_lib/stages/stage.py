@@ -70,7 +70,6 @@ class Stage:
     offending_rows: list[OffendingRow] = field(default_factory=list)
     archive: str = ""
     is_transient: bool = False
-    fetched_as_of: dict[str, datetime] = field(default_factory=dict)
     tried: Mapping[str, StageRecord] = field(default_factory=dict)
     tried_tables: frozenset[str] = frozenset()
     follows: str = ""

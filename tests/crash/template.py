@@ -16,7 +16,7 @@ from pathlib import Path
 PRELOADED = (
     "pandas", "pyarrow.compute", "pyarrow.dataset", "duckdb", "ibis.backends.duckdb",
     "great_expectations.expectations", "exchange_calendars", "structlog", "filelock", "httpx",
-    "sentinel_lib.ingestion", "sentinel_lib.ingestion.files", "sentinel_lib.validation",
+    "sentinel_lib.ingestion.batch", "sentinel_lib.ingestion.files", "sentinel_lib.validation",
     "sentinel_lib.cleaning.verdicts", "sentinel_lib.gold_metrics", "sentinel_lib.freshness",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from sentinel_lib.settings.project import PROJECT_ROOT
 from tests.crash.stage_cells import STAGES
 
 PUBLISHING = (
-    "store_batch(", "write_quarantine(", "write_candidate(", "certify(", "publish_silver(",
+    "ingest.store(", "write_quarantine(", "write_candidate(", "certify(", "publish_silver(",
     "release_waiting(", "publish_gold(", "write_board(", "stage.record(",
 )  # fmt: skip
 """What cells call that others may see the effect of."""

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from sentinel_lib import ingestion
-from sentinel_lib.ingestion.repetition import fetch_again
+from sentinel_lib.ingestion import batch
+from sentinel_lib.ingestion.batch import fetch_again
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings.assets import Asset
 
@@ -101,18 +101,16 @@ def asset(server: Kraken, pair: str, **options: object) -> Asset:
     )
 
 
-def fetch(
-    server: Kraken, *pairs: str, start: datetime = START, **options: object
-) -> ingestion.Fetched:
+def fetch(server: Kraken, *pairs: str, start: datetime = START, **options: object) -> batch.Fetched:
     assets = {f"{pair}-A": asset(server, pair, **options) for pair in pairs}
-    return ingestion.fetch(assets, [Window(symbol, start, END) for symbol in assets])
+    return batch.fetch(assets, [Window(symbol, start, END) for symbol in assets])
 
 
 def test_bars_arrive_with_their_exact_bytes_and_the_last_one_provisional(kraken: Kraken) -> None:
     kraken.replies = {"XBTUSD": [bars()]}
 
     fetched = fetch(kraken, "XBTUSD")
-    parsed = ingestion.parse(fetched)
+    parsed = batch.parse(fetched)
 
     since = int(START.timestamp()) - 1
     payload = fetched.payloads[0][0]

@@ -186,7 +186,7 @@ def test_a_gate_that_is_left_out_is_no_pass(project, stage, gate):
 def test_a_fetch_that_does_not_say_what_was_due_stops_the_next_stage(project):
     project.assets({"GOOD": {}})
 
-    outcome = project.run(AS_OF, edits=[('"due_sessions": due_by_asset(stage)', "")])
+    outcome = project.run(AS_OF, edits=[('"due_sessions": due', "")])
 
     assert isinstance(outcome.errors["validate"], StageError)
     assert "stage 'ingest' recorded no due_sessions of GOOD" in str(outcome.errors["validate"])

@@ -121,7 +121,7 @@ def leaky(tmp_path_factory):
         inbox = command.folder / f"inbox {CANARY}"
         inbox.mkdir()
         (inbox / "AAPL.csv").write_text(BARS)
-        command.add_to_cell("10_ingest.ipynb", "choose_assets(\n", LEAKS)
+        command.add_to_cell("10_ingest.ipynb", "choose_assets(", LEAKS)
         command.codes = [command.run("run", "--as-of", AS_OF, "--input", str(inbox), "--verbose")]
         command.change("assets.yaml", assets=TROUBLED, sources=UNREACHABLE)
         failing = f"raise ValueError(canary, {ADDRESS!r}, secrets)"

@@ -90,7 +90,7 @@ def test_rows_of_no_asset_add_up_in_a_line_of_their_own_and_fail_nothing(project
         "quarantined": 3,
         "deduplicated": 0,
         "freshness": "",
-        "reason": "3 rows are of no asset: TSLA (3); list the symbol in assets.yaml, "
+        "reason": "3 rows have the symbol of no asset: TSLA (3); list the symbol in assets.yaml, "
         "or set source_symbol of the asset that it is",
     }
     assert outcome.ledger(UNLISTED, "ingest").rows_in == 3

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import pandas as pd
 
-from sentinel_lib.ingestion import LoggedPayload, Parsed
-from sentinel_lib.ingestion.source_columns import (
-    DATE,
-    EMPTY,
-    NUMBER,
-    SourceColumn,
-    columns_as_json,
-)
+from sentinel_lib.errors import counted, listed
+from sentinel_lib.ingestion.batch import LoggedPayload
+from sentinel_lib.ingestion.source_columns import DATE, EMPTY, NUMBER, SourceColumn, columns_as_json
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.records.stage import Check
+from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.suites import OnDrift, SchemaDrift
-from sentinel_lib.stages.ingest.earlier_fetches import GoodFetch, last_good_fetches
-from sentinel_lib.stages.stage import Stage
 
 ALWAYS_NEEDED = ("symbol", "timestamp")
 
@@ -34,21 +29,30 @@ _SHOWN_COLUMNS = 20
 
 
 @dataclass(frozen=True, slots=True)
+class GoodFetch:
+    """An earlier fetch that was let through: in which run, from where, and with what columns."""
+
+    run_id: str
+    locator: str
+    columns: tuple[SourceColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnChange:
-    """One column that is not as it was. ``change`` is ``new``, ``missing`` or ``retyped``; ``was``
+    """One column that is not as it was. ``kind`` is ``new``, ``missing`` or ``retyped``; ``was``
     the kind it had, empty for a new one; ``does`` what the configuration makes of it.
     """
 
-    change: str
+    kind: str
     column: SourceColumn
     was: str
     does: OnDrift
 
     def __str__(self) -> str:
         use = f"read as {', '.join(self.column.fields)}" if self.column.fields else "not read"
-        if self.change == "retyped":
+        if self.kind == "retyped":
             return f"'{self.column.name}' ({use}) is {self.column.kind} and was {self.was}"
-        return f"{self.change} '{self.column.name}' ({self.column.kind}, {use})"
+        return f"{self.kind} '{self.column.name}' ({self.column.kind}, {use})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +67,30 @@ class ComparedPayload:
     @property
     def columns(self) -> str:
         """Its columns for the fetch log; one without any value keeps the kind it had."""
-        kinds = {one.name: one.kind for one in self.before.columns} if self.before else {}
+        kinds = {was.name: was.kind for was in self.before.columns} if self.before else {}
         return columns_as_json(
             [
-                replace(one, kind=kinds.get(one.name, EMPTY)) if one.kind == EMPTY else one
-                for one in self.payload.columns
+                replace(column, kind=kinds.get(column.name, EMPTY))
+                if column.kind == EMPTY
+                else column
+                for column in self.payload.columns
             ]
         )
+
+    def alike(self, kind: str, does: OnDrift) -> list[ColumnChange]:
+        """The changes of one sort."""
+        return [change for change in self.changes if (change.kind, change.does) == (kind, does)]
 
     @property
     def reason(self) -> str:
         """Why its assets are held back, and what to do; empty where they are not."""
-        blocking = [one for one in self.changes if one.does == "block"]
+        blocking = [change for change in self.changes if change.does == "block"]
         if not blocking:
             return ""
-        accepted = ", ".join(f"{name}: warn" for name in sorted({one.change for one in blocking}))
+        accepted = ", ".join(f"{kind}: warn" for kind in sorted({c.kind for c in blocking}))
         return (
-            f"schema drift in {self.payload.locator}: {_listed(blocking)}; "
-            f"expected {self.expected}; mend the payload, or accept it: run once with "
+            f"schema drift in {self.payload.locator}: {listed(blocking, _SHOWN_COLUMNS)}; "
+            f"expected {self.expected}; fix the payload, or accept it: run once with "
             f"schema_drift: {{{accepted}}} in expectations/bronze.yaml"
         )
 
@@ -89,26 +99,31 @@ class ComparedPayload:
         """The columns it should have had."""
         if self.before is None:
             return ""
-        names = [f"{one.name} ({one.kind})" for one in self.before.columns]
-        more = f" and {len(names) - _SHOWN_COLUMNS} more" if len(names) > _SHOWN_COLUMNS else ""
-        shown = ", ".join(names[:_SHOWN_COLUMNS])
-        return f"the columns of {self.before.locator} in run {self.before.run_id}: {shown}{more}"
+        names = [f"{column.name} ({column.kind})" for column in self.before.columns]
+        place = f"the columns of {self.before.locator} in run {self.before.run_id}"
+        return f"{place}: {listed(names, _SHOWN_COLUMNS)}"
 
 
-def compared_payloads(stage: Stage, parsed: Parsed) -> list[ComparedPayload]:
-    """Every payload of the batch beside the last good one, the first of its kind beside nothing."""
-    active = {s: one for s, one in stage.chosen.items() if not one.is_paused(stage.as_of)}
-    found = []
-    for payload, before in zip(parsed.log, last_good_fetches(stage, parsed.log), strict=True):
+def compared_payloads(
+    payloads: Sequence[LoggedPayload],
+    earlier: Sequence[GoodFetch | None],
+    chosen: Mapping[str, Asset],
+    config: SchemaDrift,
+    as_of: datetime,
+) -> list[ComparedPayload]:
+    """Every payload beside its ``earlier`` fetch. One without it is compared with nothing, and so
+    is one without an asset that is ``chosen`` and not paused.
+    """
+    active = {symbol: asset for symbol, asset in chosen.items() if not asset.is_paused(as_of)}
+    compared = []
+    for payload, before in zip(payloads, earlier, strict=True):
         assets = tuple(symbol for symbol in payload.symbols if symbol in active)
-        needed = {*ALWAYS_NEEDED, *(name for one in assets for name in active[one].columns)}
         changes: tuple[ColumnChange, ...] = ()
         if before is not None and assets:
-            changes = column_changes(
-                before.columns, payload.columns, needed, stage.suite.schema_drift
-            )
-        found.append(ComparedPayload(payload, before, assets, changes))
-    return found
+            needed = {*ALWAYS_NEEDED}.union(*(active[symbol].columns for symbol in assets))
+            changes = column_changes(before.columns, payload.columns, needed, config)
+        compared.append(ComparedPayload(payload, before, assets, changes))
+    return compared
 
 
 def column_changes(
@@ -121,11 +136,11 @@ def column_changes(
 
     Of a column without any value nothing is known, so it is of no other kind than before.
     """
-    were, are = ({one.name: one for one in columns} for columns in (before, now))
+    were, are = ({column.name: column for column in columns} for columns in (before, now))
     worth_blocking = set(needed)
 
     def does(configured: OnDrift, *columns: SourceColumn) -> OnDrift:
-        is_needed = any(worth_blocking.intersection(one.fields) for one in columns)
+        is_needed = any(worth_blocking.intersection(column.fields) for column in columns)
         return configured if is_needed or configured == "allow" else "warn"
 
     changes = [
@@ -138,7 +153,10 @@ def column_changes(
     for name in sorted(are.keys() & were.keys()):
         column, was = are[name], were[name]
         if EMPTY not in (column.kind, was.kind) and column.kind != was.kind:
-            concerned = () if _is_as_it_should_be(column) else (column, was)
+            is_as_it_should_be = {_KIND_OF_FIELD.get(field) for field in column.fields} == {
+                column.kind
+            }
+            concerned = () if is_as_it_should_be else (column, was)
             changes.append(
                 ColumnChange("retyped", column, was.kind, does(config.retyped, *concerned))
             )
@@ -148,9 +166,9 @@ def column_changes(
 def changes_shown(compared: Sequence[ComparedPayload]) -> pd.DataFrame:
     """What has changed, a row per payload and column."""
     rows = [
-        (one.payload.locator, change.change, change.column.name, change.was, change.does)
-        for one in compared
-        for change in one.changes
+        (pair.payload.locator, change.kind, change.column.name, change.was, change.does)
+        for pair in compared
+        for change in pair.changes
     ]
     return pd.DataFrame(rows, columns=["payload", "change", "column", "was", "does"])
 
@@ -158,10 +176,10 @@ def changes_shown(compared: Sequence[ComparedPayload]) -> pd.DataFrame:
 def held_by_drift(compared: Sequence[ComparedPayload]) -> dict[str, str]:
     """The assets that a drift holds back, and why."""
     reasons: dict[str, list[str]] = {}
-    for one in compared:
-        for symbol in one.assets if one.reason else ():
-            reasons.setdefault(symbol, []).append(one.reason)
-    return {symbol: "; ".join(found) for symbol, found in reasons.items()}
+    for pair in compared:
+        for symbol in pair.assets if pair.reason else ():
+            reasons.setdefault(symbol, []).append(pair.reason)
+    return {symbol: "; ".join(texts) for symbol, texts in reasons.items()}
 
 
 def drift_checks(compared: Sequence[ComparedPayload]) -> list[Check]:
@@ -170,39 +188,20 @@ def drift_checks(compared: Sequence[ComparedPayload]) -> list[Check]:
     """
     checks = [
         Check(
-            name=f"schema drift: {change} columns",
+            name=f"schema drift: {kind} columns",
             passed=does == "allow",
             table=BRONZE_FETCHES,
             blocks=does == "block",
             symbol=symbol,
-            observed=f"{one.payload.locator}: {_listed(alike)}",
-            expected=one.expected,
+            observed=f"{pair.payload.locator}: {listed(pair.alike(kind, does), _SHOWN_COLUMNS)}",
+            expected=pair.expected,
         )
-        for one in compared
-        for (change, does), alike in _grouped(one.changes).items()
-        for symbol in one.assets
+        for pair in compared
+        for kind, does in dict.fromkeys((change.kind, change.does) for change in pair.changes)
+        for symbol in pair.assets
     ]
-    known = sum(one.before is not None for one in compared)
+    known = sum(pair.before is not None for pair in compared)
     if checks or not known:
         return checks
-    observed = f"{known} of {len(compared)} payloads compared, no column changed"
+    observed = f"{known} of {counted(len(compared), 'payload')} compared, no column changed"
     return [Check(name="schema drift", passed=True, table=BRONZE_FETCHES, observed=observed)]
-
-
-def _is_as_it_should_be(column: SourceColumn) -> bool:
-    kinds = {_KIND_OF_FIELD.get(field) for field in column.fields}
-    return kinds == {column.kind}
-
-
-def _grouped(
-    changes: Iterable[ColumnChange],
-) -> Mapping[tuple[str, OnDrift], list[ColumnChange]]:
-    groups: dict[tuple[str, OnDrift], list[ColumnChange]] = {}
-    for one in changes:
-        groups.setdefault((one.change, one.does), []).append(one)
-    return groups
-
-
-def _listed(changes: Sequence[ColumnChange]) -> str:
-    more = f" and {len(changes) - _SHOWN_COLUMNS} more" if len(changes) > _SHOWN_COLUMNS else ""
-    return ", ".join(str(one) for one in changes[:_SHOWN_COLUMNS]) + more

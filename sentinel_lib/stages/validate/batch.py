@@ -70,7 +70,8 @@ def read_batch(stage: Stage) -> Table:
     rows = fresh.select(columns).union(load(waiting).select(columns))
     named = rows.mutate(named=rows.symbol.fill_null(""))
     symbols = {name for one in fetches["symbols"].to_pylist() for name in json.loads(one)}
-    lines = load(lines_of(stage, symbols | set(waiting["symbol"].to_pylist())))
+    symbols |= set(waiting["symbol"].to_pylist())
+    lines = load(lines_of(stage.assets, stage.selected, symbols))
     return named.join(lines, "named").drop("named").join(load(asset_terms(stage)), "asset")
 
 
@@ -107,15 +108,15 @@ def asset_terms(stage: Stage) -> pa.Table:
             "interval_seconds": INTERVAL_SECONDS[asset.interval],
             "calendar": asset.calendar,
             "calendar_timezone": time_zone(asset.calendar)
-            if has_known_sessions(stage, symbol)
+            if has_known_sessions(asset, stage.as_of)
             else "UTC",
             "session_shift_seconds": int(session_shift(asset.calendar).total_seconds())
-            if has_known_sessions(stage, symbol)
+            if has_known_sessions(asset, stage.as_of)
             else 0,
             "keeps_hours": asset.keeps_hours,
             "fields": asset.fields,
         }
-        for symbol, asset in stage.assets.items()
+        for asset in stage.assets.values()
     ]
     rows += [{"asset": line} for line in NO_ASSET]
     return pa.Table.from_pylist(rows, schema=_TERMS)

@@ -49,7 +49,7 @@ def write_quarantine(
     pieces = rows.to_batches(max_chunksize=_EXPLAINED_AT_A_TIME)
     one_by_one = (row for piece in pieces for row in piece.to_pylist())
     words = reasons(one_by_one, rules, stage.as_of, why)
-    unlisted = quarantined_unlisted(stage, batch)
+    unlisted = quarantined_unlisted(batch, stage.run_id, stage.as_of)
     quarantined = pa.concat_tables([_quarantine_rows(stage, rows, words), unlisted])
     payloads = batch.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
     before = stage.published.read_or_empty(QUARANTINE_BARS, where=is_one_of("payload", payloads))

@@ -51,7 +51,7 @@ def series_checks(stage: Stage, resolved: Table, sessions: Table) -> dict[str, l
     first two found nothing.
     """
     check = partial(Check, table=stage.suite.table)
-    known = [symbol for symbol in stage.chosen if has_known_sessions(stage, symbol)]
+    known = [s for s, asset in stage.chosen.items() if has_known_sessions(asset, stage.as_of)]
     chosen = _of(resolved, known)
     checks = {failed.symbol: [failed] for failed in _zones(stage, chosen, sessions, check)}
     checks |= {failed.symbol: [failed] for failed in _spacings(stage, chosen, check)}

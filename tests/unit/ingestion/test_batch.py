@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from sentinel_lib import ingestion
-from sentinel_lib.ingestion.raw_bars import RAW_BARS
+from sentinel_lib.ingestion import batch
+from sentinel_lib.ingestion.raw_bars import RAW_BARS, STORED_RAW_BARS
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
 from sentinel_lib.settings.assets import Asset
@@ -31,9 +31,9 @@ def test_assets_of_several_sources_are_fetched_in_one_call(tmp_path: Path) -> No
         "F": asset("F", source="files", options={"path": tmp_path}),
     }
 
-    parsed = ingestion.parse(ingestion.fetch(assets, windows("S", "F")))
+    parsed = batch.parse(batch.fetch(assets, windows("S", "F")))
 
-    assert ingestion.symbols_in(parsed) == ["F", "S"]
+    assert batch.symbols_in(parsed) == ["F", "S"]
     assert [(one.source, one.symbol, one.rows) for one in parsed.log] == [
         ("simulated", "S", 3),
         ("files", None, 1),
@@ -44,7 +44,7 @@ def test_assets_with_equal_options_share_one_reading_of_the_files(tmp_path: Path
     (tmp_path / "all.csv").write_text("symbol,date,close\nA,2026-01-02,1\nB,2026-01-02,2\n")
     assets = {name: asset(name, source="files", options={"path": tmp_path}) for name in ("A", "B")}
 
-    fetched = ingestion.fetch(assets, windows("A", "B"))
+    fetched = batch.fetch(assets, windows("A", "B"))
 
     assert len(fetched.payloads) == 1
 
@@ -57,7 +57,7 @@ def test_a_missing_path_fails_each_asset_of_its_source_and_no_other(tmp_path: Pa
         "S": asset("S"),
     }
 
-    fetched = ingestion.fetch(assets, windows("A", "B", "S"))
+    fetched = batch.fetch(assets, windows("A", "B", "S"))
 
     assert [failure.symbol for failure in fetched.failures] == ["A", "B"]
     assert fetched.failures[0].reason == fetched.failures[1].reason
@@ -68,15 +68,15 @@ def test_a_missing_path_fails_each_asset_of_its_source_and_no_other(tmp_path: Pa
 def test_a_source_without_a_window_is_not_asked(tmp_path: Path) -> None:
     assets = {"A": asset("A", source="files", options={"path": tmp_path / "absent"})}
 
-    fetched = ingestion.fetch(assets, [])
+    fetched = batch.fetch(assets, [])
 
-    assert fetched == ingestion.Fetched()
+    assert fetched == batch.Fetched()
 
 
 def test_rows_carry_the_digest_of_their_payload_and_their_layout() -> None:
-    fetched = ingestion.fetch({"S": asset("S")}, windows("S"))
+    fetched = batch.fetch({"S": asset("S")}, windows("S"))
 
-    parsed = ingestion.parse(fetched)
+    parsed = batch.parse(fetched)
 
     content = fetched.payloads[0][0].content
     assert parsed.bars.schema.names == [*RAW_BARS.names, *PROVENANCE_COLUMNS]
@@ -94,7 +94,7 @@ def test_the_layout_follows_from_how_the_bytes_are_read_and_nothing_else(tmp_pat
     def layout(folder: str, **options: object) -> str:
         path = {"path": tmp_path / folder, **options}
         assets = {"A": asset("A", source="files", options=path)}
-        return ingestion.parse(ingestion.fetch(assets, windows("A"))).log[0].layout
+        return batch.parse(batch.fetch(assets, windows("A"))).log[0].layout
 
     assert layout("one") == layout("two")
     assert layout("one") == layout("one", columns={"close": "close"}, delimiter=",")
@@ -103,32 +103,32 @@ def test_the_layout_follows_from_how_the_bytes_are_read_and_nothing_else(tmp_pat
 
 
 def test_one_unreadable_payload_is_rejected_and_the_others_are_read() -> None:
-    fetched = ingestion.fetch({"S": asset("S")}, windows("S"))
+    fetched = batch.fetch({"S": asset("S")}, windows("S"))
     (payload, source), *_ = fetched.payloads
     fetched.payloads.insert(0, (Payload("simulated", "broken.csv", b"\x00", symbol="B"), source))
 
-    parsed = ingestion.parse(fetched)
+    parsed = batch.parse(fetched)
 
     assert [(one.locator, one.symbol) for one in parsed.rejected] == [("broken.csv", "B")]
     assert [one.locator for one in parsed.log] == [payload.locator]
 
 
 def test_nothing_fetched_is_an_empty_batch_with_its_columns() -> None:
-    parsed = ingestion.parse(ingestion.Fetched(failures=[FetchFailure("A", "the network is down")]))
+    parsed = batch.parse(batch.Fetched(failures=[FetchFailure("A", "the network is down")]))
 
     assert parsed.bars.num_rows == 0
-    assert parsed.bars.schema == ingestion.STORED_RAW_BARS
-    assert (parsed.log, parsed.rejected, ingestion.symbols_in(parsed)) == ([], [], [])
+    assert parsed.bars.schema == STORED_RAW_BARS
+    assert (parsed.log, parsed.rejected, batch.symbols_in(parsed)) == ([], [], [])
 
 
 def test_a_run_without_an_api_source_loads_no_http_client() -> None:
     code = (
         "import sys\n"
-        "from sentinel_lib import ingestion\n"
+        "from sentinel_lib.ingestion import batch\n"
         "from sentinel_lib.settings.assets import Asset\n"
         "a = Asset.model_validate({'symbol': 'X', 'source': 'simulated', 'options': {}})\n"
-        "ingestion.fetch({'X': a}, [])\n"
-        "print([name for name in ('httpx', 'tenacity', 'pandas') if name in sys.modules])\n"
+        "batch.fetch({'X': a}, [])\n"
+        "print([name for name in ('httpx', 'pandas') if name in sys.modules])\n"
     )
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

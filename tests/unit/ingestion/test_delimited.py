@@ -6,16 +6,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentinel_lib.errors import SourceError
-from sentinel_lib.ingestion import delimited
+from sentinel_lib.ingestion.delimited import DelimitedText
 
-WHERE = "prices.csv"
+LOCATOR = "prices.csv"
 POSITIONS = {"timestamp": 0, "close": 1}
 
 
 def read(text: str | bytes, delimiter: str | None = None) -> pa.Table:
     content = text.encode() if isinstance(text, str) else text
-    header = delimited.header_of(content, delimiter, WHERE)
-    return delimited.read_rows(content, header, POSITIONS, WHERE, symbol="X")
+    return DelimitedText(content, delimiter, LOCATOR).bars(POSITIONS, "X")
 
 
 def rows_of(table: pa.Table) -> list[tuple[int, str | None, str | None]]:
@@ -132,16 +131,15 @@ CELLS = st.text(st.sampled_from('a1.,; "\n\r\té€'), max_size=4)
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=3).map(",".join), max_size=6).map("\n".join))
 def test_the_fast_reader_never_differs_from_the_thorough_one(body: str) -> None:
     text = f"date,close\n{body}".encode()
-    header = delimited.header_of(text, ",", WHERE)
+    file = DelimitedText(text, ",", LOCATOR)
 
-    fast = delimited.read_plain(text, header, POSITIONS, symbol="X")
+    fast = file.plain_bars(POSITIONS, "X")
 
     if fast is not None:
-        assert fast.equals(delimited.read_any(text, header, POSITIONS, WHERE, symbol="X"))
+        assert fast.equals(file.any_bars(POSITIONS, "X"))
 
 
 def test_the_fast_reader_takes_a_plain_file() -> None:
     text = b'"date","close"\n2024-01-02,10\n'
-    header = delimited.header_of(text, None, WHERE)
 
-    assert delimited.read_plain(text, header, POSITIONS) is not None
+    assert DelimitedText(text, None, LOCATOR).plain_bars(POSITIONS) is not None

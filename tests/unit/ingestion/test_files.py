@@ -6,8 +6,8 @@ from pathlib import Path
 import bokeh_sampledata
 import pytest
 
-from sentinel_lib import ingestion
 from sentinel_lib.errors import SourceError
+from sentinel_lib.ingestion import batch
 from sentinel_lib.records.bar import Bar
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.input_files import covers, matching
@@ -18,8 +18,8 @@ UNREADABLE = Path("/proc/self/mem")
 STOCKS = Path(bokeh_sampledata.__file__).parent / "_data" / "stocks.csv.gz"
 
 
-def read(path: Path, assets: dict[str, Asset] | None = None, **options: object) -> ingestion.Parsed:
-    return ingestion.parse(ingestion.read_files(FilesOptions(path=path, **options), assets))
+def read(path: Path, assets: dict[str, Asset] | None = None, **options: object) -> batch.Parsed:
+    return batch.parse(batch.read_files(FilesOptions(path=path, **options), assets))
 
 
 def asset(symbol: str, **terms: object) -> Asset:
@@ -77,7 +77,7 @@ def test_a_path_without_files_is_an_error_with_a_next_step(
     (tmp_path / "empty").mkdir()
 
     with pytest.raises(SourceError, match=message) as error:
-        ingestion.read_files(FilesOptions(path=tmp_path / path))
+        batch.read_files(FilesOptions(path=tmp_path / path))
 
     assert "--input PATH" in str(error.value)
 
@@ -88,7 +88,7 @@ def test_the_symbol_comes_from_the_file_name_where_no_column_has_it(tmp_path: Pa
 
     parsed = read(tmp_path)
 
-    assert ingestion.symbols_in(parsed) == ["AAPL", "BTC-USD"]
+    assert batch.symbols_in(parsed) == ["AAPL", "BTC-USD"]
 
 
 def test_a_source_symbol_is_translated_from_a_column_and_from_a_file_name(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_source_symbol_is_translated_from_a_column_and_from_a_file_name(tmp_pa
     parsed = read(tmp_path, assets)
 
     assert parsed.bars.column("symbol").to_pylist() == ["BTC-USD", "BTC-USD", "ETH", ""]
-    assert ingestion.symbols_in(parsed) == ["BTC-USD", "ETH"]
+    assert batch.symbols_in(parsed) == ["BTC-USD", "ETH"]
 
 
 def test_gzip_is_known_by_its_content(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
 
     parsed = read(tmp_path)
 
-    assert ingestion.symbols_in(parsed) == ["GOOD"]
+    assert batch.symbols_in(parsed) == ["GOOD"]
     assert [Path(one.locator).name for one in parsed.rejected] == [
         "binary.csv",
         "cut.csv.gz",
@@ -198,7 +198,7 @@ def test_equal_bytes_under_two_symbols_are_two_readings(tmp_path: Path) -> None:
 
     parsed = read(tmp_path)
 
-    assert ingestion.symbols_in(parsed) == ["A", "B"]
+    assert batch.symbols_in(parsed) == ["A", "B"]
     assert len({one.payload for one in parsed.log}) == 1
     assert len({one.layout for one in parsed.log}) == 2
 
@@ -208,7 +208,7 @@ def test_the_five_real_tickers_are_read_whole() -> None:
 
     assert parsed.rejected == []
     assert parsed.log[0].rows == 12_154
-    assert ingestion.symbols_in(parsed) == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
+    assert batch.symbols_in(parsed) == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
     first = parsed.bars.slice(0, 1).to_pylist()[0]
     assert (first["line"], first["timestamp"], first["adj_close"]) == (
         2,

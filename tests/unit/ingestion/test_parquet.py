@@ -9,16 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sentinel_lib import ingestion
+from sentinel_lib.ingestion import batch
 from sentinel_lib.settings.sources import FilesOptions
 
 MORNING = datetime(2024, 1, 2, 9, 30, 0, 250_000)
 
 
-def parsed(folder: Path, table: pa.Table, **options: object) -> ingestion.Parsed:
+def parsed(folder: Path, table: pa.Table, **options: object) -> batch.Parsed:
     path = folder / "AAPL.parquet"
     pq.write_table(table, path)
-    return ingestion.parse(ingestion.read_files(FilesOptions(path=path, **options)))
+    return batch.parse(batch.read_files(FilesOptions(path=path, **options)))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_damaged_or_empty_file_is_rejected_by_name(tmp_path: Path) -> None:
         pa.table({"Date": ["2024-01-02"], "close": [[1.0, 2.0]]}), tmp_path / "C.parquet"
     )
 
-    result = ingestion.parse(ingestion.read_files(FilesOptions(path=tmp_path)))
+    result = batch.parse(batch.read_files(FilesOptions(path=tmp_path)))
 
     reasons = [one.reason.splitlines()[0] for one in result.rejected]
     assert "A.parquet cannot be read as Parquet" in reasons[0]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_lib import ingestion
 from sentinel_lib.errors import SourceError
-from sentinel_lib.ingestion.repetition import fetch_again
+from sentinel_lib.ingestion import batch
+from sentinel_lib.ingestion.batch import fetch_again
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings.assets import Asset
 
@@ -23,7 +23,7 @@ def test_simulated_bars_of_the_same_window_have_the_same_bytes(
 ) -> None:
     terms = {"symbol": "X", "source": "simulated", "interval": interval, "calendar": "24/7"}
     asset = Asset.model_validate({**terms, "options": {"faults": faults}})
-    fetched = ingestion.fetch({"X": asset}, [Window("X", START.replace(hour=3), AS_OF)])
+    fetched = batch.fetch({"X": asset}, [Window("X", START.replace(hour=3), AS_OF)])
     ((payload, _),) = fetched.payloads
 
     content = fetch_again("simulated", payload.locator, asset, AS_OF)

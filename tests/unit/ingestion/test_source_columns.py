@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sentinel_lib import ingestion
+from sentinel_lib.ingestion import batch
 from sentinel_lib.ingestion.source_columns import (
     SAMPLED_ROWS,
     SourceColumn,
@@ -45,7 +45,7 @@ def test_the_kind_of_a_column_is_what_most_of_its_values_look_like(
 
 def columns_in(path: Path, content: str) -> dict[str, tuple[str, tuple[str, ...]]]:
     path.write_text(content)
-    [logged] = ingestion.parse(ingestion.read_files(FilesOptions(path=path))).log
+    [logged] = batch.parse(batch.read_files(FilesOptions(path=path))).log
     return {one.name: (one.kind, one.fields) for one in logged.columns}
 
 
@@ -73,7 +73,7 @@ def test_columns_of_the_same_name_and_ragged_rows_are_told_apart(tmp_path: Path)
 def test_the_log_names_the_symbols_of_a_payload(tmp_path: Path) -> None:
     (tmp_path / "all.csv").write_text("symbol,date,close\nB,2026-01-02,1\nA,2026-01-02,2\n,x,3\n")
 
-    [logged] = ingestion.parse(ingestion.read_files(FilesOptions(path=tmp_path))).log
+    [logged] = batch.parse(batch.read_files(FilesOptions(path=tmp_path))).log
 
     assert logged.symbols == ("A", "B")
 
@@ -109,7 +109,7 @@ def test_a_parquet_file_of_numbers_written_as_text_says_text(tmp_path: Path) -> 
     table = pa.table({"Date": ["2024-01-02"], "Close": ["10.5"]})
     pq.write_table(table, tmp_path / "A.parquet")
 
-    [logged] = ingestion.parse(ingestion.read_files(FilesOptions(path=tmp_path))).log
+    [logged] = batch.parse(batch.read_files(FilesOptions(path=tmp_path))).log
 
     assert [one.kind for one in logged.columns] == ["text", "text"]
 

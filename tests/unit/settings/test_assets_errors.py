@@ -66,7 +66,7 @@ def error_of(config: Path) -> str:
         ("faults: {nulls: 2}", "AAPL.faults.nulls: must be 1.0 or less"),
         ("faults: {nul: 0.1}", "unknown key 'nul'; did you mean 'nulls'?"),
         ("faults: {nul: 0.1}", "expected: one of duplicates, gaps, high_below_low"),
-        ("source: files, date_format: YYYY", "AAPL.date_format: 'YYYY' is no date format"),
+        ("source: files, date_format: YYYY", "AAPL.date_format: 'YYYY' is not a date format"),
         ("source: files, timezone: Amerca/New_York", "did you mean 'America/New_York'?"),
         (
             "source: files, columns: {timestmp: Date}",
@@ -116,7 +116,7 @@ def test_wrong_term_of_an_asset_is_an_error_at_its_line(
         (
             "start: 2024-01-01\nassets: {}\nsources:\n  files:\n    path: x\n    timezone: Mars\n",
             6,
-            "sources.files.timezone: 'Mars' is no time zone",
+            "sources.files.timezone: 'Mars' is not a time zone",
         ),
         (
             "start: 2024-01-01\nassets:\n  A:\n    owner: me\n    calendar: XNYC\n",

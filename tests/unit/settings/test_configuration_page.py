@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from sentinel_lib.settings.assets import AssetsFile, AssetTerms, load_assets
 from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
 from sentinel_lib.settings.project import PROJECT_ROOT
-from sentinel_lib.settings.sources import OPTIONS
+from sentinel_lib.settings.sources import SOURCES
 from sentinel_lib.settings.suites import SchemaDrift, Suite, load_suite
 
 PAGE = (PROJECT_ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -52,7 +52,7 @@ def test_page_lists_no_key_that_is_gone() -> None:
 
 
 def test_walk_reaches_the_options_of_every_source() -> None:
-    assert set(OPTIONS.values()) <= set(MODELS)
+    assert set(SOURCES.values()) <= set(MODELS)
 
 
 def test_examples_of_the_page_are_valid(tmp_path: Path) -> None:

@@ -5,26 +5,29 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
+from sentinel_lib.ingestion import batch
 from sentinel_lib.records.bar import VALUE_COLUMNS, timestamp_of
 from sentinel_lib.settings.sources import (
-    OPTIONS,
+    SOURCES,
     FilesOptions,
     KrakenOptions,
     PayloadColumn,
-    SourceName,
     Sources,
 )
 
 
 def test_every_source_has_options_and_a_block_of_its_own() -> None:
-    assert set(OPTIONS) == set(get_args(SourceName)) == set(Sources.model_fields)
-    assert {type(getattr(Sources(), name)) for name in OPTIONS} == set(OPTIONS.values())
+    assert {name: type(getattr(Sources(), name)) for name in SOURCES} == SOURCES
+
+
+def test_every_source_has_a_class_that_fetches_and_reads() -> None:
+    assert batch.SOURCES.keys() == SOURCES.keys()
 
 
 def test_no_source_option_has_the_name_of_a_term_of_the_asset() -> None:
     from sentinel_lib.settings.assets import AssetTerms
 
-    options = {key for model in OPTIONS.values() for key in model.model_fields}
+    options = {key for model in SOURCES.values() for key in model.model_fields}
 
     assert options & set(AssetTerms.model_fields) == set()
 
@@ -59,7 +62,7 @@ def test_date_format_that_is_accepted_reads_a_date(date_format: str, written: st
     "date_format", ["", "YYYY-MM-DD", "epoch", "%Q", "%H:%M", "%m/%d", "%Y", "%Y-%m", "%", "100%"]
 )
 def test_date_format_that_gives_no_date_is_refused(date_format: str) -> None:
-    with pytest.raises(ValidationError, match=r"is no date format: write 'iso', 'epoch_s'"):
+    with pytest.raises(ValidationError, match=r"is not a date format: write 'iso', 'epoch_s'"):
         FilesOptions(date_format=date_format)
 
 
@@ -70,7 +73,7 @@ def test_time_zone_of_the_iana_list_is_accepted(timezone: str) -> None:
 
 @pytest.mark.parametrize("timezone", ["", "EDST", "America", "America/NewYork", "../../etc/passwd"])
 def test_time_zone_that_nobody_knows_is_refused(timezone: str) -> None:
-    with pytest.raises(ValidationError, match="is no time zone: write 'UTC' or an IANA name"):
+    with pytest.raises(ValidationError, match="is not a time zone: write 'UTC' or an IANA name"):
         FilesOptions(timezone=timezone)
 
 

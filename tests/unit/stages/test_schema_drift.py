@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from sentinel_lib.ingestion import LoggedPayload
+from sentinel_lib.ingestion.batch import LoggedPayload
 from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.settings.suites import SchemaDrift
-from sentinel_lib.stages.ingest.earlier_fetches import GoodFetch
 from sentinel_lib.stages.ingest.schema_drift import (
     ColumnChange,
     ComparedPayload,
+    GoodFetch,
     column_changes,
     drift_checks,
     held_by_drift,
@@ -33,7 +33,7 @@ def changes(
     needed: tuple[str, ...] = NEEDED,
 ) -> list[tuple[str, str, str]]:
     found = column_changes(before, now, needed, config)
-    return [(one.change, one.column.name, one.does) for one in found]
+    return [(one.kind, one.column.name, one.does) for one in found]
 
 
 def compared(*, does: str = "block", assets: tuple[str, ...] = ("A",)) -> ComparedPayload:
@@ -124,7 +124,7 @@ def test_a_blocked_payload_holds_back_each_of_its_assets_with_a_reason() -> None
     assert list(held) == ["A", "B"]
     assert held["A"] == (
         "schema drift in A.csv: missing 'Volume' (number, read as volume); expected the columns "
-        "of A.csv in run run-1: Date (date), Close (number), Volume (number); mend the payload, or "
+        "of A.csv in run run-1: Date (date), Close (number), Volume (number); fix the payload, or "
         "accept it: run once with schema_drift: {missing: warn} in expectations/bronze.yaml"
     )
 

@@ -1,0 +1,120 @@
+"""The batch in Bronze: payloads byte for byte, their rows as text, and the log of the fetches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from sentinel_lib.errors import listed
+from sentinel_lib.ingestion.batch import Fetched, Parsed
+from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
+from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES
+from sentinel_lib.records.stage import NO_ASSET, AssetLedger, Check
+from sentinel_lib.settings.suites import Suite
+from sentinel_lib.stages.ingest.schema_drift import ComparedPayload
+from sentinel_lib.stages.stage import Stage
+from sentinel_lib.storage.catalog import schema_of
+from sentinel_lib.storage.orphans import remove_orphans
+from sentinel_lib.storage.payloads import PayloadArchive
+from sentinel_lib.storage.tables import Lake
+from sentinel_lib.validation import audit
+
+_LOGGED = (
+    "source", "locator", "symbol", *PROVENANCE_COLUMNS, "date_format", "timezone", "bytes", "rows"
+)  # fmt: skip
+
+
+def known_readings(lake: Lake) -> set[tuple[str, ...]]:
+    """The payloads that ``bronze.bars`` has rows of, each with how it was read."""
+    columns = list(PROVENANCE_COLUMNS)
+    rows = lake.read_or_empty(BRONZE_BARS, columns=columns).group_by(columns).aggregate([])
+    return {tuple(row.values()) for row in rows.to_pylist()}
+
+
+def store(
+    stage: Stage,
+    fetched: Fetched,
+    parsed: Parsed,
+    compared: Sequence[ComparedPayload],
+    known: set[tuple[str, ...]],
+) -> None:
+    """Keep a batch: its payloads, then the rows of readings that are not ``known``, then the log.
+
+    In this order, so that whatever the log names is there, wherever a run is killed. Before that,
+    what killed runs left half done is removed.
+    """
+    remove_orphans(stage.lake)
+    archive = PayloadArchive(stage.output)
+    for payload, _ in fetched.payloads:
+        archive.store(payload.content)
+    is_new = {logged.payload: (logged.payload, logged.layout) not in known for logged in parsed.log}
+    rows = _rows_with(parsed.bars, "payload", [digest for digest in is_new if is_new[digest]])
+    if stage.is_by_hand:  # beside what is published there are the rows of this try, and no other's
+        stage.lake.overwrite(BRONZE_BARS, rows, stage.commit)
+    else:
+        stage.lake.append(BRONZE_BARS, rows, stage.commit)
+    log = [
+        {
+            "run_id": stage.run_id,
+            "as_of": logged.as_of or stage.as_of,
+            "symbols": json.dumps(logged.symbols, ensure_ascii=False),
+            "columns": schema.columns,
+            **{name: getattr(logged, name) for name in _LOGGED},
+        }
+        for logged, schema in zip(parsed.log, compared, strict=True)
+    ]
+    fetches = pa.Table.from_pylist(log, schema=schema_of(BRONZE_FETCHES))
+    if len(fetches) or stage.is_by_hand:
+        of_the_run = ds.field("run_id") == stage.run_id
+        stage.lake.overwrite(BRONZE_FETCHES, fetches, stage.commit, only=of_the_run)
+
+
+def rejected_payloads(parsed: Parsed) -> list[Check]:
+    """One failed check per payload that could not be read. It holds back the asset it was for."""
+    return [
+        Check(
+            name="payload can be read",
+            passed=False,
+            table=BRONZE_BARS,
+            blocks=False,
+            symbol=payload.symbol or "",
+            observed=payload.reason,
+            expected="a payload that its source can read",
+        )
+        for payload in parsed.rejected
+    ]
+
+
+def audit_bronze(
+    bars: pa.Table, suite: Suite, ledgers: Mapping[str, AssetLedger], is_replay: bool
+) -> list[Check]:
+    """The Bronze suite over the raw bars of the assets in ``ledgers``; without any, no check.
+
+    That no row came is a verdict on each asset, and so not the suite's to give. That all that came
+    is rows of no asset is a failure: nothing would tell that the symbols are other ones.
+    """
+    symbols = [symbol for symbol in ledgers if symbol not in NO_ASSET]
+    rows = _rows_with(bars, "symbol", symbols)
+    if len(rows):
+        return audit(suite, rows.to_pandas())
+    unlisted = [ledgers[line].reason for line in NO_ASSET if line in ledgers]
+    if is_replay or not unlisted:
+        return []
+    held = [f"{symbol}: {ledgers[symbol].reason}" for symbol in symbols]
+    return [
+        Check(
+            name="rows of an asset",
+            passed=False,
+            table=BRONZE_BARS,
+            observed="; ".join([*unlisted, listed(held, separator="; ")]),
+            expected="at least 1",
+        )
+    ]
+
+
+def _rows_with(bars: pa.Table, column: str, values: Sequence[str]) -> pa.Table:
+    return bars.filter(pc.is_in(bars[column], pa.array(values, pa.string())))
