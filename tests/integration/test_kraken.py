@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from sentinel_lib.ingestion import batch
+from sentinel_lib.ingestion import batch, http
 from sentinel_lib.ingestion.batch import fetch_again
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings.assets import Asset
@@ -208,6 +208,18 @@ def test_a_slow_server_is_a_timeout(kraken: Kraken) -> None:
 
     assert len(kraken.asked) == 2
     assert "could not be reached: timed out" in fetched.failures[0].reason
+
+
+def test_an_answer_that_is_too_large_is_a_failure(
+    kraken: Kraken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kraken.replies = {"XBTUSD": [bars()]}
+    monkeypatch.setattr(http, "LARGEST_ANSWER_BYTES", 100)
+
+    fetched = fetch(kraken, "XBTUSD")
+
+    assert len(kraken.asked) == 1
+    assert "kraken answered with more than" in fetched.failures[0].reason
 
 
 def test_a_server_that_is_gone_is_a_failure(kraken: Kraken) -> None:
