@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -20,13 +20,11 @@ from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.input_files import matching
 from sentinel_lib.settings.sources import FilesOptions
 
-SOURCES: dict[str, Callable[..., Source]] = {
+SOURCES: dict[str, type[Source]] = {
     simulated.NAME: simulated.SimulatedSource,
     files.NAME: files.FilesSource,
     kraken.NAME: kraken.KrakenSource,
 }
-"""Called with the source's options, the assets that share them, and all groups of its assets."""
-
 _ELSEWHERE = "restore the payload from a backup of the data folder"
 
 

@@ -7,7 +7,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,21 +40,21 @@ class FilesSource(Source):
     symbol. A file without such a column is of the asset whose ``path`` is this very file, or else
     of the one that it is named after.
 
-    ``groups`` are the assets of all files sources, in order, ``assets`` among them. A file that is
-    the ``path`` of one group is not read for a group that has it only in its folder. Where several
-    read one file, each gets the rows of its own assets, and the first those of no asset.
+    A file that is the ``path`` of one group is not read for a group that has it only in its folder.
+    Where several read one file, each gets the rows of its own assets, the first those of no asset.
     """
 
-    def __init__(self, options: FilesOptions, assets: Group, groups: Sequence[Group] = ()) -> None:
-        self.assets: Group = assets
-        self._options = options
-        self._groups = groups
-        self._symbols = {asset.asked_as: symbol for symbol, asset in assets.items()}
+    options: FilesOptions
+    assets: Group
+
+    @cached_property
+    def _symbols(self) -> dict[str, str]:
+        return {asset.asked_as: symbol for symbol, asset in self.assets.items()}
 
     def fetch(self, windows: Sequence[Window]) -> Iterator[Payload | FetchFailure | Rejected]:
         """One payload per file. A path without files fails every asset that has a window."""
         try:
-            paths = matching(self._options.path)
+            paths = matching(self.options.path)
         except SourceError as missing:
             yield from (FetchFailure(window.symbol, str(missing)) for window in windows)
             return
@@ -74,16 +74,16 @@ class FilesSource(Source):
         if content.startswith(parquet.MAGIC):
             file = ParquetContent(content, locator)
         else:
-            file = DelimitedText(_unpacked(content, locator), self._options.delimiter, locator)
-        positions = columns.match(file.names, self._options.columns, locator)
+            file = DelimitedText(_unpacked(content, locator), self.options.delimiter, locator)
+        positions = columns.match(file.names, self.options.columns, locator)
         has_iso_times = file.has_iso_times(positions["timestamp"])
         bars, terms = self._bars(file, positions, locator)
         return Reading(
             NAME,
             bars,
             columns=partial(file.columns, positions),
-            date_format=ISO_8601 if has_iso_times else self._options.date_format,
-            timezone=self._options.timezone,
+            date_format=ISO_8601 if has_iso_times else self.options.date_format,
+            timezone=self.options.timezone,
             terms=terms | ({"delimiter": file.delimiter} if file.delimiter else {}),
         )
 
@@ -94,7 +94,7 @@ class FilesSource(Source):
     def serves(self, payload: Payload) -> bool:
         """Whether ``options.path`` stands for this file."""
         locator = payload.locator
-        return covers(self._options.path, locator) and not self._is_of_others(locator)
+        return covers(self.options.path, locator) and not self._is_of_others(locator)
 
     def _bars(
         self, file: ParquetContent | DelimitedText, positions: dict[str, int], locator: str
@@ -110,7 +110,7 @@ class FilesSource(Source):
             terms["symbol"] = symbol = self._symbol_of(locator)
             bars = partial(file.bars, positions, symbol)
         readers = self._owners(locator) or [
-            group for group in self._groups if covers(_path_of(group), locator)
+            group for group in self.groups if covers(_path_of(group), locator)
         ]
         others = [group for group in readers if group is not self.assets]
         if others:
@@ -139,7 +139,7 @@ class FilesSource(Source):
     def _owners(self, locator: str) -> list[Group]:
         """The groups whose path is this very file."""
         file = in_project(locator)
-        return [group for group in self._groups if in_project(_path_of(group)) == file]
+        return [group for group in self.groups if in_project(_path_of(group)) == file]
 
 
 def _path_of(group: Group) -> Path:

@@ -45,17 +45,14 @@ _SHOWN_TEXT = 120
 class KrakenSource(Source):
     """Bars of Kraken's pairs; an asset's ``source_symbol`` is the pair, such as XBTUSD."""
 
-    def __init__(
-        self, options: KrakenOptions, assets: Mapping[str, Asset], groups: object = ()
-    ) -> None:
-        self.assets: Mapping[str, Asset] = assets
-        self._options = options
+    options: KrakenOptions
+    assets: Mapping[str, Asset]
 
     def fetch(self, windows: Sequence[Window]) -> Iterator[Payload | FetchFailure]:
         """One request per window."""
         starts = {window.symbol: window.start for window in windows}
         locators = {symbol: self._locator(symbol, start) for symbol, start in starts.items()}
-        for answer in http.answers(NAME, self._options, locators, answer_in):
+        for answer in http.answers(NAME, self.options, locators, answer_in):
             if isinstance(answer, Payload):
                 _warn_of_lost_history(answer, starts[answer.symbol or ""])
             yield answer

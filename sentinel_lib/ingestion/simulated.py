@@ -45,11 +45,8 @@ _DAY_FORM, _TIME_FORM = "%Y-%m-%d", "%Y-%m-%dT%H%MZ"
 class SimulatedSource(Source):
     """Bars that follow each asset's calendar up to the window's end, in CSV."""
 
-    def __init__(
-        self, options: SimulatedOptions, assets: Mapping[str, Asset], groups: object = ()
-    ) -> None:
-        self.assets: Mapping[str, Asset] = assets
-        self._options = options
+    options: SimulatedOptions
+    assets: Mapping[str, Asset]
 
     def fetch(self, windows: Sequence[Window]) -> Iterator[Payload]:
         """One payload per window that has a bar."""
@@ -87,7 +84,7 @@ class SimulatedSource(Source):
 
     def _delivered(self, asset: Asset, window: Window) -> list[datetime]:
         by_session = final_starts(asset.calendar, asset.interval, window.start, window.end)
-        late = self._options.faults.late_sessions
+        late = self.options.faults.late_sessions
         return list(chain.from_iterable(by_session[:-late] if late else by_session))
 
     def _lines(self, asset: Asset, starts: list[datetime]) -> list[str]:
@@ -127,7 +124,7 @@ class SimulatedSource(Source):
     def _bars(
         self, asset: Asset, index: Integers, days: float
     ) -> tuple[dict[str, Integers], Integers]:
-        path = PricePath(self._options.seed, asset.asked_as, self._options.start_price)
+        path = PricePath(self.options.seed, asset.asked_as, self.options.start_price)
         opened = _cents(path.at(index.astype(np.float64) * days))
         closed = _cents(path.at((index.astype(np.float64) + 1.0) * days))
         above, below = (
@@ -141,16 +138,16 @@ class SimulatedSource(Source):
             "low": np.maximum(bottom - (bottom * below).astype(np.int64), 1),
             "close": closed,
         }
-        typical = 50_000 + int(key_of(self._options.seed, asset.asked_as, "volume")) % 5_000_000
+        typical = 50_000 + int(key_of(self.options.seed, asset.asked_as, "volume")) % 5_000_000
         share = 0.4 + uniform(self._key(asset, "volume"), index)
         return prices, (typical * days * share).astype(np.int64) + 1
 
     def _strikes(self, asset: Asset, fault: str, index: Integers) -> NDArray[np.bool_]:
-        fraction: float = getattr(self._options.faults, fault)
+        fraction: float = getattr(self.options.faults, fault)
         return uniform(self._key(asset, fault), index) < fraction
 
     def _key(self, asset: Asset, purpose: str) -> np.uint64:
-        return key_of(self._options.seed, asset.asked_as, asset.interval, purpose)
+        return key_of(self.options.seed, asset.asked_as, asset.interval, purpose)
 
 
 def _cents(price: Floats) -> Integers:

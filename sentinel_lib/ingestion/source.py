@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 import pyarrow as pa
 
@@ -53,12 +54,16 @@ class Reading:
 
 
 class Source(ABC):
-    """Where payloads come from, built from its options and the ``assets`` that share them.
+    """Where payloads come from, built from its ``options`` and the ``assets`` that share them.
 
-    Without other words, each payload is of the one asset that it was requested for.
+    ``groups`` are all assets of sources of this kind, by the options that they share, in order.
+    Unless a source says otherwise, each payload is of the one asset that it was requested for.
     """
 
-    assets: Mapping[str, object]
+    def __init__(
+        self, options: Any, assets: Mapping[str, Any], groups: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        self.options, self.assets, self.groups = options, assets, groups
 
     @abstractmethod
     def fetch(self, windows: Sequence[Window]) -> Iterator[Payload | FetchFailure | Rejected]:
