@@ -163,18 +163,14 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _source_of(
-    symbol: str, written: dict[str, Any], default: str, document: Document
-) -> str:
+def _source_of(symbol: str, written: dict[str, Any], default: str, document: Document) -> str:
     source = written.get("source", default)
     if isinstance(source, str) and source in SOURCES:
         return source
     raise document.error_of(("assets", symbol, "source"), unknown_word(source, SOURCES))
 
 
-def _check_keys(
-    symbol: str, written: dict[str, Any], source: str, document: Document
-) -> None:
+def _check_keys(symbol: str, written: dict[str, Any], source: str, document: Document) -> None:
     accepted = {*AssetTerms.model_fields, *SOURCES[source].model_fields}
     for key in (key for key in written if key not in accepted):
         problem = unknown_key(key, accepted)
