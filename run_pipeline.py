@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import shlex
 import sys
@@ -11,8 +12,6 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from sentinel_lib.command_line import commands
-from sentinel_lib.command_line.addressing import addressed
 from sentinel_lib.command_line.parser import parse
 from sentinel_lib.command_line.scrubbed_stream import ScrubbedStream
 from sentinel_lib.errors import ExitCode, SentinelError
@@ -52,8 +51,13 @@ def _answer(given: Sequence[str], streams: Sequence[ScrubbedStream]) -> int:
 
 
 def _do(options: argparse.Namespace, command: str, is_json: bool, scrubber: Scrubber) -> int:
+    from sentinel_lib.command_line.commands import COMMANDS
+    from sentinel_lib.command_line.folders import addressed
+
     try:
-        return int(getattr(commands, options.command)(options, command))
+        answer = COMMANDS[options.command](options, command)
+        answer.say(is_json=is_json)
+        return int(answer.exit_code)
     except SentinelError as failed:
         return _fail(failed.exit_code, addressed(str(failed), options), is_json)
     except KeyboardInterrupt as stop:
@@ -66,7 +70,11 @@ def _do(options: argparse.Namespace, command: str, is_json: bool, scrubber: Scru
 
 def _fail(code: ExitCode, error: str, is_json: bool) -> int:
     if is_json:
-        commands.say({"status": "failed", "exit_code": int(code), "error": error})
+        print(
+            json.dumps(
+                {"status": "failed", "exit_code": int(code), "error": error}, ensure_ascii=False
+            )
+        )
     print(f"error: {error}", file=sys.stderr)
     return code
 
@@ -76,12 +84,12 @@ def _logged(failed: Exception, scrubber: Scrubber) -> str:
     from sentinel_lib.settings.project import in_project
 
     log_file = in_project("logs") / "unexpected.jsonl"
-    words = f"{type(failed).__name__}: {failed}"
+    error = f"{type(failed).__name__}: {failed}"
     with contextlib.suppress(SentinelError):  # a full disk must not hide the first error
         logger.configure(log_file, terminal=False, scrub=scrubber.scrub_tree)
         logger.log().error("the command failed", exc_info=failed)
-        return f"unexpected: {words}; details in {log_file}"
-    return f"unexpected: {words}; {log_file} could not be written"
+        return f"unexpected: {error}; details in {log_file}"
+    return f"unexpected: {error}; {log_file} could not be written"
 
 
 def leave(code: int) -> NoReturn:

@@ -16,7 +16,7 @@ import psutil
 from tree_cost import Memory
 
 from sentinel_lib.notebook_runner import Kernels
-from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.pipeline.run import run
 from sentinel_lib.records.request import RunRequest
 
@@ -34,7 +34,7 @@ def main() -> None:
             memory = Memory(descends_from=psutil.Process())
             memory.start()
             begun, cpu = time.perf_counter(), _cpu_seconds()
-            record = run(request, Silent(), kernels=kernels)
+            record = run(request, Progress(), kernels=kernels)
             wall = time.perf_counter() - begun
             kernels.rest()
             spent = _cpu_seconds() - cpu

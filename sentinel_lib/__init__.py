@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,25 +36,18 @@ def read_table(
 
 
 def _moment(as_of: str | date | datetime | None) -> datetime | None:
+    """``as_of`` as an instant; a date is its last one."""
+    from sentinel_lib.clock import parse_as_of
+
     if isinstance(as_of, str):
-        as_of = _read_moment(as_of)
-    if as_of is None:
+        as_of = _date(as_of) or parse_as_of(as_of)
+    if as_of is None or isinstance(as_of, datetime):
+        return as_of and (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC))
+    return datetime.combine(as_of, time.max, UTC)
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
         return None
-    if not isinstance(as_of, datetime):
-        as_of = datetime(as_of.year, as_of.month, as_of.day, 23, 59, 59, 999_999)
-    return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-
-
-def _read_moment(text: str) -> date:
-    from sentinel_lib.errors import UsageError
-
-    for kind in (date, datetime):
-        try:
-            return kind.fromisoformat(text)
-        except ValueError:
-            continue
-    raise UsageError(
-        f"as_of '{text}' is not a date or a time",
-        expected="ISO 8601, such as 2024-01-31 or 2024-01-31T14:30:00Z",
-        next_step="write it that way, or leave it out for the newest version",
-    )

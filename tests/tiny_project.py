@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_lib.notebook_runner import Kernels
-from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.pipeline.run import run
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord
@@ -41,10 +41,10 @@ class Project:
     def request(self, **given: Any) -> RunRequest:
         return RunRequest(**{"config": self.folder / "config", "as_of": AS_OF, **given})
 
-    def run(self, progress: Silent | None = None, **options: Any) -> RunRecord:
+    def run(self, progress: Progress | None = None, **options: Any) -> RunRecord:
         """Run the pipeline, a second after it ran before."""
         started = NOW + timedelta(seconds=next(self.starts))
-        return run(self.request(**options), progress or Silent(), lambda: started, self.kernels)
+        return run(self.request(**options), progress or Progress(), lambda: started, self.kernels)
 
     def stages(self, *names: str, **notebooks: str) -> None:
         """List these stages; ``monitor`` runs always. A name may be given another notebook.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sentinel_lib.clock import AS_OF_FORMS, parse_as_of
 from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.settings.project import PROJECT_ROOT
 
@@ -32,7 +32,6 @@ exit codes:
   0 ok   1 unexpected   2 usage   3 configuration   4 gate blocked   5 freshness (see --fail-on)
   6 source unavailable   7 locked   8 degraded: some assets held back, the rest promoted
 """
-AS_OF_FORMS = "2013-03-02, 2013-03-02T00:00:00Z or 2013-03-02T01:00:00+01:00; without an offset UTC"
 
 
 class Parser(argparse.ArgumentParser):
@@ -122,7 +121,7 @@ def _common_options() -> Parser:
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--as-of", type=_as_of, metavar="T", help=f"the run's clock (now): {AS_OF_FORMS}")
+    add("--as-of", type=parse_as_of, metavar="T", help=f"the run's clock (now): {AS_OF_FORMS}")
     _add_future(parser)
     add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
     add("--source", metavar="NAME", help="take every asset from this source")
@@ -142,7 +141,10 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     a_run = "a run, or the beginning of its name"
     add = added["replay"].add_argument
     add(
-        "--as-of", type=_as_of, metavar="T", help=f"its clock (that of the last run): {AS_OF_FORMS}"
+        "--as-of",
+        type=parse_as_of,
+        metavar="T",
+        help=f"its clock (that of the last run): {AS_OF_FORMS}",
     )
     _add_future(added["replay"])
     add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
@@ -155,7 +157,7 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     add = added["status"].add_argument
     add("--why", default="", metavar="STAGE", help="why the stage would run, or be skipped")
     words = f"the clock that --why is asked for (that of the last run): {AS_OF_FORMS}"
-    add("--as-of", type=_as_of, metavar="T", help=words)
+    add("--as-of", type=parse_as_of, metavar="T", help=words)
     words = (
         "whether the last run went well and none is overdue: exit code 0 or 1, for health checks"
     )
@@ -199,18 +201,6 @@ def _add_wait(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="wait for another run to end (as long as it takes), instead of exit code 7",
     )  # fmt: skip
-
-
-def _as_of(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        found = aware.astimezone(UTC)
-    except (ValueError, OverflowError):
-        found = None
-    if found is None or not 1900 <= found.year <= 2200:
-        raise UsageError(f"--as-of '{text}' is not a time", expected=AS_OF_FORMS)
-    return found
 
 
 def _symbols(text: str) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""The commands about what is published: compare it, take it back, build it again, tidy up."""
+"""The commands about what is published: compare it, take it back, build it again, tidy up.
+
+Operations are imported where they are used: they take a second, which other commands do not pay.
+"""
 
 from __future__ import annotations
 
@@ -8,116 +11,81 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from sentinel_lib.command_line.answer import say
-from sentinel_lib.command_line.places import data_folder, readable_data, reports_folder, writing
-from sentinel_lib.errors import ExitCode, UsageError
+from sentinel_lib import clock
+from sentinel_lib.command_line.answer import Answer, of_run
+from sentinel_lib.command_line.folders import data_folder, readable_data, reports_folder, writing
+from sentinel_lib.errors import UsageError
 
 
-def verify(options: argparse.Namespace, command: str) -> int:
+def verify(options: argparse.Namespace, command: str) -> Answer:
     """Build a run again from the archive, compare it with what was published, and repair that."""
-    from sentinel_lib import operations
-    from sentinel_lib.command_line import operations as wording
-    from sentinel_lib.operations import versions
+    from sentinel_lib.command_line import results
+    from sentinel_lib.operations import inspection, rebuild, replacement
+    from sentinel_lib.operations.versions import known_run
 
+    if options.run and (options.quick or options.repair):
+        flag, about = ("quick", "kept") if options.quick else ("repair", "published now")
+        raise UsageError(f"--{flag} is about all that is {about}", next_step="leave RUN out")
     if options.quick:
-        return _inspect(options, command)
+        data = data_folder(options)
+        lock = lambda: writing(data, options, command)  # noqa: E731
+        return results.of_inspection(inspection.inspect(data, clock.now(), lock))
     if options.repair:
-        return _repair(options, command)
+        data = data_folder(options)
+        with writing(data, options, command), _cells_may_print():
+            return results.of_repair(replacement.repair(data, _progress(options)))
     data = readable_data(options)
-    run_id = versions.known_run(data, options.run)
+    run_id = known_run(data, options.run)
     with _cells_may_print():
-        found = operations.verify(data, run_id, _progress(options))
-    is_json = options.json
-    say(wording.verification_object(found) if is_json else wording.verification_text(found))
-    return ExitCode.GATE_BLOCKED if found.problems else ExitCode.OK
+        return results.of_verification(rebuild.verify(data, run_id, _progress(options)))
 
 
-def _inspect(options: argparse.Namespace, command: str) -> int:
-    from sentinel_lib import clock, operations
-    from sentinel_lib.command_line import operations as wording
-
-    if options.run:
-        raise UsageError("--quick is about all that is kept", next_step="leave RUN out")
-    data = data_folder(options)
-    found = operations.inspect(data, clock.now(), lambda: writing(data, options, command))
-    say(wording.inspection_object(found) if options.json else wording.inspection_text(found))
-    return ExitCode.GATE_BLOCKED if found.problems else ExitCode.OK
-
-
-def _repair(options: argparse.Namespace, command: str) -> int:
-    from sentinel_lib import operations
-    from sentinel_lib.command_line import operations as wording
-
-    if options.run:
-        raise UsageError("--repair is about what is published now", next_step="leave RUN out")
-    data = data_folder(options)
-    with writing(data, options, command), _cells_may_print():
-        found = operations.repair(data, _progress(options))
-    say(wording.replacement_object(found) if options.json else wording.repair_text(found))
-    return ExitCode.OK
-
-
-def upgrade(options: argparse.Namespace, command: str) -> int:
+def upgrade(options: argparse.Namespace, command: str) -> Answer:
     """Build the tables of an older version again, and put them in the place of those."""
-    from sentinel_lib import operations
-    from sentinel_lib.command_line import operations as wording
+    from sentinel_lib.command_line import results
+    from sentinel_lib.operations import replacement
 
     data = data_folder(options, of_any_version=True)
     with writing(data, options, command), _cells_may_print():
-        found = operations.upgrade(data, _progress(options))
-    say(wording.replacement_object(found) if options.json else wording.upgrade_text(found))
-    return ExitCode.DEGRADED if found and found.built.problems else ExitCode.OK
+        return results.of_upgrade(replacement.upgrade(data, _progress(options)))
 
 
-def diff(options: argparse.Namespace, _: str) -> int:
+def diff(options: argparse.Namespace, _: str) -> Answer:
     """What changed between two runs."""
-    from sentinel_lib import operations
-    from sentinel_lib.command_line import operations as wording
-    from sentinel_lib.operations import versions
+    from sentinel_lib.command_line import results
+    from sentinel_lib.operations.difference import difference
+    from sentinel_lib.operations.versions import known_run
 
     data = readable_data(options)
-    runs = [versions.known_run(data, one) for one in (options.run_a, options.run_b)]
-    found = operations.difference(data, *runs)
-    say(wording.difference_object(found) if options.json else wording.difference_text(found))
-    return ExitCode.OK
+    run_a, run_b = known_run(data, options.run_a), known_run(data, options.run_b)
+    return results.of_difference(difference(data, run_a, run_b))
 
 
-def rollback(options: argparse.Namespace, command: str) -> int:
+def rollback(options: argparse.Namespace, command: str) -> Answer:
     """Restore what a run had published."""
-    from sentinel_lib import clock, operations
-    from sentinel_lib.messages import summary
-    from sentinel_lib.operations import versions
+    from sentinel_lib.operations.rollback import rollback as roll_back
+    from sentinel_lib.operations.versions import known_run
     from sentinel_lib.pipeline import reports
-    from sentinel_lib.planning import plan
+    from sentinel_lib.planning.plan import new_run_id
 
-    data = data_folder(options)
-    target = versions.known_run(data, options.run)
+    data, now = data_folder(options), clock.now()
+    target = known_run(data, options.run)
     with writing(data, options, command):
-        record = operations.rollback(
-            options.config,
-            data,
-            target,
-            run_id=plan.new_run_id(clock.now()),
-            now=clock.now(),
-            command=command,
+        record = roll_back(
+            options.config, data, target, run_id=new_run_id(now), now=now, command=command
         )
         reports.write_index(data, reports_folder(options))
-    say(summary.run_object(record) if options.json else summary.run_text(record))
-    return ExitCode.OK
+    return of_run(record)
 
 
-def vacuum(options: argparse.Namespace, command: str) -> int:
+def vacuum(options: argparse.Namespace, command: str) -> Answer:
     """Remove what no kept run needs."""
-    from sentinel_lib import operations
-    from sentinel_lib.command_line import operations as wording
+    from sentinel_lib.command_line import results
     from sentinel_lib.operations import retention
 
     data, keep = data_folder(options), retention.duration(options.keep)
     with writing(data, options, command):
-        found = operations.vacuum(data, keep)
-    removed = {"files": found.files, "strays": found.strays}
-    say(removed if options.json else wording.tidied_text(found))
-    return ExitCode.OK
+        return results.of_vacuum(retention.vacuum(data, keep))
 
 
 def _progress(options: argparse.Namespace) -> Callable[[str], None]:

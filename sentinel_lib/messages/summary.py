@@ -15,7 +15,6 @@ from sentinel_lib.records.stage import (
     StageOutcome,
 )
 from sentinel_lib.reporting.wording import duration, ending, meaning, resume_command
-from sentinel_lib.skipping.selection import Outlook
 
 SHOWN_ASSETS = 50
 SHOWN_LINES = 10
@@ -87,31 +86,6 @@ def assets_text(run: RunRecord) -> str:
     return aligned([["asset", *heads], *rows]) + (
         f"\n... and {hidden} more in the report" if hidden else ""
     )
-
-
-def outlook_object(found: Outlook) -> dict[str, Any]:
-    """What would be done with a stage, as ``--json`` prints it."""
-    return {
-        "stage": found.stage,
-        "as_of": iso(found.as_of),
-        "would_run": bool(found.reasons),
-        "because": found.reasons,
-        "last_executed_in": found.produced_by or None,
-        "would_run_before": found.before,
-    }
-
-
-def outlook_text(found: Outlook) -> str:
-    """The same for a person."""
-    at = f"as of {iso(found.as_of)}"
-    lines = [f"{found.stage} would run {at}, because", *(f"  {one}" for one in found.reasons)]
-    if not found.reasons:
-        lines = [f"{found.stage} would be skipped {at}: nothing that it reads has changed"]
-        if found.before:
-            names = ", ".join(found.before)
-            lines[0] += f", unless {names}, which would run before it, changes that"
-    lines += [f"it last ran in run {found.produced_by}"] if found.produced_by else []
-    return "\n".join(lines)
 
 
 def history_text(runs: Sequence[RunRecord], undone: Collection[str] = ()) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from sentinel_lib.clock import iso
 from sentinel_lib.notebook_runner import Cell
-from sentinel_lib.pipeline.progress import Progress, Silent
+from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import StageOutcome
 from sentinel_lib.reporting.wording import duration
 
@@ -27,7 +27,7 @@ _COLOURS = {"ok": "green", "degraded": "yellow", "skipped": "dim"}
 def watching(stream: TextIO, *, quiet: bool, verbose: bool) -> Iterator[Progress]:
     """The progress that suits ``stream``; ``verbose`` gives plain lines that also name cells."""
     if quiet:
-        yield Silent()
+        yield Progress()
     elif verbose or not stream.isatty():
         yield PlainLines(stream, with_cells=verbose)
     else:
@@ -35,7 +35,7 @@ def watching(stream: TextIO, *, quiet: bool, verbose: bool) -> Iterator[Progress
             yield LiveLines(bars)
 
 
-class PlainLines:
+class PlainLines(Progress):
     """One line when a stage starts and one when it ends, for logs of CI and cron."""
 
     def __init__(self, stream: TextIO, *, with_cells: bool) -> None:
@@ -43,9 +43,9 @@ class PlainLines:
         self.with_cells = with_cells
         self.stages: list[str] = []
 
-    def waiting(self, words: str) -> None:
+    def waiting(self, message: str) -> None:
         """Says for whom."""
-        self._say(words)
+        self._say(message)
 
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
         """Names the run."""
@@ -76,17 +76,17 @@ class PlainLines:
         print(line, file=self.stream, flush=True)
 
 
-class LiveLines:
+class LiveLines(Progress):
     """One line per stage, which shows the cell that runs."""
 
     def __init__(self, bars: Bars) -> None:
         self.bars = bars
         self.line: TaskID | None = None
 
-    def waiting(self, words: str) -> None:
+    def waiting(self, message: str) -> None:
         """Opens a line, which goes when there is something else to say."""
         self._close()
-        self.line = self.bars.add_task(words, total=None)
+        self.line = self.bars.add_task(message, total=None)
 
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
         """Names the run above the lines."""

@@ -4,45 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
-from sentinel_lib.notebook_runner import Cell
+from sentinel_lib.notebook_runner.execution import Cell
 from sentinel_lib.records.stage import StageOutcome
 
 
-class Progress(Protocol):
-    """Called as the run goes on, always from the thread that runs it."""
+class Progress:
+    """Called as the run goes on, always from the thread that runs it. This one shows nothing."""
 
-    def waiting(self, words: str) -> None: ...
-
-    def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None: ...
-
-    def stage_started(self, stage: str) -> None: ...
-
-    def cell_started(self, stage: str, cell: Cell) -> None: ...
-
-    def stage_finished(self, outcome: StageOutcome) -> None: ...
-
-    def reports_started(self) -> None: ...
-
-
-class Silent:
-    """Nobody is watching."""
-
-    def waiting(self, words: str) -> None:
-        """Says nothing."""
+    def waiting(self, message: str) -> None:
+        """The run waits: for another one, or before it tries again."""
 
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
-        """Says nothing."""
+        """The run has a plan; ``stages`` are all of it."""
 
     def stage_started(self, stage: str) -> None:
-        """Says nothing."""
+        """The notebook of ``stage`` is about to run."""
 
     def cell_started(self, stage: str, cell: Cell) -> None:
-        """Says nothing."""
+        """A cell of it is about to run."""
 
     def stage_finished(self, outcome: StageOutcome) -> None:
-        """Says nothing."""
+        """A stage has ended, or was skipped."""
 
     def reports_started(self) -> None:
-        """Says nothing."""
+        """The stages are over."""

@@ -56,6 +56,7 @@ def run(
         stop = stop or held.enter_context(interruption.listening())
         monitor = held.enter_context(watching(environment))
         with stop.allowed():
+            # what is wrong is said here: before it waits, and before anything is created
             data = planning.make(request, now()).folders.data
             lock = RunLock(data, now)
             held.enter_context(

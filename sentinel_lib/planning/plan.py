@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from sentinel_lib.clock import iso
+from sentinel_lib.clock import iso, require_not_before
 from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.notebook_runner.parameters import inspect
 from sentinel_lib.planning import parameters
@@ -101,7 +101,7 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
     published = last_published(RunHistory(folders.data).newest())
     default_as_of = published if request.kind == "replay" else None
     as_of = (request.as_of or default_as_of or started_at).astimezone(UTC).replace(microsecond=0)
-    _refuse_the_past(as_of, published)
+    require_not_before(as_of, published)
     if not request.future:
         _refuse_the_future(as_of, started_at)
     run_id = new_run_id(started_at)
@@ -203,19 +203,6 @@ def _stages(
     )
 
 
-def _refuse_the_past(as_of: datetime, published: datetime | None) -> None:
-    if published is None or as_of >= published:
-        return
-    day_after = f"{published + timedelta(days=1):%Y-%m-%d}"
-    raise UsageError(
-        f"--as-of {iso(as_of)} lies before what is published already",
-        observed=f"tables as of {iso(published)}",
-        expected=f"{iso(published)} or later, such as {day_after}",
-        next_step=f'to look back, read_table(GOLD_DAILY, as_of="{iso(as_of)}"); '
-        "to compute that state anew, give an empty folder by --data",
-    )
-
-
 def _refuse_the_future(as_of: datetime, started_at: datetime) -> None:
     if as_of - started_at <= _AHEAD:
         return
@@ -223,6 +210,6 @@ def _refuse_the_future(as_of: datetime, started_at: datetime) -> None:
         f"--as-of {iso(as_of)} lies ahead of the clock: no run could follow before then",
         observed=f"the clock at {iso(started_at)}",
         expected=f"{iso(started_at + _AHEAD)} or earlier",
-        next_step="mend --as-of or the clock; if it is meant, add --future "
+        next_step="correct --as-of or the clock; if it is meant, add --future "
         "(python run_pipeline.py rollback RUN takes it back)",
     )

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from sentinel_lib import logger
+from sentinel_lib.clock import parse_as_of
 from sentinel_lib.errors import (
     StageError,
     nearest,
@@ -148,8 +149,7 @@ def ingest_record(history: RunHistory, run_id: str, *, is_always: bool) -> Stage
 
 def _as_of(text: str, before: StageRecord | None) -> datetime:
     if text:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return parse_as_of(text)
     if before is not None:
         return before.as_of
     return datetime.now(UTC).replace(microsecond=0)

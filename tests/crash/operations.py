@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 from sentinel_lib import clock
-from sentinel_lib.command_line import commands
+from sentinel_lib.command_line.commands import COMMANDS
 from sentinel_lib.command_line.parser import parse
 from sentinel_lib.pipeline import reports
 from sentinel_lib.reporting import write_run_report
@@ -27,8 +27,9 @@ def command(parameters):
     folders = [f"--{name}={parameters[f'{name}_dir']}" for name in ("config", "data", "reports")]
     options = parse([*parameters["words"], *folders])
     with Path(parameters["output"]).open("w") as output, contextlib.redirect_stdout(output):
-        code = getattr(commands, options.command)(options, " ".join(parameters["words"]))
-    assert code == 0, f"{parameters['words']} ended with {code}"
+        answer = COMMANDS[options.command](options, " ".join(parameters["words"]))
+        answer.say(is_json=options.json)
+    assert answer.exit_code == 0, f"{parameters['words']} ended with {answer.exit_code}"
 
 
 def write_reports(parameters):

@@ -51,11 +51,11 @@ import gc, json, os, signal, sys, tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import psutil
-from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.service import serve
 
-class Clock(Silent):
+class Clock(Progress):
     moment, runs, measured = datetime(2024, 1, 3, 12, tzinfo=UTC), 0, 0
 
     def run_started(self, run_id, as_of, stages):

@@ -138,8 +138,8 @@ def test_as_of_is_a_date_or_a_time_and_utc_unless_it_says_otherwise(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--as-of", "tomorrow"], "--as-of 'tomorrow' is not a time"),
-        (["--as-of", "0001-01-01T00:00:00+14:00"], "is not a time"),
+        (["--as-of", "tomorrow"], "as_of 'tomorrow' is not a date or a time"),
+        (["--as-of", "0001-01-01T00:00:00+14:00"], "is not a date or a time"),
         (["--asets", "AAPL"], "unknown argument '--asets'; did you mean '--assets'?"),
         (["--assets", ","], "--assets names no asset"),
         (["histroy"], "'histroy' is not a command; did you mean 'history'?"),

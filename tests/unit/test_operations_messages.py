@@ -1,12 +1,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from sentinel_lib.command_line.operations import (
-    difference_object,
-    difference_text,
-    tidied_text,
-    verification_text,
-)
+from sentinel_lib.command_line.results import of_difference, of_vacuum, of_verification
 from sentinel_lib.operations.difference import Difference, TableDifference
 from sentinel_lib.operations.rebuild import Verification
 from sentinel_lib.operations.retention import Tidied
@@ -27,8 +22,8 @@ ONE_MORE = Difference(
 )
 
 
-def test_difference_names_tables_rows_and_figures():
-    assert difference_text(ONE_MORE).splitlines() == [
+def test_difference_names_tables_rows_and_metrics():
+    assert of_difference(ONE_MORE).text.splitlines() == [
         "gold.daily: 7 added, 0 removed, 0 changed",
         "  added: AAPL, 2024-01-02",
         "  added: and 6 more",
@@ -44,13 +39,13 @@ def test_rows_that_changed_are_shown_with_the_values_that_did():
     row["close"] = (Decimal("0.00000823"), Decimal("0.000008230004560000"))
     one = TableDifference(changed=1, samples={"changed": [row]})
 
-    said = difference_text(Difference({"silver.bars": one}, [])).splitlines()
+    said = of_difference(Difference({"silver.bars": one}, [])).text.splitlines()
 
     assert said[1] == "  changed: TINY, 2024-03-04, close 0.00000823 -> 0.00000823000456"
 
 
 def test_difference_as_json_has_plain_values():
-    shown = difference_object(ONE_MORE)
+    shown = of_difference(ONE_MORE).content
 
     assert shown["tables"]["gold.daily"]["samples"] == {
         "added": [{"symbol": "AAPL", "session": "2024-01-02"}]
@@ -65,14 +60,14 @@ def test_difference_as_json_has_plain_values():
 
 
 def test_no_difference_is_said_in_two_words():
-    assert difference_text(Difference({"gold.daily": TableDifference()}, [])) == "no difference"
+    assert of_difference(Difference({"gold.daily": TableDifference()}, [])).text == "no difference"
 
 
 def test_verification_says_what_differs_and_what_to_do():
     found = Verification("r1", rebuilt_runs=2, problems=["silver.bars differs"], notes=["changed"])
 
-    assert verification_text(found).splitlines() == [
-        "run r1: 2 run(s) built again from the archive",
+    assert of_verification(found).text.splitlines() == [
+        "run r1: 2 runs rebuilt from the archive",
         "  note: changed",
         "  DIFFERS: silver.bars differs",
         "next: python run_pipeline.py verify --repair, or diff RUN RUN, or rollback RUN",
@@ -80,8 +75,8 @@ def test_verification_says_what_differs_and_what_to_do():
 
 
 def test_tidying_says_what_went():
-    assert tidied_text(Tidied({"silver.bars": 3}, 1)).splitlines() == [
-        "silver.bars: 3 file(s) removed",
-        "1 stray file(s) removed",
+    assert of_vacuum(Tidied({"silver.bars": 3}, 1)).text.splitlines() == [
+        "silver.bars: 3 files removed",
+        "1 stray file removed",
     ]
-    assert tidied_text(Tidied({}, 0)) == "nothing to remove"
+    assert of_vacuum(Tidied({}, 0)).text == "nothing to remove"

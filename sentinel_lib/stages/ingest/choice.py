@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from sentinel_lib.clock import require_not_before
 from sentinel_lib.errors import (
     ConfigError,
     GateBlocked,
     SentinelError,
     SourceError,
-    UsageError,
     counted,
 )
 from sentinel_lib.ingestion.batch import Parsed, parse, read_files, symbols_in
@@ -69,12 +69,7 @@ def require_continuity(published: Lake, chosen: Mapping[str, Asset], as_of: date
     begins.
     """
     commits = published.commits(SILVER_BARS)
-    if commits and as_of < commits[-1].as_of:
-        raise UsageError(
-            f"as_of {as_of.isoformat()} lies before what is published",
-            expected=f"{commits[-1].as_of.isoformat()} or later",
-            next_step="run with a later as_of, or roll back to a run before it",
-        )
+    require_not_before(as_of, commits[-1].as_of if commits else None)
     columns = ["symbol", "interval", "source"]
     rows = published.read_or_empty(SILVER_BARS, columns=columns).group_by(columns).aggregate([])
     for row in rows.sort_by("symbol").to_pylist():

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from sentinel_lib.command_line import results
 from sentinel_lib.messages import summary
 from sentinel_lib.records.stage import AssetLedger, Check, RunRecord, StageOutcome, StageRecord
-from sentinel_lib.skipping.selection import Outlook
+from sentinel_lib.skipping.outlook import Outlook
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 LINE = {
@@ -150,7 +151,7 @@ def test_history_counts_the_rows_of_skipped_stages_in_the_run_that_executed_them
     ],
 )
 def test_outlook_is_said_in_sentences(reasons: list[str], before: list[str], said: str) -> None:
-    assert summary.outlook_text(Outlook("build_gold", AS_OF, reasons, "r1", before)) == said
+    assert results.of_outlook(Outlook("build_gold", AS_OF, reasons, "r1", before)).text == said
 
 
 def test_history_sums_the_rows_of_each_run() -> None:

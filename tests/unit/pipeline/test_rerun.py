@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from sentinel_lib.errors import UsageError
-from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.skipping import resumption
 
@@ -71,7 +71,7 @@ def test_configuration_that_is_edited_during_a_run_is_that_of_the_next_one(proje
     assets = project.folder / "config" / "assets.yaml"
     before = assets.read_text()
 
-    class Editing(Silent):
+    class Editing(Progress):
         def stage_started(self, stage: str) -> None:
             if stage == "validate":
                 assets.write_text(before.replace("MSFT: {}", "MSFT: {gaps: warn}"))
@@ -130,7 +130,7 @@ def test_stage_finds_every_record_of_those_skipped_since_another_one_ran(project
 
 
 def test_resume_goes_on_with_a_run_that_was_killed_and_left_no_record(project: Any) -> None:
-    class Killed(Silent):
+    class Killed(Progress):
         def stage_started(self, stage: str) -> None:
             if stage == "promote_silver":
                 raise SystemExit
@@ -205,7 +205,7 @@ def test_stages_after_the_deadline_are_not_begun_but_the_monitor_is(project: Any
 
 
 def test_crash_of_the_pipeline_itself_is_in_the_record_of_the_run(project: Any) -> None:
-    class Broken(Silent):
+    class Broken(Progress):
         def stage_started(self, stage: str) -> None:
             if stage == "validate":
                 raise RuntimeError("a fault of ours")

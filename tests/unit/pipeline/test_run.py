@@ -11,11 +11,11 @@ import structlog
 
 from sentinel_lib.notebook_runner import Cell
 from sentinel_lib.pipeline.interruption import Terminated
-from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import RunRecord, StageOutcome
 
 
-class Heard(Silent):
+class Heard(Progress):
     """Remembers what it was told."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Heard(Silent):
         self.finished.append((outcome.name, outcome.status))
 
 
-class Stopping(Silent):
+class Stopping(Progress):
     """Stops the run when a stage begins its second cell."""
 
     def __init__(self, stop: KeyboardInterrupt) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from sentinel_lib.errors import ConfigError, LockedError, StorageError
 from sentinel_lib.pipeline.interruption import Interruption, Terminated
-from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.service.health import Board
 from sentinel_lib.service.journal import Journal
@@ -24,14 +24,14 @@ from sentinel_lib.settings.schedule import Schedule
 NOON = datetime(2024, 3, 6, 12, 0, tzinfo=UTC)
 
 
-class Lines(Silent):
+class Lines(Progress):
     """Remembers what was said."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def waiting(self, words: str) -> None:
-        self.said.append(words)
+    def waiting(self, message: str) -> None:
+        self.said.append(message)
 
 
 class World:

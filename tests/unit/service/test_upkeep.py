@@ -8,7 +8,7 @@ import pytest
 
 from sentinel_lib import clock
 from sentinel_lib.pipeline.interruption import Interruption
-from sentinel_lib.pipeline.progress import Silent
+from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.inspection import Inspection
 from sentinel_lib.service import pause
 from sentinel_lib.service.health import Board, answer
@@ -23,14 +23,14 @@ NOW = datetime(2024, 3, 6, 12, tzinfo=UTC)
 PROBLEM = "table silver.bars in data cannot be read: its file silver/bars/x is damaged\n  next: y"
 
 
-class Lines(Silent):
+class Lines(Progress):
     """Remembers what was said."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def waiting(self, words: str) -> None:
-        self.said.append(words)
+    def waiting(self, message: str) -> None:
+        self.said.append(message)
 
 
 @pytest.fixture

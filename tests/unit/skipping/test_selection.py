@@ -11,7 +11,8 @@ from sentinel_lib.errors import UsageError
 from sentinel_lib.planning import plan as planning
 from sentinel_lib.planning.plan import Plan
 from sentinel_lib.records.stage import RunRecord, StageOutcome, StageRecord
-from sentinel_lib.skipping.selection import Selection, outlook
+from sentinel_lib.skipping.outlook import outlook
+from sentinel_lib.skipping.selection import Selection
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 NEXT_CLOSE = AS_OF + timedelta(days=1)

@@ -1,0 +1,189 @@
+"""What operations have found or done, as answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sentinel_lib.clock import iso
+from sentinel_lib.command_line.answer import Answer
+from sentinel_lib.errors import ExitCode, counted
+from sentinel_lib.gold_metrics import price_text
+from sentinel_lib.records.bar import plain_number
+from sentinel_lib.records.inspection import Inspection
+
+if TYPE_CHECKING:
+    from sentinel_lib.operations.difference import Difference
+    from sentinel_lib.operations.rebuild import Verification
+    from sentinel_lib.operations.replacement import Replacement
+    from sentinel_lib.operations.retention import Tidied
+    from sentinel_lib.skipping.outlook import Outlook
+
+MAX_METRICS = 40
+_VERIFIED = "what is published is what the archive gives"
+
+
+def of_outlook(outlook: Outlook) -> Answer:
+    """What the pipeline would do with a stage, and why."""
+    at = f"as of {iso(outlook.as_of)}"
+    lines = [f"{outlook.stage} would run {at}, because"]
+    lines += [f"  {reason}" for reason in outlook.reasons]
+    if not outlook.reasons:
+        lines = [f"{outlook.stage} would be skipped {at}: nothing that it reads has changed"]
+        if outlook.before:
+            names = ", ".join(outlook.before)
+            lines[0] += f", unless {names}, which would run before it, changes that"
+    lines += [f"it last ran in run {outlook.produced_by}"] if outlook.produced_by else []
+    content = {
+        "stage": outlook.stage,
+        "as_of": iso(outlook.as_of),
+        "would_run": bool(outlook.reasons),
+        "because": outlook.reasons,
+        "last_executed_in": outlook.produced_by or None,
+        "would_run_before": outlook.before,
+    }
+    return Answer("\n".join(lines), content)
+
+
+def of_difference(difference: Difference) -> Answer:
+    """A line per table that differs, the keys of a few rows, and the metrics that changed."""
+    content = {
+        "tables": {
+            name: {
+                "added": table.added,
+                "removed": table.removed,
+                "changed": table.changed,
+                "samples": {
+                    part: [{name: _written(value) for name, value in row.items()} for row in rows]
+                    for part, rows in table.samples.items()
+                },
+            }
+            for name, table in difference.tables.items()
+        },
+        "metrics": [
+            {"symbol": symbol, "metric": metric, "before": _plain(before), "after": _plain(after)}
+            for symbol, metric, before, after in difference.metrics
+        ],
+    }
+    return Answer("\n".join(_lines(difference)) or "no difference", content)
+
+
+def _lines(difference: Difference) -> Iterator[str]:
+    for name, table in difference.tables.items():
+        if table.is_none:
+            continue
+        yield f"{name}: {table.added} added, {table.removed} removed, {table.changed} changed"
+        for part, rows in table.samples.items():
+            for row in rows:
+                yield f"  {part}: {', '.join(_shown_field(*field) for field in row.items())}"
+            if (hidden := getattr(table, part) - len(rows)) > 0:
+                yield f"  {part}: and {hidden} more"
+    for symbol, metric, before, after in difference.metrics[:MAX_METRICS]:
+        yield f"{symbol} {metric}: {_shown(before)} -> {_shown(after)}"
+    if (hidden := len(difference.metrics) - MAX_METRICS) > 0:
+        yield f"and {counted(hidden, 'more metric')}"
+
+
+def of_verification(verified: Verification) -> Answer:
+    """What was compared, and what differs."""
+    lines = [f"run {verified.run_id}: {_rebuilt(verified)}"]
+    lines += [f"  compared {name} ({digest[:12]})" for name, digest in verified.compared.items()]
+    lines += [f"  note: {note}" for note in verified.notes]
+    lines += [f"  DIFFERS: {problem}" for problem in verified.problems]
+    if not verified.problems:
+        lines.append(_VERIFIED)
+    elif verified.rebuilt_runs:
+        lines.append(
+            "next: python run_pipeline.py verify --repair, or diff RUN RUN, or rollback RUN"
+        )
+    else:
+        lines.append(
+            "next: python run_pipeline.py verify --quick, which asks for lost payloads again"
+        )
+    return Answer("\n".join(lines), asdict(verified), _gate(verified.problems))
+
+
+def of_inspection(inspection: Inspection) -> Answer:
+    """What was looked at, what is wrong with it, and what came back."""
+    files = counted(inspection.files, "table file")
+    lines = [f"{files} and {counted(inspection.payloads, 'payload')} checked"]
+    lines += [f"RECOVERED: {payload}" for payload in inspection.recovered]
+    lines += [f"DAMAGED: {problem}" for problem in inspection.problems]
+    lines += [] if inspection.problems else ["all are as they were written"]
+    content = inspection.model_dump(mode="json")
+    return Answer("\n".join(lines), content, _gate(inspection.problems))
+
+
+def of_upgrade(upgraded: Replacement | None) -> Answer:
+    """What an upgrade has changed."""
+    if upgraded is None or upgraded.difference is None:
+        text = "nothing to do: the tables are of the version that this release writes"
+        return Answer(text, _replacement(upgraded))
+    difference = of_difference(upgraded.difference)
+    problems = upgraded.built.problems
+    lines = [f"upgraded: {_rebuilt(upgraded.built)}"]
+    lines += [f"  NOT PASSED by today's code: {problem}" for problem in problems]
+    content = _replacement(upgraded) | {"difference": difference.content}
+    text = "\n".join([*lines, "what differs:", difference.text])
+    return Answer(text, content, ExitCode.DEGRADED if problems else ExitCode.OK)
+
+
+def of_repair(repaired: Replacement) -> Answer:
+    """What a repair has put in order."""
+    lines = [f"replaced {name}" for name in repaired.replaced]
+    lines += [f"  because {problem}" for problem in repaired.built.problems]
+    text = "\n".join(lines) if repaired.replaced else f"nothing to repair: {_VERIFIED}"
+    return Answer(text, _replacement(repaired))
+
+
+def _replacement(replacement: Replacement | None) -> dict[str, Any]:
+    built = replacement.built if replacement else None
+    return {
+        "replaced": replacement.replaced if replacement else [],
+        "rebuilt_runs": built.rebuilt_runs if built else 0,
+        "problems": built.problems if built else [],
+        "notes": built.notes if built else [],
+    }
+
+
+def of_vacuum(removed: Tidied) -> Answer:
+    """What was removed."""
+    lines = [f"{name}: {counted(count, 'file')} removed" for name, count in removed.files.items()]
+    lines += [f"{counted(removed.strays, 'stray file')} removed"] if removed.strays else []
+    return Answer("\n".join(lines) or "nothing to remove", asdict(removed))
+
+
+def _rebuilt(verified: Verification) -> str:
+    return f"{counted(verified.rebuilt_runs, 'run')} rebuilt from the archive"
+
+
+def _gate(problems: object) -> ExitCode:
+    return ExitCode.GATE_BLOCKED if problems else ExitCode.OK
+
+
+def _shown_field(name: str, value: Any) -> str:
+    """A part of a row's key, or a value before and after it changed."""
+    if isinstance(value, tuple):
+        return f"{name} {_shown(value[0])} -> {_shown(value[1])}"
+    return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d}" if value.time() == time() else iso(value)
+    if isinstance(value, float):
+        return price_text(value)
+    return "none" if value is None else str(_plain(value))
+
+
+def _written(value: Any) -> Any:
+    return list(map(_shown, value)) if isinstance(value, tuple) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain_number(value)
+    return value if value is None or isinstance(value, int | float | str) else str(value)
