@@ -48,14 +48,14 @@ class ReachableCode:
     def digests(self, sources: Iterable[str]) -> dict[str, str]:
         """The sha256 of every module that ``sources`` can reach, by the module's name."""
         waiting = [name for source in sources for name in self._imported(source)]
-        found: dict[str, str] = {}
+        reached: dict[str, str] = {}
         while waiting:
             name = waiting.pop()
-            if name not in found:
+            if name not in reached:
                 module = self._module(name)
-                found[name] = module.digest
+                reached[name] = module.digest
                 waiting += module.imports
-        return dict(sorted(found.items()))
+        return dict(sorted(reached.items()))
 
     def _module(self, name: str) -> _Module:
         if name not in self._read:
@@ -75,7 +75,7 @@ class ReachableCode:
         """Importing a module runs the packages around it as well."""
         parts = name.split(".")
         names = (".".join(parts[: end + 1]) for end in range(len(parts)))
-        return (one for one in names if one in self._files)
+        return filter(self._files.__contains__, names)
 
     @cached_property
     def _files(self) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Being told to stop: by Ctrl-C or by SIGTERM, at a moment that nobody chose."""
+"""Interruption by Ctrl-C or SIGTERM, which may come at any moment."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Terminated(KeyboardInterrupt):
 
 
 class Interruption:
-    """Raises where the run may be stopped, and keeps the word for later everywhere else.
+    """Raises where the run may be stopped; anywhere else a signal is only remembered.
 
-    So a record that is being written is written, and a kernel that is being ended ends. With
-    ``grace_seconds`` SIGTERM lets a run go on for so long before it is stopped.
+    So a record that is being written is written, and a kernel that is being ended ends. After
+    SIGTERM a run may go on for ``grace_seconds``.
     """
 
     def __init__(self, grace_seconds: float = 0.0) -> None:

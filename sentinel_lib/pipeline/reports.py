@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from typing import Any
 
 from sentinel_lib.errors import SentinelError
 from sentinel_lib.logger import log
@@ -27,14 +26,14 @@ LOOK_SECONDS = 0.05
 class NotebookPages:
     """Executed notebooks become HTML one after the other, while the next stages run.
 
-    A page that cannot be made costs nothing but itself: another one says so in its place.
+    In place of a page that cannot be made stands one that says why.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._waiting: SimpleQueue[_Page | None] = SimpleQueue()
         self._pages: list[_Page] = []
-        # Whoever stops a run does not wait for its pages.
+        # A daemon: who stops a run does not wait for its pages.
         self._thread = Thread(target=self._make, name="pages", daemon=True)
 
     def add(self, stage: str) -> None:
@@ -106,21 +105,22 @@ def write(record: RunRecord, plan: Plan) -> Path:
 
     earlier = [run for run in all_runs(plan.folders.data) if run.run_id != record.run_id]
     undone = RunHistory(plan.folders.data).undone()
-    is_judged = any(one.name == MONITOR and one.record for one in record.stages)
+    is_judged = any(stage.name == MONITOR and stage.record for stage in record.stages)
     published = Layout(plan.folders.data)
+    freshness = _text(published.freshness)
     report = reporting.write_run_report(
         record,
         plan.report_folder,
-        previous=next((one for one in earlier if one.is_good and one.run_id not in undone), None),
+        previous=next((run for run in earlier if run.is_good and run.run_id not in undone), None),
         aggregates_csv=_text(published.aggregates),
-        freshness=_json(published.freshness) if is_judged else None,
+        freshness=json.loads(freshness) if is_judged and freshness else None,
     )
     reporting.write_history([record, *earlier], plan.folders.reports, undone)
     return report
 
 
 def write_index(data: Path, reports: Path) -> None:
-    """Write the history alone, after a command that is no run."""
+    """Write the history alone, after a command other than a run."""
     from sentinel_lib import reporting
 
     reporting.write_history(list(all_runs(data)), reports, RunHistory(data).undone())
@@ -128,8 +128,3 @@ def write_index(data: Path, reports: Path) -> None:
 
 def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    text = _text(path)
-    return None if text is None else json.loads(text)

@@ -59,12 +59,9 @@ def run(
             # what is wrong is said here: before it waits, and before anything is created
             data = planning.make(request, now()).folders.data
             lock = RunLock(data, now)
+            wait = request.wait_seconds
             held.enter_context(
-                lock.hold(
-                    request.command,
-                    wait_seconds=request.wait_seconds,
-                    on_wait=progress.waiting,
-                )
+                lock.hold(request.command, wait_seconds=wait, on_wait=progress.waiting)
             )
             copy = held.enter_context(config_copy(in_project(request.config).resolve(), data))
             plan = _plan_from(copy, request, now(), data)
@@ -79,8 +76,7 @@ def run(
         monitor.run_began(plan.run_id, plan.as_of, plan.symbols)
         logger.bind(run_id=plan.run_id)
         held.callback(logger.unbind, "run_id")
-        of_this = (plan, selection, progress, stop, now, monitor, scrubber.scrub, kernels)
-        return _Run(*of_this).made()
+        return _Run(plan, selection, progress, stop, now, monitor, scrubber.scrub, kernels).made()
 
 
 def _plan_from(copy: Path, request: RunRequest, started_at: datetime, data: Path) -> Plan:
@@ -94,6 +90,11 @@ def _plan_from(copy: Path, request: RunRequest, started_at: datetime, data: Path
             next_step="run the same command again",
         )
     return plan
+
+
+def log_fallback(why: str) -> None:
+    """Log that kernels are not forked, and why."""
+    log().warning("ordinary kernels are used, which start slower", because=why)
 
 
 @dataclass
@@ -114,21 +115,28 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.history = RunHistory(self.plan.folders.data)
+        self.request = self.plan.request
         self.deadline = time.monotonic() + (self.plan.deadline_seconds or math.inf)
+
+    @property
+    def has_executed(self) -> bool:
+        """Whether a stage has run; where none does, the run leaves its record alone."""
+        return any(outcome.was_executed for outcome in self.outcomes)
 
     def made(self) -> RunRecord:
         """Run the stages, and keep what came of them."""
         plan = self.plan
-        log().info("the run begins", as_of=iso(plan.as_of), command=self.plan.request.command)
-        names = [one.stage.name for one in plan.stages]
-        self.progress.run_started(plan.run_id, plan.as_of, names)
+        log().info("the run begins", as_of=iso(plan.as_of), command=self.request.command)
+        self.progress.run_started(
+            plan.run_id, plan.as_of, [step.stage.name for step in plan.stages]
+        )
         try:
             with self.opened:
                 for planned in plan.stages:
                     self.outcomes.append(self._turn_of(planned))
                     self._keep_fingerprints()
                     self.progress.stage_finished(self.outcomes[-1])
-                if not (self.stop.heard or self.plan.request.only_stage):
+                if not (self.stop.heard or self.request.only_stage):
                     self.outcomes = verdict.held_to_freshness(self.outcomes, plan.symbols)
         except Exception as crash:  # a fault of ours must not cost the record of what came before
             log().error("the run crashed", exc_info=True)
@@ -136,7 +144,7 @@ class _Run:
             self.monitor.crashed(crash)
         record = self._recorded()
         self._keep_fingerprints()
-        if any(outcome.was_executed for outcome in self.outcomes):
+        if self.has_executed:
             record = self._with_reports(record)
         self.monitor.run_ended(record)
         log().info("the run ends", status=record.status, exit_code=record.exit_code)
@@ -146,10 +154,10 @@ class _Run:
 
     def _turn_of(self, planned: StagePlan) -> StageOutcome:
         name = planned.stage.name
-        is_well = all(one.verdict in ("ok", "degraded") for one in self.outcomes)
+        is_well = all(outcome.is_good for outcome in self.outcomes)
         if self.stop.heard or not (is_well or planned.stage.when == "always"):
             return StageOutcome(name=name, status="skipped")
-        ran = [one.name for one in self.outcomes if one.was_executed]
+        ran = [outcome.name for outcome in self.outcomes if outcome.was_executed]
         decision = self.selection.decide(planned, ran)
         if decision.instead:
             log().info("the stage is skipped", stage=name, by=decision.instead.produced_by)
@@ -178,29 +186,29 @@ class _Run:
 
     def _keep_fingerprints(self) -> None:
         """After every stage, so that a run that is killed can be resumed by them."""
-        if any(outcome.was_executed for outcome in self.outcomes):
+        if self.has_executed:
             known = self.selection.fingerprints(self.outcomes)
             self.history.write_fingerprints(self.plan.run_id, known)
 
     def _hand_over(self, planned: StagePlan) -> None:
-        """Let the stage find what those said that were skipped since the last one that was not."""
-        if not any(one.was_executed for one in self.outcomes):
+        """Let the stage find the records of the stages that were skipped just before it."""
+        if not self.has_executed:
             notebook_runner.warm(
                 self.stages.kernels, first_has_gate=planned.stage.suite is not None
             )
             self.history.keep_config(self.plan.run_id, self.plan.config)
             self.history.write_request(self.plan.request)
-        for outcome in takewhile(lambda one: not one.was_executed, reversed(self.outcomes)):
+        for outcome in takewhile(lambda earlier: not earlier.was_executed, reversed(self.outcomes)):
             if outcome.produced_by:
                 self.history.carry_over(outcome.name, outcome.produced_by, self.plan.run_id)
 
     @cached_property
     def stages(self) -> StageRunner:
         """Made for the first stage that runs: where none does, no kernel is needed."""
-        if not (self.plan.request.fork or self.given_kernels):
-            self._fallen_back("--no-fork was given")
+        if not (self.request.fork or self.given_kernels):
+            log_fallback("--no-fork was given")
         kernels = self.given_kernels or self.opened.enter_context(
-            Kernels(fork=self.plan.request.fork, on_fallback=self._fallen_back)
+            Kernels(fork=self.request.fork, on_fallback=log_fallback)
         )
         return StageRunner(self.plan, self.progress, kernels, self.scrub, self.deadline)
 
@@ -209,31 +217,28 @@ class _Run:
         """The HTML of executed notebooks, made meanwhile."""
         return reports.NotebookPages(self.plan)
 
-    def _fallen_back(self, why: str) -> None:
-        log().warning("ordinary kernels are used, which start slower", because=why)
-
     def _recorded(self) -> RunRecord:
         plan = self.plan
         assets = verdict.asset_lines(self.outcomes, plan.symbols)
         stopped_by = interruption.exit_code(self.stop.heard)
-        is_cut_short = bool(self.crash or self.plan.request.only_stage)
-        found = verdict.conditions(
-            self.outcomes, assets, self.plan.request.fail_on, is_cut_short=is_cut_short
+        is_cut_short = bool(self.crash or self.request.only_stage)
+        conditions = verdict.conditions(
+            self.outcomes, assets, self.request.fail_on, is_cut_short=is_cut_short
         )
-        found = [stopped_by] if stopped_by else found
-        found += [ExitCode.UNEXPECTED] if self.crash else []
-        code = most_severe(found)
+        conditions = [stopped_by] if stopped_by else conditions
+        conditions += [ExitCode.UNEXPECTED] if self.crash else []
+        code = most_severe(conditions)
         record = RunRecord(
             run_id=plan.run_id,
-            kind=self.plan.request.kind,
-            resumed=self.plan.request.resumed,
+            kind=self.request.kind,
+            resumed=self.request.resumed,
             as_of=plan.as_of,
             started_at_utc=plan.started_at,
             finished_at_utc=self.now(),
             status=verdict.run_status(code),
             exit_code=code,
-            conditions=[condition.name.lower() for condition in found],
-            command=self.plan.request.command,
+            conditions=[condition.name.lower() for condition in conditions],
+            command=self.request.command,
             stages=self.outcomes,
             assets=assets,
             report=self._report(),
@@ -243,14 +248,14 @@ class _Run:
 
     def _report(self) -> str:
         """Where to read about the run; where nothing ran, the last run's report still holds."""
-        if any(one.was_executed for one in self.outcomes):
+        if self.has_executed:
             return str(self.plan.report_folder / REPORT_FILE)
         return next((run.report for run in self.history.newest() if run.report), "")
 
     def _with_reports(self, record: RunRecord) -> RunRecord:
-        """``record`` after its reports were written, or with why it is not as it was.
+        """``record`` after its reports were written, with what went wrong then.
 
-        Who stops a run that writes its reports still stops it.
+        A signal that comes while they are written still interrupts the run.
         """
         self.progress.reports_started()
         try:

@@ -16,7 +16,9 @@ from sentinel_lib.errors import (
     SourceError,
     StageError,
     StorageError,
+    counted,
     exit_code_of,
+    listed,
 )
 from sentinel_lib.logger import log
 from sentinel_lib.notebook_runner import Execution, Kernels
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState, Retrying
 
 LONGEST_PAUSE_SECONDS = 600.0
+_RESTORE = "restore the last cell of its notebook"
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ class StageRunner:
         if not planned.stage.retries:
             return self._attempt(planned)
         retrying = self._retrying(planned.stage)
-        found: StageOutcome = retrying(self._attempt, planned)
-        return found.model_copy(update={"attempts": retrying.statistics["attempt_number"]})
+        outcome: StageOutcome = retrying(self._attempt, planned)
+        return outcome.model_copy(update={"attempts": retrying.statistics["attempt_number"]})
 
     def _retrying(self, stage: Stage) -> Retrying:
         """The pause before another attempt doubles each time, with jitter: not in step with others.
@@ -65,7 +68,7 @@ class StageRunner:
         def announce(state: RetryCallState) -> None:
             pause = state.next_action.sleep if state.next_action else 0.0
             log().warning("the source failed, and the stage runs again", seconds=round(pause, 1))
-            self.progress.waiting(f"{stage.name}: its source failed; again in {pause:.0f} s")
+            self.progress.waiting(f"{stage.name}: its source failed; trying again in {pause:.0f} s")
 
         pause = stage.retry_wait_seconds
         in_time = tenacity.stop_before_delay(self.deadline - time.monotonic())
@@ -83,9 +86,13 @@ class StageRunner:
         stage, plan = planned.stage, self.plan
         history = RunHistory(plan.folders.data)
         left = self.deadline - time.monotonic() if stage.when != "always" else math.inf
-        if left <= 0:
-            return _failed(stage.name, "StageError", _too_late(stage.name))
         try:
+            if left <= 0:
+                raise StageError(
+                    f"stage '{stage.name}' was not begun: the run's deadline had passed",
+                    expected="all stages within deadline_minutes of pipeline.yaml",
+                    next_step="python run_pipeline.py resume, or allow more time",
+                )
             history.forget_stage(plan.run_id, stage.name)
             execution = notebook_runner.execute(
                 planned.notebook,
@@ -98,27 +105,13 @@ class StageRunner:
                 expects_next=planned is not plan.stages[-1],
             )
             record = history.read_stage(plan.run_id, stage.name)
-            return outcome(stage.name, plan, execution, record)
-        except SentinelError as failed:
-            log().error("the stage could not be run", exc_info=True)
-            return _failed(stage.name, type(failed).__name__, str(failed))
-        except OSError as failed:  # Papermill writes the executed notebook after every cell
-            log().error("the stage could not be run", exc_info=True)
-            unwritten = StorageError(
-                f"the executed notebook of stage '{stage.name}' could not be written to "
-                f"{plan.report_folder}: {failed.strerror or failed}",
-                next_step="make room or fix the permissions of the reports folder, "
-                "then run the same command again",
-            )
-            return _failed(stage.name, "StorageError", str(unwritten))
+            return outcome_of(stage.name, plan, execution, record)
         except Exception as failed:  # the other stages and the run's record must not be lost to it
             log().error("the stage could not be run", exc_info=True)
-            cause = f"{type(failed).__name__}: {failed}"
-            words = f"{cause}\n  next: see the traceback in {plan.log_file}"
-            return _failed(stage.name, type(failed).__name__, words)
+            return _could_not_run(stage.name, plan, failed)
 
 
-def outcome(
+def outcome_of(
     name: str, plan: Plan, execution: Execution, record: StageRecord | None
 ) -> StageOutcome:
     """How the stage ended: a failed execution is a failure whatever its record says, and a
@@ -152,20 +145,22 @@ def _broken_contract(name: str, plan: Plan, record: StageRecord | None) -> Stage
             f"stage '{name}': stage record missing",
             observed="every cell ended, and none wrote the record",
             expected=f"the last cell writes ops/runs/{plan.run_id}/{name}.json",
-            next_step="restore the last cell of its notebook",
+            next_step=_RESTORE,
         )
-    said = (record.run_id, record.stage, iso(record.as_of))
-    meant = (plan.run_id, name, iso(plan.as_of))
-    if said != meant:
+    recorded = (record.run_id, record.stage, iso(record.as_of))
+    expected = (plan.run_id, name, iso(plan.as_of))
+    if recorded != expected:
         return StageError(
-            f"stage '{name}': its record is about something else",
-            observed=" / ".join(said),
-            expected=" / ".join(meant),
+            f"stage '{name}': its record is of another run or stage",
+            observed=" / ".join(recorded),
+            expected=" / ".join(expected),
+            next_step=_RESTORE,
         )
     if record.status == "skipped":
         return StageError(
-            f"stage '{name}': its record says that it was skipped, and it ran",
+            f"stage '{name}': it ran, and its record says that it was skipped",
             expected="ok, degraded, blocked or failed",
+            next_step=_RESTORE,
         )
     unexplained = {
         symbol: ledger.unexplained
@@ -177,43 +172,49 @@ def _broken_contract(name: str, plan: Plan, record: StageRecord | None) -> Stage
             f"stage '{name}': rows are unaccounted for",
             observed=", ".join(f"{symbol}: {rows}" for symbol, rows in unexplained.items()),
             expected="rows in = promoted + quarantined + deduplicated, for every asset",
+            next_step="see in its executed notebook which cell loses rows",
         )
     return _unpublished(plan, record) if name == PROMOTE_SILVER else None
 
 
 def _unpublished(plan: Plan, record: StageRecord) -> StageError | None:
-    """The error if not every row that was certified is said to have been published."""
+    """The error if the record does not say that every certified row was published."""
     validated = RunHistory(plan.folders.data).read_stage(plan.run_id, VALIDATE)
-    certified = (
-        {symbol: one.promoted for symbol, one in validated.assets.items()} if validated else {}
-    )
-    published = {symbol: one.promoted for symbol, one in record.assets.items()}
-    missing = [one for one, rows in certified.items() if published.get(one, 0) != rows]
+    certified = validated.assets.items() if validated else ()
+    published = {symbol: ledger.promoted for symbol, ledger in record.assets.items()}
+    missing = {
+        symbol: ledger.promoted
+        for symbol, ledger in certified
+        if published.get(symbol, 0) != ledger.promoted
+    }
     if not missing:
         return None
     return StageError(
         f"stage '{PROMOTE_SILVER}': what was certified was not published",
-        observed=", ".join(f"{one}: {published.get(one, 0)} rows" for one in missing[:5]),
-        expected=", ".join(f"{one}: {certified[one]} rows" for one in missing[:5]),
-        next_step="look at what a cell of its notebook leaves out",
+        observed=listed(
+            f"{symbol}: {counted(published.get(symbol, 0), 'row')}" for symbol in missing
+        ),
+        expected=listed(f"{symbol}: {counted(rows, 'row')}" for symbol, rows in missing.items()),
+        next_step="see in its executed notebook which cell leaves rows out",
     )
 
 
-def _may_pass(found: StageOutcome) -> bool:
-    """Whether no source answered, and asking again may help; a gate's verdict never changes so."""
-    is_of_source = found.error_name == SourceError.__name__
-    return is_of_source and found.record is not None and found.record.is_transient
+def _may_pass(outcome: StageOutcome) -> bool:
+    """Whether no source answered, and asking again may help; a gate's verdict stays."""
+    is_of_source = outcome.error_name == SourceError.__name__
+    return is_of_source and outcome.record is not None and outcome.record.is_transient
 
 
-def _too_late(name: str) -> str:
-    return str(
-        StageError(
-            f"stage '{name}' was not begun: the run's deadline had passed",
-            expected="all stages within deadline_minutes of pipeline.yaml",
-            next_step="python run_pipeline.py resume, or allow more time",
+def _could_not_run(name: str, plan: Plan, failed: Exception) -> StageOutcome:
+    error_name, error = type(failed).__name__, str(failed)
+    if isinstance(failed, OSError):  # Papermill writes the executed notebook after every cell
+        unwritten = StorageError(
+            f"the executed notebook of stage '{name}' could not be written to "
+            f"{plan.report_folder}: {failed.strerror or failed}",
+            next_step="make room or fix the permissions of the reports folder, "
+            "then run the same command again",
         )
-    )
-
-
-def _failed(name: str, error_name: str, error: str) -> StageOutcome:
+        error_name, error = "StorageError", str(unwritten)
+    elif not isinstance(failed, SentinelError):
+        error = f"{error_name}: {failed}\n  next: see the traceback in {plan.log_file}"
     return StageOutcome(name=name, status="failed", error_name=error_name, error=error)

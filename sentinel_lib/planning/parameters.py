@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sentinel_lib.errors import ConfigError, UsageError, nearest
 from sentinel_lib.notebook_runner.parameters import Parameter
+from sentinel_lib.records.request import RunRequest
 
 Value = str | int
 
@@ -20,8 +21,7 @@ def injected(
 ) -> dict[str, Value]:
     """The part of ``offered`` that ``notebook`` declares.
 
-    Raises ``ConfigError`` if it lacks a required parameter, or declares one with a type that the
-    value does not have.
+    Raises ``ConfigError`` if it lacks a required parameter, or declares one with another type.
     """
     for name in REQUIRED:
         if name not in declared:
@@ -37,14 +37,15 @@ def injected(
                 f"{notebook}: parameter '{name}' has another type than its value",
                 observed=f"{name}: {declared[name].type}" if declared[name].type else "no type",
                 expected=_listing(offered),
+                next_step="correct the type in its parameters cell",
             )
     return {name: value for name, value in offered.items() if name in declared}
 
 
-def require_heard(flags: Mapping[str, str], declared: Iterable[Mapping[str, Parameter]]) -> None:
+def require_heard(request: RunRequest, declared: Iterable[Mapping[str, Parameter]]) -> None:
     """Raise ``UsageError`` if no notebook declares a parameter that was given by its flag."""
     heard = {name for parameters in declared for name in parameters}
-    for name, flag in flags.items():
+    for name, (_, flag) in request.heard().items():
         if flag and name not in heard:
             raise UsageError(
                 f"{flag} was given, but no notebook has a parameter '{name}'",

@@ -86,7 +86,8 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
     """Read the whole configuration and every notebook's parameters; create nothing.
 
     ``copy`` is a copy of the configuration, to read in place of the folder that ``request`` names.
-    Raises ``ConfigError`` or ``UsageError`` for whatever cannot be run.
+    Raises ``ConfigError`` or ``UsageError`` for whatever cannot be run, and ``StorageError`` for
+    data or records that cannot be read.
     """
     config = in_project(request.config).resolve()
     read = copy or config
@@ -105,16 +106,14 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
     if not request.future:
         _refuse_the_future(as_of, started_at)
     run_id = new_run_id(started_at)
-    heard = request.heard()
     offered: dict[str, Value] = {
         "run_id": run_id,
         "as_of": iso(as_of),
         "config_dir": str(config),
         "data_dir": str(folders.data),
-        **{name: value for name, (value, _) in heard.items()},
+        **{name: value for name, (value, _) in request.heard().items()},
         "threads": request.threads or pipeline.threads or 0,
     }
-    flags = {name: flag for name, (_, flag) in heard.items()}
     for flag, name in (("--from", request.from_stage), ("--only", request.only_stage)):
         if name:
             require_stage(name, pipeline.stages, flag)
@@ -125,7 +124,7 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
         as_of=as_of,
         config=read,
         folders=folders,
-        stages=_stages(pipeline.stages, folders.notebooks, offered, flags),
+        stages=_stages(pipeline.stages, folders.notebooks, offered, request),
         assets=assets,
         symbols=_symbols(assets, request),
         terms=terms,
@@ -134,23 +133,20 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
 
 
 def new_run_id(started_at: datetime) -> str:
-    """A name for a run. Names sort by when runs started, to the millisecond."""
+    """An id for a run. Ids sort by when runs started, to the millisecond."""
     milliseconds = started_at.microsecond // 1000
     return f"{started_at:%Y%m%dT%H%M%S}.{milliseconds:03}Z-{secrets.token_hex(2)}"
 
 
 def last_published(newest: Iterable[RunRecord]) -> datetime | None:
-    """The ``as_of`` of what readers see: of the last run that changed it.
+    """The ``as_of`` of what readers see: of the last run that changed it, or None.
 
-    ``newest`` are the runs, the newest first. None before the last one had a lesser ``as_of``, but
-    for those that a rollback has undone: it has that of what it restored.
+    ``newest`` are the runs, the newest first. A rollback has the ``as_of`` of what it restored.
     """
     for run in newest:
-        if run.kind == "rollback":
+        changed = [stage for stage in run.stages if stage.was_executed and stage.is_good]
+        if run.kind == "rollback" or any(stage.name in PUBLISHING for stage in changed):
             return run.as_of
-        for stage in run.stages:
-            if stage.name in PUBLISHING and stage.status in ("ok", "degraded"):
-                return run.as_of
     return None
 
 
@@ -161,17 +157,18 @@ def _symbols(assets: dict[str, Asset], request: RunRequest) -> tuple[str, ...]:
     return tuple(select(assets, request.assets) if request.assets else assets)
 
 
-def _digest(said: BaseModel) -> str:
-    return hashlib.sha256(said.model_dump_json().encode()).hexdigest()
+def _digest(model: BaseModel) -> str:
+    return hashlib.sha256(model.model_dump_json().encode()).hexdigest()
 
 
 def require_stage(name: str, stages: Iterable[Stage], flag: str) -> None:
-    """A ``UsageError`` about ``flag`` if there is no stage of that name."""
+    """Raise ``UsageError`` about ``flag`` if there is no stage of that name."""
     names = [stage.name for stage in stages]
     if name not in names:
         raise UsageError(
-            f"{flag} names '{name}', which is no stage{nearest(name, names)}",
+            f"{flag} names '{name}', which is not a stage{nearest(name, names)}",
             expected=f"one of {', '.join(names)}",
+            next_step=f"correct {flag}, or add the stage to pipeline.yaml",
         )
 
 
@@ -188,11 +185,11 @@ def _stages(
     stages: Iterable[Stage],
     notebooks: Path,
     offered: dict[str, Value],
-    flags: dict[str, str],
+    request: RunRequest,
 ) -> tuple[StagePlan, ...]:
     paths = {stage.name: notebooks / stage.notebook for stage in stages}
     declared = {name: inspect(path) for name, path in paths.items()}
-    parameters.require_heard(flags, declared.values())
+    parameters.require_heard(request, declared.values())
     return tuple(
         StagePlan(
             stage,

@@ -134,6 +134,11 @@ class StageOutcome(_Record):
         """What the run goes by: of a stage that is unchanged, what it said when it ran."""
         return self.record.status if self.produced_by and self.record else self.status
 
+    @property
+    def is_good(self) -> bool:
+        """Whether what comes after it may go by it."""
+        return self.verdict in ("ok", "degraded")
+
 
 class RunRecord(_Record):
     """One run, as ``history`` and the reports show it. Times are UTC.

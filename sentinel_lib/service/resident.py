@@ -9,7 +9,6 @@ from pathlib import Path
 from sentinel_lib import clock
 from sentinel_lib.clock import Clock
 from sentinel_lib.errors import ConfigError, ExitCode, UsageError
-from sentinel_lib.logger import log
 from sentinel_lib.notebook_runner import Kernels
 from sentinel_lib.pipeline import interruption, run
 from sentinel_lib.pipeline.interruption import Interruption
@@ -60,7 +59,7 @@ def serve(
             answering(
                 schedule.health, lambda: health.answer(board, now(), damage(history)), config_file
             ) as address,
-            Kernels(fork=request.fork, on_fallback=_fallen_back) as kernels,
+            Kernels(fork=request.fork, on_fallback=run.log_fallback) as kernels,
         ):
             rounds = Rounds(
                 schedule=schedule,
@@ -114,10 +113,6 @@ def _runs(
             gc.collect()  # the next run may be a day away: until then, what is left over stays
 
     return make
-
-
-def _fallen_back(why: str) -> None:
-    log().warning("ordinary kernels are used, which start slower", because=why)
 
 
 def _introduction(schedule: Schedule, address: str) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from sentinel_lib.clock import iso
@@ -26,14 +27,16 @@ SOURCES = "sources"
 
 LOCK_FILE = PROJECT_ROOT / "requirements.lock"
 
+_DIGEST_LENGTH = 2 * hashlib.sha256().digest_size
+
 _OF_EVERY_RUN = ("run_id", "as_of", "config_dir", "data_dir", "threads")
 """Parameters that are about where and when, and change no result."""
 
 
 def of_stage(planned: StagePlan, plan: Plan, code: ReachableCode, clock: str) -> Fingerprint:
-    """What ``planned`` goes by, but for the tables and files that the run itself changes.
+    """What ``planned`` depends on, but for the tables and files that the run itself changes.
 
-    ``clock`` stands for ``as_of``: the time at which it would ask for other data than before.
+    ``clock`` stands for ``as_of``: two runs between which nothing new is due share one.
     """
     stage = planned.stage
     parts = {
@@ -59,7 +62,7 @@ def of_state(planned: StagePlan, data: Path, record: StageRecord | None) -> Fing
     """The versions of the tables that the stage reads or writes, and the files it has left."""
     names = [*planned.stage.reads, *planned.stage.writes]
     versions = {name: table_version(data, name) for name in names}
-    tables = {f"table:{name}": str(one) for name, one in versions.items() if one is not None}
+    tables = {f"table:{name}": str(at) for name, at in versions.items() if at is not None}
     artifacts = record.artifacts.values() if record else ()
     return tables | {f"file:{path}": _file_digest(data / path) for path in artifacts}
 
@@ -74,28 +77,21 @@ def difference(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def _in_words(name: str, before: str | None, now: str | None) -> str:
-    kind, _, which = name.partition(":")
-    what = f"{kind} {which}".strip()
+    part = name.replace(":", " ", 1).strip()
     if before is None or now is None:
-        return f"{what} is {'new' if before is None else 'gone'}"
+        return f"{part} is {'new' if before is None else 'gone'}"
     if len(before) == len(now) == _DIGEST_LENGTH:
-        return f"{what} changed"
-    return f"{what} changed from {before or 'nothing'} to {now or 'nothing'}"
+        return f"{part} changed"
+    return f"{part} changed from {before or 'nothing'} to {now or 'nothing'}"
 
 
 def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:
-    """The files of the files source, and the digest of each; an API is asked, not looked at."""
+    """The files of the files source, and the digest of each; an API has none."""
     options = (asset.options for asset in plan.assets.values())
-    paths = {one.path for one in options if isinstance(one, FilesOptions)}
+    paths = {files.path for files in options if isinstance(files, FilesOptions)}
     for path in sorted({plan.request.input_path} if plan.request.input_path else paths):
-        yield from ((str(file), _file_digest(file)) for file in _files(path))
-
-
-def _files(path: Path) -> Iterable[Path]:
-    try:
-        return matching(path)
-    except SourceError:  # it is the stage that says what is missing
-        return ()
+        with suppress(SourceError):  # the stage says what is missing
+            yield from ((str(file), _file_digest(file)) for file in matching(path))
 
 
 def _file_digest(path: Path) -> str:
@@ -104,6 +100,3 @@ def _file_digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:  # as good as absent: what needs the file says so
         return "absent"
-
-
-_DIGEST_LENGTH = 2 * hashlib.sha256().digest_size

@@ -26,13 +26,13 @@ class Attempt:
     @property
     def record(self) -> StageRecord | None:
         """What the stage said, if it came to an end that others can go by."""
-        return self.outcome.record if self.outcome.verdict in ("ok", "degraded") else None
+        return self.outcome.record if self.outcome.is_good else None
 
     @property
     def is_complete(self) -> bool:
         """Whether every source answered. One that did not is asked again."""
         ledgers = self.record.assets.values() if self.record else ()
-        return self.record is not None and all(one.status != "unreachable" for one in ledgers)
+        return self.record is not None and all(ledger.status != "unreachable" for ledger in ledgers)
 
 
 def attempts(history: RunHistory, stages: Collection[str]) -> dict[str, Attempt]:
@@ -40,21 +40,20 @@ def attempts(history: RunHistory, stages: Collection[str]) -> dict[str, Attempt]
 
     Replays and rollbacks are about something else.
     """
-    found: dict[str, Attempt] = {}
+    last: dict[str, Attempt] = {}
     for run in islice(_telling(history), LOOK_BACK):
-        fingerprints: dict[str, Fingerprint] | None = None
-        for outcome in run.stages:
-            if outcome.name in found or outcome.name not in stages or not outcome.was_reached:
-                continue
-            fingerprints = (
-                history.fingerprints(run.run_id) if fingerprints is None else fingerprints
-            )
+        new = {
+            outcome.name: outcome
+            for outcome in run.stages
+            if outcome.was_reached and outcome.name in stages and outcome.name not in last
+        }
+        fingerprints = history.fingerprints(run.run_id) if new else {}
+        for name, outcome in new.items():
             produced_by = outcome.produced_by or run.run_id
-            known = fingerprints.get(outcome.name, {})
-            found[outcome.name] = Attempt(produced_by, outcome, known)
-        if len(found) == len(stages):
+            last[name] = Attempt(produced_by, outcome, fingerprints.get(name, {}))
+        if len(last) == len(stages):
             break
-    return found
+    return last
 
 
 def quiet_until(attempts: Collection[Attempt]) -> datetime | None:
@@ -68,7 +67,7 @@ def quiet_until(attempts: Collection[Attempt]) -> datetime | None:
 
 
 def _telling(history: RunHistory) -> Iterator[RunRecord]:
-    """The runs in which something was executed; the others only repeat what those said."""
+    """The runs in which a stage was executed; the others only repeat earlier records."""
     undone = history.undone()
     for run in history.newest():
         if (

@@ -21,28 +21,26 @@ def resumed(asked: RunRequest, data: Path, run_id: str) -> RunRequest:
     history = RunHistory(data)
     if run_id in history.undone():
         raise UsageError(
-            f"run {run_id} has been undone by a rollback: what it fetched does not count",
+            f"run {run_id} was undone by a rollback: nothing of it counts any more",
             next_step="python run_pipeline.py run",
         )
     names = [stage.name for stage in load_pipeline(in_project(asked.config)).stages]
     record = history.run_of(run_id)
     if record is not None:
-        ended_well = {one.name for one in record.stages if one.verdict in ("ok", "degraded")}
+        good = {outcome.name for outcome in record.stages if outcome.is_good}
     else:
-        said = {name: history.read_stage(run_id, name) for name in names}
-        ended_well = {
-            name for name, one in said.items() if one and one.status in ("ok", "degraded")
-        }
-    left = [name for name in names if name not in ended_well]
+        records = [history.read_stage(run_id, name) for name in names]
+        good = {stage.stage for stage in records if stage and stage.status in ("ok", "degraded")}
+    left = [name for name in names if name not in good]
     if record is not None and not left:
         raise UsageError(
-            f"run {run_id} ended {record.status}: there is nothing to go on with",
+            f"run {run_id} ended {record.status}: there is nothing to resume",
             next_step=f"python run_pipeline.py run --as-of {iso(record.as_of)} --force runs it all",
         )
     request = history.request_of(run_id)
     if request is None:
         raise UsageError(
-            f"run {run_id} did not keep what was asked of it",
+            f"run {run_id} kept no request to ask again",
             next_step="python run_pipeline.py run",
         )
     return request.again(asked, left[0] if left else names[-1])

@@ -1,4 +1,4 @@
-"""Which stages of a run are executed, and what stands for the others."""
+"""Which stages of a run are executed, and which earlier record holds for the others."""
 
 from __future__ import annotations
 
@@ -62,10 +62,8 @@ class Selection:
                 self._outdated[name] = self._recorded(name)
             return Decision(instead=_carried(record))
         reasons = self._asked() or self.reasons(planned, ran)
-        attempt = self._past.get(name)
-        if reasons or attempt is None or attempt.record is None:
-            return Decision(reasons)
-        return Decision(instead=_carried(attempt.record))
+        last = self._last_record(name)
+        return Decision(reasons) if reasons or last is None else Decision(instead=_carried(last))
 
     def reasons(self, planned: StagePlan, ran: Collection[str] = ()) -> list[str]:
         """Why running ``planned`` again may change something; empty if it cannot."""
@@ -77,30 +75,33 @@ class Selection:
         if not attempt.is_complete:
             return [f"a source did not answer in run {attempt.produced_by}"]
         if not attempt.fingerprint:
-            return [f"what it went by in run {attempt.produced_by} is not known"]
-        found = fingerprint.difference(attempt.fingerprint, self._now(planned, attempt.record))
+            return [f"run {attempt.produced_by} left no fingerprint of it"]
+        changes = fingerprint.difference(attempt.fingerprint, self._now(planned, attempt.record))
         if planned.stage.when == "always":
-            found += [f"stage {name} ran" for name in ran]
-        return found or self._reasons_of_publisher(planned)
+            changes += [f"stage {name} ran" for name in ran]
+        return changes or self._reasons_of_publisher(planned)
 
     def last_attempt(self, name: str) -> Attempt | None:
         """The last time that stage ``name`` ran, if it has."""
         return self._past.get(name)
 
     def fingerprints(self, outcomes: Sequence[StageOutcome]) -> dict[str, Fingerprint]:
-        """What every stage that ended well went by, with the tables as the run leaves them.
+        """The fingerprint of every stage that ended well, with the tables as the run leaves them.
 
-        A run changes what its own earlier stages read: by the principle that running again
-        changes nothing, that is no reason to. A stage that was passed over, although something
-        had changed since it ran, still went by what it did then.
+        A run changes what its own earlier stages read: running again changes nothing, so that is no
+        reason to. A stage that was passed over although something had changed keeps its old one.
         """
-        planned = {one.stage.name: one for one in self._plan.stages}
-        return {
+        planned = {step.stage.name: step for step in self._plan.stages}
+        good = [outcome for outcome in outcomes if outcome.was_reached and outcome.is_good]
+        current = {
+            outcome.name: self._now(planned[outcome.name], outcome.record)
+            for outcome in good
+            if outcome.name not in self._outdated
+        }
+        return current | {
             outcome.name: self._outdated[outcome.name]
+            for outcome in good
             if outcome.name in self._outdated
-            else self._now(planned[outcome.name], outcome.record)
-            for outcome in outcomes
-            if outcome.was_reached and outcome.verdict in ("ok", "degraded")
         }
 
     def _of_stage(self, planned: StagePlan) -> Fingerprint:
@@ -114,7 +115,7 @@ class Selection:
         return self._of_stage(planned) | state
 
     def _recorded(self, name: str) -> Fingerprint:
-        """What a stage that is not to run went by. A run that is resumed had the same ``as_of``."""
+        """The fingerprint of a stage that is not to run. A resumed run had the same ``as_of``."""
         if self._request.resumed:
             recorded = self._history.fingerprints(self._request.resumed).get(name)
             return {**recorded, "clock": self._clock} if recorded else {}
@@ -126,8 +127,8 @@ class Selection:
         return fingerprint.difference(recorded, self._now(planned, record))
 
     def _first_changed(self) -> int:
-        """Where to resume: where the run stopped, or before that at the first stage that would now
-        read something else. What that stage had certified counts no more.
+        """Where to resume: where the run stopped, or at an earlier stage that would now read
+        something else, whose certificate no longer counts.
         """
         for position, planned in enumerate(self._plan.stages[: self._first]):
             self._reread = self._changes(planned, self._require_record(planned.stage.name))
@@ -136,13 +137,13 @@ class Selection:
         return self._first
 
     def _asked(self) -> list[str]:
+        request = self._request
         asked = {
-            "--force": self._request.force,
-            "resume": self._request.resumed,
-            f"--from {self._request.from_stage}": self._request.from_stage
-            and not self._request.resumed,
-            f"--only {self._request.only_stage}": self._request.only_stage,
-            "replay": self._request.kind == "replay",
+            "--force": request.force,
+            "resume": request.resumed,
+            f"--from {request.from_stage}": request.from_stage and not request.resumed,
+            f"--only {request.only_stage}": request.only_stage,
+            "replay": request.kind == "replay",
         }
         flags = [f"asked for by {flag}" for flag, is_given in asked.items() if is_given]
         return [*flags, *self._reread]
@@ -154,37 +155,35 @@ class Selection:
         return [
             f"stage {reader.stage.name} needs a new candidate: {reason}"
             for reader in self._plan.stages
-            if SILVER_CANDIDATE in reader.stage.reads and self._succeeded(reader.stage.name)
+            if SILVER_CANDIDATE in reader.stage.reads and self._last_record(reader.stage.name)
             for reason in self.reasons(reader)[:1]
         ]
 
-    def _succeeded(self, name: str) -> bool:
-        return name in self._past and self._past[name].record is not None
+    def _last_record(self, name: str) -> StageRecord | None:
+        attempt = self._past.get(name)
+        return attempt.record if attempt else None
 
     def _effective_clock(self) -> str:
-        """``as_of``, or as long as nothing new is due, the one that the sources were asked for."""
-        now = self._plan.as_of
+        """``as_of``; as long as nothing new is due, that of the run that last asked the sources."""
+        as_of = self._plan.as_of
         ingest = self._past.get(INGEST)
         asked = ingest.fingerprint.get("clock") if ingest else None
         until = past.quiet_until(self._past.values())
-        if asked and until and datetime.fromisoformat(asked) <= now < until:
+        if asked and until and datetime.fromisoformat(asked) <= as_of < until:
             return asked
-        return iso(now)
+        return iso(as_of)
 
     def _index(self, name: str) -> int:
         return self._names.index(name) if name else 0
 
     def _require_record(self, name: str) -> StageRecord:
-        """What a stage before the one to begin with said last, or in the run that is resumed."""
-        if self._request.resumed:
-            record = self._history.read_stage(self._request.resumed, name)
-        else:
-            attempt: Attempt | None = self._past.get(name)
-            record = attempt.record if attempt else None
+        """The last record of a stage before the first to run, or that in the run resumed."""
+        resumed = self._request.resumed
+        record = self._history.read_stage(resumed, name) if resumed else self._last_record(name)
         if record is None:
             begin = self._request.from_stage or self._request.only_stage
             raise UsageError(
-                f"stage '{begin}' cannot go on from '{name}', which has not succeeded",
+                f"stage '{begin}' cannot follow '{name}', which has not succeeded",
                 next_step="run without --from and --only",
             )
         return record

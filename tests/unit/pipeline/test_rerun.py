@@ -152,7 +152,9 @@ def test_run_that_ended_well_cannot_be_resumed(project: Any) -> None:
     project.says(validate=PASSED)
     record = project.run()
 
-    with pytest.raises(UsageError, match=f"run {record.run_id} ended ok: there is nothing to go"):
+    with pytest.raises(
+        UsageError, match=f"run {record.run_id} ended ok: there is nothing to resume"
+    ):
         resumed(project, record.run_id)
 
 

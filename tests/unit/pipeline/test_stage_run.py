@@ -27,7 +27,7 @@ def record(plan: Plan, **said: Any) -> StageRecord:
 
 @pytest.mark.parametrize("status", ["ok", "degraded"])
 def test_stage_that_ended_has_the_status_of_its_record(plan: Plan, status: str) -> None:
-    outcome = stage_run.outcome("validate", plan, ENDED, record(plan, status=status))
+    outcome = stage_run.outcome_of("validate", plan, ENDED, record(plan, status=status))
 
     assert (outcome.status, outcome.error, outcome.seconds) == (status, "", 1.235)
 
@@ -41,14 +41,14 @@ def test_stage_that_raised_failed_whatever_its_record_says(
 ) -> None:
     execution = Execution("failed", 1.0, 'In [4] under "Check"', error_name, "what happened")
 
-    outcome = stage_run.outcome("validate", plan, execution, record(plan))
+    outcome = stage_run.outcome_of("validate", plan, execution, record(plan))
 
     assert (outcome.status, outcome.error_name) == (status, error_name)
     assert (outcome.cell, outcome.error) == ('In [4] under "Check"', "what happened")
 
 
 def test_stage_without_a_record_failed(plan: Plan) -> None:
-    outcome = stage_run.outcome("validate", plan, ENDED, None)
+    outcome = stage_run.outcome_of("validate", plan, ENDED, None)
 
     assert (outcome.status, outcome.error_name) == ("failed", "StageError")
     assert "stage 'validate': stage record missing" in outcome.error
@@ -61,10 +61,10 @@ def test_stage_without_a_record_failed(plan: Plan) -> None:
 def test_stage_whose_record_is_about_something_else_failed(
     plan: Plan, said: dict[str, Any]
 ) -> None:
-    outcome = stage_run.outcome("validate", plan, ENDED, record(plan, **said))
+    outcome = stage_run.outcome_of("validate", plan, ENDED, record(plan, **said))
 
     assert outcome.status == "failed"
-    assert "its record is about something else" in outcome.error
+    assert "its record is of another run or stage" in outcome.error
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_record_that_does_not_say_well_is_believed_although_every_cell_passed(
 ) -> None:
     said = record(plan, status=status, error="no row survived")
 
-    outcome = stage_run.outcome("validate", plan, ENDED, said)
+    outcome = stage_run.outcome_of("validate", plan, ENDED, said)
 
     assert outcome.status == ("blocked" if status == "blocked" else "failed")
     assert outcome.error_name == error_name
@@ -90,7 +90,7 @@ def test_record_that_does_not_say_well_is_believed_although_every_cell_passed(
 def test_rows_that_nothing_accounts_for_fail_the_stage(plan: Plan) -> None:
     said = record(plan, assets={"AAPL": {"rows_in": 5, "promoted": 3, "quarantined": 1}})
 
-    outcome = stage_run.outcome("validate", plan, ENDED, said)
+    outcome = stage_run.outcome_of("validate", plan, ENDED, said)
 
     assert (outcome.status, outcome.error_name) == ("failed", "StageError")
     assert "observed: AAPL: 1" in outcome.error
@@ -101,7 +101,7 @@ def test_promotion_that_leaves_out_certified_rows_failed(plan: Plan, project: An
     project.history.write_stage(certified)
     said = record(plan, stage="promote_silver", assets={"MSFT": {}})
 
-    outcome = stage_run.outcome("promote_silver", plan, ENDED, said)
+    outcome = stage_run.outcome_of("promote_silver", plan, ENDED, said)
 
     assert (outcome.status, outcome.error_name) == ("failed", "StageError")
     assert "observed: AAPL: 0 rows" in outcome.error

@@ -228,7 +228,7 @@ def test_from_and_only_execute_what_they_name_although_nothing_changed(market: A
 def test_from_needs_the_stages_before_it_to_have_succeeded(market: Any) -> None:
     end_run(market, ingest={"status": "blocked"})
 
-    with pytest.raises(UsageError, match="cannot go on from 'ingest', which has not succeeded"):
+    with pytest.raises(UsageError, match="cannot follow 'ingest', which has not succeeded"):
         planned(market, from_stage="validate")
 
 
@@ -334,7 +334,7 @@ def test_outlook_names_the_clock_only_where_it_is_asked_for_another_time(market:
 
 def test_outlook_on_a_stage_that_is_none_speaks_of_its_own_option(market: Any) -> None:
     with pytest.raises(
-        UsageError, match=r"^--why names 'validat', which is no stage; did you mean"
+        UsageError, match=r"^--why names 'validat', which is not a stage; did you mean"
     ):
         outlook(market.request(), "validat")
 
