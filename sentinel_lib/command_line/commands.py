@@ -64,7 +64,10 @@ def replay(options: argparse.Namespace, command: str) -> Answer:
 
 
 def status(options: argparse.Namespace, _: str) -> Answer:
-    """The last run, with its exit code; or how the schedule stands; or why a stage would run."""
+    """The last run, with its exit code; or how the schedule stands; or why a stage would run.
+
+    Raises ``UsageError`` for ``--as-of`` without ``--why``.
+    """
     from sentinel_lib.service import standing
 
     if options.health:

@@ -16,17 +16,18 @@ COMMANDS = {
     "run": "run the pipeline (what happens if no command is named)",
     "status": "the last run and its assets; exits with its code, or 1 if killed or overdue",
     "serve": "run the pipeline on the schedule of pipeline.yaml, until SIGTERM or Ctrl-C",
-    "resume": "go on with a run that failed, at the stage that did, with the same --as-of",
-    "history": "the runs there were, the newest first",
+    "resume": "resume a run that failed, at the stage that did, with the same --as-of",
+    "history": "all runs, the newest first",
     "notify": "tell people how a run ended, through the services in NOTIFY_URLS",
-    "replay": "judge refused rows again, by the rules and configuration of today",
-    "verify": "build a run again from the archive, and compare; exit code 4 if anything differs",
-    "upgrade": "build the tables that an earlier release wrote again, and say what differs",
-    "diff": "what changed from one run to another: rows, and each asset's figures",
+    "replay": "judge quarantined rows again, by the rules and configuration of today",
+    "verify": "rebuild a run from the archive and compare; exit code 4 if anything differs",
+    "upgrade": "rebuild the tables that an earlier release wrote, and say what differs",
+    "diff": "what changed from one run to another: rows, and each asset's metrics",
     "rollback": "restore Silver and Gold as a run had published them; nothing is deleted",
     "vacuum": "remove table files that no run of the last days needs",
 }
 FAIL_ON = ("error", "warn", "never")
+_HELP = "python run_pipeline.py --help"
 EXIT_CODES = """\
 exit codes:
   0 ok   1 unexpected   2 usage   3 configuration   4 gate blocked   5 freshness (see --fail-on)
@@ -38,28 +39,32 @@ class Parser(argparse.ArgumentParser):
     """Raises what is wrong instead of exiting, so that ``--json`` holds for that as well."""
 
     def error(self, message: str) -> NoReturn:
-        """Turn argparse's complaint into ours."""
-        raise UsageError(message, next_step="python run_pipeline.py --help")
+        """Raise ``UsageError`` with argparse's message."""
+        raise UsageError(message, next_step=_HELP)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options; those common to all commands may stand before or after the command."""
+    """The options; those common to all commands may stand before or after the command.
+
+    Raises ``UsageError`` for whatever cannot be asked.
+    """
     common, rest = _common_options().parse_known_args(arguments)
     if not rest or (rest[0] not in (*COMMANDS, "-h", "--help")):
-        is_word = bool(rest) and not rest[0].startswith("-")
-        if is_word:
+        if rest and not rest[0].startswith("-"):
             raise UsageError(
                 f"'{rest[0]}' is not a command{nearest(rest[0], COMMANDS)}",
                 expected=f"one of {', '.join(COMMANDS)}",
+                next_step=_HELP,
             )
         rest = ["run", *rest]
     parser, accepted = _parser()
     options, unknown = parser.parse_known_args(rest)
     if unknown:
-        words = accepted[rest[0]]
+        flags = accepted[rest[0]]
         raise UsageError(
-            f"unknown argument '{unknown[0]}'{nearest(unknown[0].split('=')[0], words)}",
-            expected=f"options of {rest[0]}: {', '.join(words)}",
+            f"unknown argument '{unknown[0]}'{nearest(unknown[0].split('=')[0], flags)}",
+            expected=f"options of {rest[0]}: {', '.join(flags)}",
+            next_step=_HELP,
         )
     return _consistent(argparse.Namespace(**{**vars(options), **vars(common)}))
 
@@ -89,18 +94,18 @@ def _parser() -> tuple[Parser, dict[str, list[str]]]:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     added = {}
-    for name, words in COMMANDS.items():
+    for name, purpose in COMMANDS.items():
         added[name] = commands.add_parser(
-            name, help=words, description=words, parents=[_common_options()], allow_abbrev=False,
-            epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter,
+            name, help=purpose, description=purpose, epilog=EXIT_CODES, allow_abbrev=False,
+            parents=[_common_options()], formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
     _add_run_options(added["run"])
     add_limit = added["history"].add_argument
     add_limit("--limit", type=_count, default=20, metavar="N", help="how many (20)")
     _add_operation_options(added)
     accepted = {
-        name: [flag for action in one._actions for flag in action.option_strings]
-        for name, one in added.items()
+        name: [flag for action in command._actions for flag in action.option_strings]
+        for name, command in added.items()
     }
     return parser, accepted
 
@@ -125,8 +130,8 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     _add_future(parser)
     add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
     add("--source", metavar="NAME", help="take every asset from this source")
-    words = "a file, folder or glob; implies --source files"
-    add("--input", dest="input_path", type=_path, metavar="PATH", help=words)
+    files = "a file, folder or glob; implies --source files"
+    add("--input", dest="input_path", type=_path, metavar="PATH", help=files)
     add("--threads", type=_count, metavar="N", help="threads of the engine (all cores)")
     add("--force", action="store_true", help="run every stage even if nothing changed")
     add("--from", dest="from_stage", default="", metavar="STAGE", help="run it and all after it")
@@ -138,7 +143,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None:
-    a_run = "a run, or the beginning of its name"
+    a_run = "a run, or the beginning of its id"
     add = added["replay"].add_argument
     add(
         "--as-of",
@@ -156,25 +161,23 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
     _add_no_fork(added["resume"])
     add = added["status"].add_argument
     add("--why", default="", metavar="STAGE", help="why the stage would run, or be skipped")
-    words = f"the clock that --why is asked for (that of the last run): {AS_OF_FORMS}"
-    add("--as-of", type=parse_as_of, metavar="T", help=words)
-    words = (
-        "whether the last run went well and none is overdue: exit code 0 or 1, for health checks"
-    )
-    add("--health", action="store_true", help=words)
+    as_of = f"the clock of --why (that of the last run): {AS_OF_FORMS}"
+    add("--as-of", type=parse_as_of, metavar="T", help=as_of)
+    health = "whether the last run went well and none is overdue: exit code 0 or 1"
+    add("--health", action="store_true", help=health)
+    markdown = "the same as GitHub's Markdown, for the summary of a job"
+    add("--markdown", action="store_true", help=markdown)
     _add_no_fork(added["serve"])
-    words = "the same as GitHub's Markdown, for the summary of a job"
-    add("--markdown", action="store_true", help=words)
     add = added["notify"].add_argument
     add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
     add("--around", default="", metavar="TEXT", help="what went wrong outside the run")
     add("--link", default="", metavar="URL", help="where to read on, beside the report")
     add = added["verify"].add_argument
     add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
-    words = "build nothing: compare every file and payload with its checksum; a lost one is fetched"
-    add("--quick", action="store_true", help=words)
-    words = "put damaged tables, and those that differ, in order again, from the archive"
-    add("--repair", action="store_true", help=words)
+    quick = "rebuild nothing: compare files and payloads with their checksums, fetch lost ones"
+    add("--quick", action="store_true", help=quick)
+    repair = "replace damaged tables, and those that differ, by rebuilt ones"
+    add("--repair", action="store_true", help=repair)
     for which in ("run_a", "run_b"):
         added["diff"].add_argument(which, metavar=which.upper(), help=a_run)
     added["rollback"].add_argument("run", metavar="RUN", help=a_run)
@@ -185,13 +188,13 @@ def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None
 
 
 def _add_future(parser: argparse.ArgumentParser) -> None:
-    words = "let --as-of lie more than a day ahead of the clock: later runs must then lie later"
-    parser.add_argument("--future", action="store_true", help=words)
+    future = "let --as-of lie more than a day ahead of the clock: later runs must then lie later"
+    parser.add_argument("--future", action="store_true", help=future)
 
 
 def _add_no_fork(parser: argparse.ArgumentParser) -> None:
-    words = "start every kernel anew instead of forking it from a warm process"
-    parser.add_argument("--no-fork", dest="fork", action="store_false", help=words)
+    no_fork = "start every kernel anew instead of forking it from a warm process"
+    parser.add_argument("--no-fork", dest="fork", action="store_false", help=no_fork)
 
 
 def _add_wait(parser: argparse.ArgumentParser) -> None:
@@ -206,19 +209,24 @@ def _add_wait(parser: argparse.ArgumentParser) -> None:
 def _symbols(text: str) -> tuple[str, ...]:
     symbols = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not symbols:
-        raise UsageError("--assets names no asset", expected="symbols such as AAPL,BTC-USD")
+        raise UsageError(
+            "--assets names no asset",
+            expected="symbols such as AAPL,BTC-USD",
+            next_step="name some, or leave it out for all",
+        )
     return symbols
 
 
 def _path(text: str) -> Path:
-    if "://" in text:
-        raise UsageError(f"'{text}' is an address", expected="a path on this machine")
-    if not text:
-        raise UsageError("a path is empty", expected="a path on this machine")
+    if "://" in text or not text:
+        problem = f"'{text}' is an address" if text else "a path is empty"
+        raise UsageError(problem, expected="a path on this machine", next_step=_HELP)
     return Path(text).expanduser().absolute()
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
-        raise UsageError(f"'{text}' is not a count", expected="a whole number from 1 on")
+        raise UsageError(
+            f"'{text}' is not a count", expected="a whole number from 1 on", next_step=_HELP
+        )
     return int(text)

@@ -18,7 +18,10 @@ from sentinel_lib.errors import UsageError
 
 
 def verify(options: argparse.Namespace, command: str) -> Answer:
-    """Build a run again from the archive, compare it with what was published, and repair that."""
+    """Rebuild a run from the archive, compare it with what was published, and repair that.
+
+    Raises ``UsageError`` if a run is named along with ``--quick`` or ``--repair``.
+    """
     from sentinel_lib.command_line import results
     from sentinel_lib.operations import inspection, rebuild, replacement
     from sentinel_lib.operations.versions import known_run
@@ -95,5 +98,5 @@ def _progress(options: argparse.Namespace) -> Callable[[str], None]:
 
 
 def _cells_may_print() -> contextlib.AbstractContextManager[Any]:
-    """What cells of notebooks print is no answer to the command."""
+    """What cells of notebooks print goes to standard error: it does not answer the command."""
     return contextlib.redirect_stdout(sys.stderr)

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 class ScrubbedStream:
     """A text stream that takes the secrets out of whatever is written to it.
 
-    Who reads it is no part of a command's result: once it cannot be written (a pipe that was
+    Its reader has no say in a command's result: once it cannot be written (a pipe that was
     closed, a terminal that is gone, a full disk behind a redirection) the rest goes nowhere, and
     ``failure`` says why. ``stream`` is None where the process was started without one.
     """
