@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,25 +15,8 @@ import pandas as pd
 
 from sentinel_lib.errors import GateBlocked
 from sentinel_lib.records.stage import Check
-from sentinel_lib.settings.suites import (
-    Between,
-    NotNull,
-    PairGreater,
-    RowRule,
-    Rule,
-    Suite,
-    UniqueTogether,
-)
-
-_CLASS_NAMES = {
-    "expect_column_values_to_not_be_null": "ExpectColumnValuesToNotBeNull",
-    "expect_column_values_to_be_between": "ExpectColumnValuesToBeBetween",
-    "expect_column_values_to_be_in_set": "ExpectColumnValuesToBeInSet",
-    "expect_column_pair_values_a_to_be_greater_than_b": ("ExpectColumnPairValuesAToBeGreaterThanB"),
-    "expect_column_to_exist": "ExpectColumnToExist",
-    "expect_compound_columns_to_be_unique": "ExpectCompoundColumnsToBeUnique",
-    "expect_table_row_count_to_be_between": "ExpectTableRowCountToBeBetween",
-}
+from sentinel_lib.rules.rule import RowRule, Rule
+from sentinel_lib.rules.suites import Suite
 
 _RULE = "rule"
 """Under this key an expectation carries the place of its rule, and its result brings it back."""
@@ -110,25 +92,16 @@ def _in_order(suite: Suite, rules: Sequence[Rule], results: Sequence[Any]) -> li
 def _expectation(rule: Rule, place: int) -> Any:
     import great_expectations.expectations as expectations
 
-    arguments = dict(rule.arguments)
-    if isinstance(rule, PairGreater):
-        arguments["ignore_row_if"] = "either_value_is_missing"
-    if isinstance(rule, UniqueTogether):
-        # Otherwise rows without any of the key would not be judged at all.
-        arguments["ignore_row_if"] = "never"
-    if isinstance(rule, Between):
-        # An open bound would let infinity pass.
-        arguments.setdefault("min_value", -sys.float_info.max)
-        arguments.setdefault("max_value", sys.float_info.max)
-    return getattr(expectations, _CLASS_NAMES[rule.expect])(**arguments, meta={_RULE: place})
+    expectation = getattr(expectations, rule.expect.title().replace("_", ""))
+    return expectation(**rule.expectation_arguments, meta={_RULE: place})
 
 
 def _has_values(rule: Rule, rows: pd.DataFrame) -> bool:
     """Whether there is any row that ``rule`` says something about."""
-    if isinstance(rule, NotNull) or not isinstance(rule, RowRule):
+    if not isinstance(rule, RowRule) or rule.judges_missing:
         return True
-    there = [column for column in rule.columns if column in rows]
-    return bool(rows[there].notna().all(axis="columns").any())
+    present = [column for column in rule.columns if column in rows]
+    return bool(rows[present].notna().all(axis="columns").any())
 
 
 def _check(rule: Rule, result: Any, table: str, *, has_values: bool) -> Check:

@@ -1,4 +1,4 @@
-"""Why a row was refused, in words. Only refused rows are looked at one by one."""
+"""Why a row is quarantined, in words. Only such rows are looked at one by one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sentinel_lib.cleaning.row_rules import (
+from sentinel_lib.cleaning.rule_names import (
     CONFLICTING_KEY,
-    HELD_BACK,
+    HELD_WITH_ASSET,
     MALFORMED,
     NO_BAR,
     NOT_A_SESSION,
@@ -18,7 +18,7 @@ from sentinel_lib.cleaning.row_rules import (
 )
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.records.bar import DECLARED_COLUMNS, Bar
-from sentinel_lib.settings.suites import Between, InSet, NotNull, PairGreater, RowRule
+from sentinel_lib.rules.rule import RowRule
 
 MAX_EXPLAINED = 10_000
 """Rows explained one by one; what lies beyond gets the words of its rule."""
@@ -34,24 +34,20 @@ def reasons(
 ) -> list[str]:
     """One sentence per row: file, line, what is wrong with which value, and the rule's name.
 
-    A row has the columns of ``refused_rows``; ``held_back`` says why an asset is held.
+    A row has the columns of ``quarantined_rows``; ``held_back`` says why an asset is held.
     """
     by_name = {rule.name: rule for rule in rules}
-    found = []
+    sentences = []
     for index, row in enumerate(rows):
-        special = _SPECIAL.get(row["rule"])
-        if row["rule"] == HELD_BACK:
-            words = (held_back or {}).get(row["asset"], "its asset is held back")
-        elif special is not None:
-            words = special(row, as_of)
+        name = row["rule"]
+        if name == HELD_WITH_ASSET:
+            reason = (held_back or {}).get(row["asset"], "its asset is held back")
+        elif name in _EXPLANATIONS:
+            reason = _EXPLANATIONS[name](row, as_of)
         else:
-            spoken = _in_pydantic_words(row) if index < MAX_EXPLAINED else []
-            rule = by_name.get(row["rule"])
-            if rule is not None and (not spoken or isinstance(rule, Between | InSet)):
-                spoken = [_in_rule_words(row, rule), *spoken]
-            words = "; ".join(spoken) or "breaks the rule"
-        found.append(f"{row['file']} line {row['line']}: {words} [{row['rule']}]")
-    return found
+            reason = _of_values(row, by_name.get(name), with_bar=index < MAX_EXPLAINED)
+        sentences.append(f"{row['file']} line {row['line']}: {reason} [{name}]")
+    return sentences
 
 
 def bar_text(row: Row) -> dict[str, Any]:
@@ -62,7 +58,16 @@ def bar_text(row: Row) -> dict[str, Any]:
     return {**identity, "timestamp": row["timestamp_text"], **values}
 
 
-def _in_pydantic_words(row: Row) -> list[str]:
+def _of_values(row: Row, rule: RowRule | None, *, with_bar: bool) -> str:
+    """What its rule says of the row, and what the ``Bar`` model says of its text."""
+    reasons = _told_by_the_bar(row) if with_bar else []
+    if rule is not None and not (reasons and rule.is_told_by_the_bar):
+        texts = {name: row.get(f"{name}_text") for name in rule.columns}
+        reasons = [rule.explain(texts), *reasons]
+    return "; ".join(reasons) or "breaks the rule"
+
+
+def _told_by_the_bar(row: Row) -> list[str]:
     context = {"date_format": row["date_format"], "timezone": row["timezone"]}
     try:
         Bar.model_validate(bar_text(row), context=context)
@@ -74,28 +79,6 @@ def _in_pydantic_words(row: Row) -> list[str]:
     return []
 
 
-def _in_rule_words(row: Row, rule: RowRule) -> str:
-    values = {name: row.get(f"{name}_text") for name in rule.columns}
-    if isinstance(rule, NotNull):
-        return f"{rule.column}: has no value"
-    if isinstance(rule, PairGreater):
-        relation = "at least" if rule.or_equal else "greater than"
-        left, right = values[rule.column_A], values[rule.column_B]
-        return f"{rule.column_A} {left} should be {relation} {rule.column_B} {right}"
-    if isinstance(rule, InSet):
-        return f"{rule.column} {values[rule.column]!r} should be one of {rule.value_set}"
-    return f"{rule.column} {values[rule.column]} should be {_bounds(rule)}"
-
-
-def _bounds(rule: Between) -> str:
-    parts = []
-    if rule.min_value is not None:
-        parts.append(f"{'above' if rule.strict_min else 'at least'} {rule.min_value:.15g}")
-    if rule.max_value is not None:
-        parts.append(f"{'below' if rule.strict_max else 'at most'} {rule.max_value:.15g}")
-    return " and ".join(parts)
-
-
 def _not_final(row: Row, as_of: datetime) -> str:
     if row["is_provisional"]:
         return "the source says that this bar is not final yet; the next run judges it again"
@@ -105,7 +88,7 @@ def _not_final(row: Row, as_of: datetime) -> str:
     )
 
 
-_SPECIAL: dict[str, Callable[[Row, datetime], str]] = {
+_EXPLANATIONS: dict[str, Callable[[Row, datetime], str]] = {
     MALFORMED: lambda row, _: str(row["defect"]),
     NOT_FINAL: _not_final,
     NO_BAR: lambda row, _: f"no value, and {row['session']} is not a session of {row['calendar']}",
@@ -115,6 +98,6 @@ _SPECIAL: dict[str, Callable[[Row, datetime], str]] = {
     ),
     CONFLICTING_KEY: lambda row, _: (
         f"another row for {row['asset']} at {row['timestamp_text']} has other values "
-        "and was fetched for the same as_of: nobody can tell which is true"
+        "and was fetched for the same as_of, so neither can be trusted"
     ),
 }

@@ -12,16 +12,17 @@ from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.reasons import reasons
 from sentinel_lib.cleaning.row_keys import refused_rows
-from sentinel_lib.cleaning.row_rules import (
+from sentinel_lib.cleaning.rule_names import (
     CONFLICTING_KEY,
-    HELD_BACK,
+    HELD_WITH_ASSET,
     MALFORMED,
     NOT_A_SESSION,
     OUTSIDE_THE_LIMIT,
     UNREADABLE,
 )
 from sentinel_lib.records.bar import EPOCH_UNITS, MISSING_WORDS, timestamp_of
-from sentinel_lib.settings.suites import NotNull, RowRule
+from sentinel_lib.rules.not_null import NotNull
+from sentinel_lib.rules.rule import RowRule
 
 SAMPLE = 20
 """So many rows of each asset and rule are looked at for what would read them."""
@@ -51,7 +52,7 @@ def refusals(
     last.
     """
     refused = refused_rows(resolved.filter(resolved.asset.isin(list(assets) or [""])), raw)
-    refused = refused.filter(refused.rule != HELD_BACK)
+    refused = refused.filter(refused.rule != HELD_WITH_ASSET)
     by_rule = ibis.window(group_by=[refused.asset, refused.rule])
     in_order = ibis.window(
         group_by=[refused.asset, refused.rule],

@@ -12,13 +12,18 @@ from operator import or_
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
-from sentinel_lib.cleaning.row_rules import CONFLICTING_KEY
+from sentinel_lib.cleaning.rule_names import (
+    CONFLICTING_KEY,
+    CORRECTION,
+    DEDUPLICATED,
+    INSERT,
+    PROMOTED,
+    QUARANTINED,
+)
 from sentinel_lib.cleaning.typed_bars import READING
 from sentinel_lib.records.bar import VALUE_COLUMNS
 
 KEY = ("symbol", "interval", "timestamp")
-PROMOTED, QUARANTINED, DEDUPLICATED = "promoted", "quarantined", "deduplicated"
-INSERT, CORRECTION = "insert", "correction"
 
 
 def resolved_rows(judged: Table, silver: Table) -> Table:

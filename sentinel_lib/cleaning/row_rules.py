@@ -11,37 +11,21 @@ import ibis
 from ibis.expr.types import BooleanValue, Table
 
 from sentinel_lib.cleaning.bar_times import is_within_hours
+from sentinel_lib.cleaning.rule_names import (
+    MALFORMED,
+    NO_BAR,
+    NOT_A_SESSION,
+    NOT_FINAL,
+    UNREADABLE,
+)
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS, has_column
 from sentinel_lib.records.bar import DECLARED_COLUMNS, VALUE_COLUMNS
-from sentinel_lib.settings.suites import Between, InSet, NotNull, PairGreater, RowRule
-
-MALFORMED = "row.malformed"
-UNREADABLE = "unreadable"
-NOT_FINAL = "not_final"
-NO_BAR = "no_bar"
-NOT_A_SESSION = "not_a_session"
-CONFLICTING_KEY = "conflicting_key"
-HELD_BACK = "held_back"
-
-AWAITING_PROMOTION = "awaiting_promotion"
+from sentinel_lib.rules.rule import RowRule
 
 _ONLY_FOR_JUDGING = (
-    *(
-        "is_daily",
-        "is_provisional",
-        "is_malformed",
-        "interval_seconds",
-        "keeps_hours",
-        "unreadable",
-    ),
-    *("session_calendar", "session_date", "open_utc", "close_utc"),
-    *("break_start_utc", "break_end_utc"),
-)
-
-WAITING = (NOT_FINAL, AWAITING_PROMOTION)
-"""Quarantined until a later run judges them again, or until their promotion is done."""
-OUTSIDE_THE_LIMIT = (NOT_FINAL, NO_BAR, HELD_BACK)
-"""Rules that say nothing against the data, and so do not count towards the quarantined fraction."""
+    "is_daily", "is_provisional", "is_malformed", "interval_seconds", "keeps_hours", "unreadable",
+    "session_calendar", "session_date", "open_utc", "close_utc", "break_start_utc", "break_end_utc",
+)  # fmt: skip
 
 
 def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: datetime) -> Table:
@@ -76,29 +60,7 @@ def row_passes(bars: Table, rule: RowRule) -> BooleanValue:
     """Whether a row keeps ``rule``. A rule does not apply where the asset lacks a column of it."""
     declared = (has_column(bars, name) for name in rule.columns if name in VALUE_COLUMNS)
     applies = reduce(and_, declared, ibis.literal(True))
-    if any(name in OPTIONAL_COLUMNS for name in rule.columns) and isinstance(rule, NotNull):
-        return bars[rule.column].notnull()
-    return ~applies | _holds(bars, rule)
-
-
-def _holds(bars: Table, rule: RowRule) -> BooleanValue:
-    if isinstance(rule, NotNull):
-        return bars[rule.column].notnull()
-    if isinstance(rule, PairGreater):
-        left, right = bars[rule.column_A], bars[rule.column_B]
-        return ((left >= right) if rule.or_equal else (left > right)).fill_null(True)
-    if isinstance(rule, InSet):
-        return bars[rule.column].isin(rule.value_set).fill_null(True)
-    return _lies_between(bars, rule)
-
-
-def _lies_between(bars: Table, rule: Between) -> BooleanValue:
-    value, inside = bars[rule.column], ibis.literal(True)
-    if rule.min_value is not None:
-        inside &= value > rule.min_value if rule.strict_min else value >= rule.min_value
-    if rule.max_value is not None:
-        inside &= value < rule.max_value if rule.strict_max else value <= rule.max_value
-    return inside.fill_null(True)
+    return ~applies | rule.holds(bars).fill_null(True)
 
 
 def _is_not_final(bars: Table, as_of: datetime) -> BooleanValue:

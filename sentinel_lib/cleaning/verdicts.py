@@ -9,16 +9,18 @@ from functools import partial
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
-from sentinel_lib.cleaning.row_keys import DEDUPLICATED, PROMOTED, QUARANTINED
-from sentinel_lib.cleaning.row_rules import (
-    HELD_BACK,
+from sentinel_lib.cleaning.row_rules import row_passes
+from sentinel_lib.cleaning.rule_names import (
+    DEDUPLICATED,
+    HELD_WITH_ASSET,
     NOT_A_SESSION,
     OUTSIDE_THE_LIMIT,
-    row_passes,
+    PROMOTED,
+    QUARANTINED,
 )
 from sentinel_lib.records.bar import SCALE, VALUE_COLUMNS
 from sentinel_lib.records.stage import AssetStatus, Check
-from sentinel_lib.settings.suites import Suite
+from sentinel_lib.rules.suites import Suite
 
 FRACTIONS_APPLY_FROM = 20
 
@@ -126,7 +128,7 @@ def held_rows(resolved: Table, held: list[str]) -> Table:
     """``resolved`` with the promotable rows of held assets quarantined as ``held_back``."""
     is_held = resolved.asset.isin(held or [""]) & (resolved.outcome == PROMOTED)
     return resolved.mutate(
-        rule=is_held.ifelse(HELD_BACK, resolved.rule),
+        rule=is_held.ifelse(HELD_WITH_ASSET, resolved.rule),
         outcome=is_held.ifelse(QUARANTINED, resolved.outcome),
         change=is_held.ifelse(ibis.null("string"), resolved.change),
     )

@@ -19,11 +19,11 @@ from sentinel_lib.planning.parameters import Value
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.roles import PUBLISHING
 from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.rules.suites import LAYERS, load_suite
 from sentinel_lib.settings.assets import Asset, read_assets, select
 from sentinel_lib.settings.pipeline import PipelineFile, Stage, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import source_named
-from sentinel_lib.settings.suites import LAYERS, load_suite
 from sentinel_lib.storage import root
 from sentinel_lib.storage.run_history import RunHistory
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentinel_lib.cleaning.row_rules import HELD_BACK
+from sentinel_lib.cleaning.rule_names import HELD_WITH_ASSET
 from sentinel_lib.records.stage import OffendingRow
 
 MAX_ROWS = 200
@@ -21,7 +21,7 @@ def examples(rows: pa.Table, symbols: Iterable[str]) -> list[OffendingRow]:
 
     Rows that are refused only because their asset is held back come last: they explain nothing.
     """
-    is_held = pc.equal(rows["rule"], HELD_BACK)
+    is_held = pc.equal(rows["rule"], HELD_WITH_ASSET)
     telling, held = rows.filter(pc.invert(is_held)), rows.filter(is_held)
     found: list[OffendingRow] = []
     for symbol in symbols:

@@ -11,10 +11,10 @@ from sentinel_lib.errors import GateBlocked, StorageError
 from sentinel_lib.reachable_code import ReachableCode, code_digest
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import SILVER_BARS, SILVER_CANDIDATE, VALIDATE
+from sentinel_lib.rules.suites import load_suite
 from sentinel_lib.settings.assets import read_assets
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
-from sentinel_lib.settings.suites import load_suite
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.layout import Layout

@@ -25,8 +25,8 @@ from sentinel_lib.records.stage import (
     StageRecord,
     StageStatus,
 )
+from sentinel_lib.rules.suites import Suite, load_suite
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.settings.suites import Suite, load_suite
 from sentinel_lib.stages.cells import cell_of
 from sentinel_lib.stages.examples import examples
 from sentinel_lib.storage.engine import Engine

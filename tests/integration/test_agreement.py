@@ -17,8 +17,10 @@ from sentinel_lib.cleaning.row_rules import row_passes
 from sentinel_lib.cleaning.typed_bars import typed_bars
 from sentinel_lib.errors import ConfigError
 from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.rules.not_null import NotNull
+from sentinel_lib.rules.suites import Suite, load_suite
+from sentinel_lib.rules.unique_together import UniqueTogether
 from sentinel_lib.settings.project import PROJECT_ROOT
-from sentinel_lib.settings.suites import NotNull, Suite, UniqueTogether, load_suite
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.validation import audit
@@ -180,8 +182,8 @@ def test_rows_without_any_of_the_key_are_equal_to_each_other_for_both(engine):
         ({"expect": BETWEEN, "column": "symbol", "min_value": 1}, "symbol has none"),
         ({"expect": BETWEEN, "column": "timestamp", "max_value": 1}, "timestamp has none"),
         ({"expect": PAIR, "column_A": "close", "column_B": "interval"}, "interval has none"),
-        ({"expect": IN_SET, "column": "close", "value_set": [1, "1"]}, "'1' is no value"),
-        ({"expect": IN_SET, "column": "symbol", "value_set": [1]}, "1.0 is no value"),
+        ({"expect": IN_SET, "column": "close", "value_set": [1, "1"]}, "'1' is not a value"),
+        ({"expect": IN_SET, "column": "symbol", "value_set": [1]}, "1.0 is not a value"),
         ({"expect": IN_SET, "column": "timestamp", "value_set": ["x"]}, "has neither"),
     ],
 )

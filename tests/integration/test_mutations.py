@@ -8,8 +8,8 @@ import pytest
 
 from sentinel_lib.errors import GateBlocked
 from sentinel_lib.records.bar import DECLARED_COLUMNS
+from sentinel_lib.rules.suites import load_suite
 from sentinel_lib.settings.project import PROJECT_ROOT
-from sentinel_lib.settings.suites import load_suite
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
 

@@ -1,8 +1,8 @@
-"""A project in a temporary folder, whose stages say what a file tells them to say."""
+"""A project whose stages say what a file tells them to say, and configuration folders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,3 +21,16 @@ def kernels() -> Iterator[Kernels]:
 @pytest.fixture
 def project(tmp_path: Path, kernels: Kernels) -> tiny_project.Project:
     return tiny_project.make(tmp_path, kernels)
+
+
+@pytest.fixture
+def config_with(tmp_path: Path) -> Callable[[str, str], Path]:
+    """``config_with("assets.yaml", text)`` is a folder that holds that file."""
+
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / "config" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return tmp_path / "config"
+
+    return write

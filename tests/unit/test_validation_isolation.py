@@ -28,7 +28,7 @@ def refuse(event, arguments):
 
 sys.addaudithook(refuse)
 import pandas as pd
-from sentinel_lib.settings.suites import Suite
+from sentinel_lib.rules.suites import Suite
 from sentinel_lib.validation import audit
 
 rule = {"expect": "expect_column_values_to_not_be_null", "column": "a", "on_fail": "block"}

@@ -14,7 +14,7 @@ from sentinel_lib.ingestion.batch import Fetched, Parsed
 from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES
 from sentinel_lib.records.stage import NO_ASSET, AssetLedger, Check
-from sentinel_lib.settings.suites import Suite
+from sentinel_lib.rules.suites import Suite
 from sentinel_lib.stages.ingest.schema_drift import ComparedPayload
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.catalog import schema_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow.dataset as ds
 
-from sentinel_lib.cleaning.row_rules import WAITING
+from sentinel_lib.cleaning.rule_names import WAITING
 from sentinel_lib.errors import SourceError, StorageError
 from sentinel_lib.ingestion import batch
 from sentinel_lib.ingestion.batch import Fetched

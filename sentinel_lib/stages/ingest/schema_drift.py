@@ -19,8 +19,8 @@ from sentinel_lib.ingestion.source_columns import DATE, EMPTY, NUMBER, SourceCol
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.records.stage import Check
+from sentinel_lib.rules.suites import OnDrift, SchemaDrift
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.settings.suites import OnDrift, SchemaDrift
 
 ALWAYS_NEEDED = ("symbol", "timestamp")
 

@@ -19,7 +19,7 @@ from sentinel_lib.cleaning.bar_times import (
     is_within_hours,
     session_of,
 )
-from sentinel_lib.cleaning.row_rules import WAITING
+from sentinel_lib.cleaning.rule_names import WAITING
 from sentinel_lib.records.bar import INTERVAL_SECONDS, ISO_8601, VALUE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS, SILVER_BARS
 from sentinel_lib.records.stage import NO_ASSET

@@ -12,8 +12,9 @@ import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.refusals import refusals
-from sentinel_lib.cleaning.row_keys import CORRECTION, DEDUPLICATED, INSERT, KEY, PROMOTED
+from sentinel_lib.cleaning.row_keys import KEY
 from sentinel_lib.cleaning.row_rules import applicable
+from sentinel_lib.cleaning.rule_names import CORRECTION, DEDUPLICATED, INSERT, PROMOTED
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.cleaning.verdicts import AssetCounts, Verdict, counted, held_rows, verdict
 from sentinel_lib.errors import GateBlocked, StageError
@@ -27,7 +28,7 @@ from sentinel_lib.records.roles import (
     VALIDATE,
 )
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, AssetLedger, Check, StageRecord
-from sentinel_lib.settings.suites import RowRule
+from sentinel_lib.rules.rule import RowRule
 from sentinel_lib.stages.promote_silver import (
     code_of_gate,
     is_published,

@@ -12,7 +12,7 @@ from ibis.expr.types import Table
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone
 from sentinel_lib.cleaning.bar_times import DAILY
-from sentinel_lib.cleaning.row_keys import INSERT, QUARANTINED
+from sentinel_lib.cleaning.rule_names import INSERT, QUARANTINED
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.roles import GOLD_DAILY
 from sentinel_lib.records.stage import Check

@@ -11,15 +11,15 @@ import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.reasons import reasons
-from sentinel_lib.cleaning.row_keys import PROMOTED, refused_rows
-from sentinel_lib.cleaning.row_rules import AWAITING_PROMOTION, HELD_BACK
+from sentinel_lib.cleaning.row_keys import refused_rows
+from sentinel_lib.cleaning.rule_names import AWAITING_PROMOTION, HELD_WITH_ASSET, PROMOTED
 from sentinel_lib.cleaning.verdicts import Verdict
 from sentinel_lib.errors import StorageError
 from sentinel_lib.logger import log
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET
-from sentinel_lib.settings.suites import RowRule
+from sentinel_lib.rules.rule import RowRule
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import quarantined_unlisted
 from sentinel_lib.storage.catalog import schema_of
@@ -104,14 +104,14 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
     for payload, line, rule in zip(
         *(rows[name].to_pylist() for name in ("payload", "line", "rule")), strict=True
     ):
-        if rule != HELD_BACK and payload not in lines:
+        if rule != HELD_WITH_ASSET and payload not in lines:
             archive = next((one for one in archives if one.holds(payload)), archives[0])
             try:
                 lines[payload] = archive.lines(payload)
             except StorageError as lost:  # it is only shown
                 log().warning("rows are quarantined without their text", reason=str(lost))
                 lines[payload] = []
-        found = lines.get(payload, []) if rule != HELD_BACK else []
+        found = lines.get(payload, []) if rule != HELD_WITH_ASSET else []
         texts.append(found[line - 1] if line <= len(found) else None)
     return pa.array(texts, pa.string())
 

@@ -19,7 +19,7 @@ from sentinel_lib.cleaning.bar_times import (
     local_of_instant,
     session_of,
 )
-from sentinel_lib.cleaning.row_rules import MALFORMED, NOT_A_SESSION, OUTSIDE_THE_LIMIT
+from sentinel_lib.cleaning.rule_names import MALFORMED, NOT_A_SESSION, OUTSIDE_THE_LIMIT
 from sentinel_lib.cleaning.spacing import FEWEST_DAYS, spacing_of_days, spacing_of_times
 from sentinel_lib.records.bar import INTERVAL_SECONDS, INTERVALS
 from sentinel_lib.records.stage import Check

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sentinel_lib.cleaning.refusals import remedy
-from sentinel_lib.settings.suites import NotNull
+from sentinel_lib.rules.not_null import NotNull
 
 NOT_NULL = [
     NotNull(expect="expect_column_values_to_not_be_null", column=name, on_fail="quarantine")

@@ -3,10 +3,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from sentinel_lib.rules.suites import LAYERS, load_suite
 from sentinel_lib.settings.assets import load_assets
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import PROJECT_ROOT
-from sentinel_lib.settings.suites import LAYERS, load_suite
 
 HEAVY = ("pandas", "numpy", "exchange_calendars", "great_expectations", "pyarrow", "duckdb", "ibis")
 
@@ -14,7 +14,7 @@ HEAVY = ("pandas", "numpy", "exchange_calendars", "great_expectations", "pyarrow
 def test_reading_the_settings_imports_nothing_heavy() -> None:
     code = (
         "import sys; from pathlib import Path; "
-        "from sentinel_lib.settings import pipeline, suites; "
+        "from sentinel_lib.settings import pipeline; from sentinel_lib.rules import suites; "
         "from sentinel_lib.settings.assets import load_assets; "
         f"load_assets(Path({str(PROJECT_ROOT / 'config')!r})); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"

@@ -6,7 +6,7 @@ import pytest
 
 from sentinel_lib.ingestion.batch import LoggedPayload
 from sentinel_lib.ingestion.source_columns import SourceColumn
-from sentinel_lib.settings.suites import SchemaDrift
+from sentinel_lib.rules.suites import SchemaDrift
 from sentinel_lib.stages.ingest.schema_drift import (
     ColumnChange,
     ComparedPayload,

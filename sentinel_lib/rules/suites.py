@@ -1,0 +1,112 @@
+"""``config/expectations/*.yaml``: the rules of each layer, and the limits of its gate.
+
+One file drives two things: the row rules that quarantine, and the Great Expectations suite that
+must then agree. So only expectations that have both forms are accepted here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sentinel_lib.errors import nearest
+from sentinel_lib.records.bar import VALUE_COLUMNS, Bar
+from sentinel_lib.records.roles import SILVER_BARS
+from sentinel_lib.rules.between import Between
+from sentinel_lib.rules.column_exists import ColumnExists
+from sentinel_lib.rules.in_set import InSet
+from sentinel_lib.rules.not_null import NotNull
+from sentinel_lib.rules.pair_greater import PairGreater
+from sentinel_lib.rules.row_count import RowCount
+from sentinel_lib.rules.rule import RowRule
+from sentinel_lib.rules.unique_together import UniqueTogether
+from sentinel_lib.settings.document import Document, read_document
+from sentinel_lib.settings.model import ConfigModel
+
+OnDrift = Literal["allow", "warn", "block"]
+LAYERS = ("bronze", "silver", "gold")
+DRIFT_LAYER = "bronze"
+
+_KINDS = f"numbers for {', '.join(VALUE_COLUMNS)}; texts for symbol and interval"
+
+
+Rule = Annotated[
+    NotNull | Between | InSet | PairGreater | ColumnExists | UniqueTogether | RowCount,
+    Field(discriminator="expect"),
+]
+"""Every kind of rule that a suite may hold, each in a file of its own beside this one."""
+
+
+class SuiteLimits(ConfigModel):
+    """What a gate requires of each asset besides its rules.
+
+    ``max_quarantined_fraction`` and ``max_missing_fraction`` (of the sessions between the first
+    and the last bar of the batch) apply from 20 on; below that an asset is held only if no row
+    survives. ``min_session_coverage`` is the part of its bars that a session of an intraday asset
+    must have; ``thin_sessions`` says what fewer do.
+    """
+
+    min_rows: Annotated[int, Field(ge=1)] = 1
+    max_quarantined_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_missing_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_session_coverage: Annotated[float, Field(ge=0, le=1)] | None = 0.5
+    thin_sessions: Literal["warn", "block"] = "warn"
+
+
+class SchemaDrift(ConfigModel):
+    """What a source column does that is not as in the last good batch: ``allow`` notes it, ``warn``
+    reports it, ``block`` holds back the assets of its payload.
+    """
+
+    new: OnDrift = "warn"
+    missing: OnDrift = "block"
+    retyped: OnDrift = "block"
+
+
+class Suite(ConfigModel):
+    """The rules of one table."""
+
+    table: str
+    rules: Annotated[list[Rule], Field(min_length=1)]
+    limits: SuiteLimits = SuiteLimits()
+    schema_drift: SchemaDrift = SchemaDrift()
+
+    @property
+    def row_rules(self) -> list[RowRule]:
+        """The rules that can be decided row by row."""
+        return [rule for rule in self.rules if isinstance(rule, RowRule)]
+
+
+def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
+    """The suite of a layer; raises ``ConfigError`` naming file and line.
+
+    ``shown`` is the folder that messages name, if ``config`` is a copy of it.
+    """
+    name = f"expectations/{layer}.yaml"
+    document = read_document(config / name, (shown or config) / name)
+    suite = document.read_as(Suite)
+    if layer != DRIFT_LAYER and "schema_drift" in suite.model_fields_set:
+        raise document.error(
+            ("schema_drift",),
+            f"schema_drift has no effect in {layer}.yaml: only payloads have source columns",
+            expected=f"schema_drift in {DRIFT_LAYER}.yaml",
+        )
+    if suite.table == SILVER_BARS:
+        _check_columns(suite, document)
+    return suite
+
+
+def _check_columns(suite: Suite, document: Document) -> None:
+    """A rule about a column that no bar has would never apply, and so never fail."""
+    for index, rule in enumerate(suite.rules):
+        for column in rule.columns:
+            if column not in Bar.model_fields:
+                raise document.error(
+                    ("rules", index),
+                    f"unknown column '{column}'{nearest(column, Bar.model_fields)}",
+                    expected=f"one of {', '.join(Bar.model_fields)}",
+                )
+        if misfit := rule.misfit():
+            raise document.error(("rules", index), misfit, expected=_KINDS)
