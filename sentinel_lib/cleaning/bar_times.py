@@ -24,7 +24,7 @@ from sentinel_lib.records.bar import (
     is_in_utc,
 )
 
-DAILY = "1d"
+ONE_DAY = "1d"
 
 TIMES = ("payload", "layout", "asset", "interval", "timestamp", "date_format", "timezone")
 """What tells whether the daily times of a payload are date labels."""
@@ -68,7 +68,7 @@ def timed(rows: Table, date_formats: tuple[str, ...], labels: Table) -> Table:
     zero, where ``labels`` (those of ``date_labels``) names its asset and its payload. Any other
     belongs to the day that the clocks of its exchange show then.
     """
-    read = _read(rows.mutate(is_daily=rows.interval == DAILY), date_formats)
+    read = _read(rows.mutate(is_daily=rows.interval == ONE_DAY), date_formats)
     labels = labels.rename({f"of_{name}": name for name in _GROUP})
     known = read.left_join(labels, [read[name] == labels[f"of_{name}"] for name in _GROUP])
     is_label = known.offset_minutes.isnull() | (known.offset_minutes != 0)
@@ -87,7 +87,7 @@ def session_of(bars: Table) -> DateValue:
     begins with the evening before where the exchange opens then.
     """
     daily = local_of_instant("UTC", bars.timestamp)
-    return (bars.interval == DAILY).ifelse(daily, _date_time_of(bars, bars.timestamp)).date()
+    return (bars.interval == ONE_DAY).ifelse(daily, _date_time_of(bars, bars.timestamp)).date()
 
 
 def is_within_hours(bars: Table) -> BooleanValue:
@@ -117,7 +117,7 @@ def date_labels(times: Table, date_formats: tuple[str, ...]) -> Table:
 
     ``times`` has the columns ``TIMES`` of all rows of each payload.
     """
-    daily = times.filter(times.interval == DAILY).rename(timestamp_text="timestamp")
+    daily = times.filter(times.interval == ONE_DAY).rename(timestamp_text="timestamp")
     read = _read(daily, date_formats)
     read = read.filter(read.offset_minutes == 0, read.instant.notnull())
     off = _is_midnight(read.instant).ifelse(ibis.null("timestamp('UTC')"), read.instant)

@@ -53,17 +53,15 @@ def reasons(
 def bar_text(row: Row) -> dict[str, Any]:
     """The raw text of a row as ``Bar.model_validate`` takes it: only fields its asset declares."""
     columns = (*DECLARED_COLUMNS[row["fields"]], *OPTIONAL_COLUMNS)
-    values = {name: row[f"{name}_text"] for name in columns}
-    identity = {"symbol": row["asset"], "interval": row["interval"]}
-    return {**identity, "timestamp": row["timestamp_text"], **values}
+    texts = {name: row[name] for name in ("interval", "timestamp", *columns)}
+    return {"symbol": row["asset"], **texts}
 
 
 def _of_values(row: Row, rule: RowRule | None, *, with_bar: bool) -> str:
     """What its rule says of the row, and what the ``Bar`` model says of its text."""
     reasons = _told_by_the_bar(row) if with_bar else []
     if rule is not None and not (reasons and rule.is_told_by_the_bar):
-        texts = {name: row.get(f"{name}_text") for name in rule.columns}
-        reasons = [rule.explain(texts), *reasons]
+        reasons = [rule.explain(row), *reasons]
     return "; ".join(reasons) or "breaks the rule"
 
 
@@ -83,7 +81,7 @@ def _not_final(row: Row, as_of: datetime) -> str:
     if row["is_provisional"]:
         return "the source says that this bar is not final yet; the next run judges it again"
     return (
-        f"the bar of {row['timestamp_text']} is not final at {as_of:%Y-%m-%dT%H:%M:%SZ}; "
+        f"the bar of {row['timestamp']} is not final at {as_of:%Y-%m-%dT%H:%M:%SZ}; "
         "a later run judges it again"
     )
 
@@ -97,7 +95,7 @@ _EXPLANATIONS: dict[str, Callable[[Row, datetime], str]] = {
         "if the asset trades then, give it another calendar"
     ),
     CONFLICTING_KEY: lambda row, _: (
-        f"another row for {row['asset']} at {row['timestamp_text']} has other values "
+        f"another row for {row['asset']} at {row['timestamp']} has other values "
         "and was fetched for the same as_of, so neither can be trusted"
     ),
 }

@@ -39,15 +39,10 @@ def resolved_rows(judged: Table, silver: Table) -> Table:
     )
 
 
-def refused_rows(resolved: Table, raw: Table) -> Table:
-    """The quarantined rows of ``resolved``: what was found of them, and the text of ``raw``.
-
-    The text of a column is in ``<name>_text``.
-    """
-    refused = resolved.filter(resolved.outcome == QUARANTINED)
-    found = refused.select(*READING, "line", "rule", "session")
-    text = raw.rename({f"{name}_text": name for name in ("symbol", "timestamp", *VALUE_COLUMNS)})
-    return found.join(text, [*READING, "line"])
+def quarantined_rows(resolved: Table, raw: Table) -> Table:
+    """The quarantined rows of ``resolved`` as ``raw`` has them, with ``rule`` and ``session``."""
+    quarantined = resolved.filter(resolved.outcome == QUARANTINED)
+    return quarantined.select(*READING, "line", "rule", "session").join(raw, [*READING, "line"])
 
 
 def _within_the_batch(judged: Table) -> Table:

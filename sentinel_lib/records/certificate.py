@@ -1,4 +1,4 @@
-"""The certificate: what a gate audited, and what it said. Nothing is published without one."""
+"""The certificate: what a gate audited, and its verdicts. Nothing is published without one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Certificate(BaseModel):
-    """A gate's word about exactly one candidate.
+    """What a gate says of exactly one candidate.
 
     ``candidate_digest`` names the rows that were audited, ``base_version`` the version of the
     published table they were made against (-1 where there was none), ``suite_digest`` the rules,
@@ -17,7 +17,8 @@ class Certificate(BaseModel):
     status. It counts only while the rules, the terms and the code are these.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Certificates of version 0.2 and before have a field more: they can still be read.
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     table: str
     run_id: str
@@ -30,4 +31,3 @@ class Certificate(BaseModel):
     engine: str
     inputs: tuple[str, ...]
     verdicts: dict[str, str]
-    checks_passed: int

@@ -19,8 +19,8 @@ from sentinel_lib.records.bar import WHOLE_DIGITS
 from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY, SILVER_BARS
 from sentinel_lib.records.stage import AssetLedger, Check
 from sentinel_lib.stages.known_calendars import has_known_sessions
+from sentinel_lib.stages.sessions import placed_bars
 from sentinel_lib.stages.stage import Stage
-from sentinel_lib.stages.validate.batch import placed_bars
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.frames import frame_of
@@ -44,7 +44,8 @@ def silver_bars(stage: Stage) -> Table:
         )
     bars = stage.engine.scan(lake.files(SILVER_BARS), schema_of(SILVER_BARS))
     known = [s for s, asset in stage.assets.items() if has_known_sessions(asset, stage.as_of)]
-    return placed_bars(stage, bars.filter(bars.symbol.isin(known or [""])))
+    known_bars = bars.filter(bars.symbol.isin(known or [""]))
+    return placed_bars(stage.engine, known_bars, stage.assets, stage.as_of)
 
 
 def daily_frame(stage: Stage, daily: Table) -> pd.DataFrame:

@@ -1,102 +1,146 @@
-"""What a certificate is worth: asked before anything is published."""
+"""The library of `30_promote_silver`: the certificate required, the candidate published."""
 
 from __future__ import annotations
 
-import hashlib
-
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
 from sentinel_lib.cleaning.row_keys import KEY
+from sentinel_lib.cleaning.rule_names import AWAITING_PROMOTION, CORRECTION
 from sentinel_lib.errors import GateBlocked, StorageError
-from sentinel_lib.reachable_code import ReachableCode, code_digest
+from sentinel_lib.logger import log
 from sentinel_lib.records.certificate import Certificate
-from sentinel_lib.records.roles import SILVER_BARS, SILVER_CANDIDATE, VALIDATE
+from sentinel_lib.records.roles import QUARANTINE_BARS, SILVER_BARS, SILVER_CANDIDATE, VALIDATE
+from sentinel_lib.records.stage import AssetLedger
 from sentinel_lib.rules.suites import load_suite
-from sentinel_lib.settings.assets import read_assets
-from sentinel_lib.settings.pipeline import load_pipeline
-from sentinel_lib.settings.project import in_project
+from sentinel_lib.stages.certificates import gate_digest, terms_digest
+from sentinel_lib.stages.silver import base_version, is_published
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.tables import Commit
 from sentinel_lib.validation import suite_digest
+
+_VALIDATE_AGAIN = "python run_pipeline.py run, so that 20_validate judges what is to be published"
+
+
+def read_candidate(stage: Stage) -> pa.Table:
+    """The rows to publish: those of ``silver.bars``, with ``change`` (``insert``, ``correction``).
+
+    Raises ``StorageError`` if there is no candidate, or if it cannot be read.
+    """
+    return stage.input(SILVER_CANDIDATE).read(SILVER_CANDIDATE)
 
 
 def read_certificate(stage: Stage) -> Certificate:
-    """The certificate of the candidate that is read; none means that no gate let it through."""
+    """The certificate of the candidate.
+
+    Raises ``GateBlocked`` if there is none, for then no gate has passed the candidate, and
+    ``StorageError`` if its file is not a certificate.
+    """
     path = Layout(stage.input(SILVER_CANDIDATE).root).certificate
     if not path.exists():
-        raise GateBlocked("the candidate has no certificate: no gate has let it through")
+        raise GateBlocked(
+            "the candidate has no certificate: no gate has passed it",
+            observed=f"no {path}",
+            next_step=_VALIDATE_AGAIN,
+        )
     try:
         return Certificate.model_validate_json(path.read_bytes())
     except ValueError as broken:
-        raise StorageError(f"{path} is not a certificate: {broken}", next_step="make run") from None
-
-
-def is_published(stage: Stage, certificate: Certificate) -> bool:
-    """Whether the newest commit of Silver carries this very certificate."""
-    lake = stage.published
-    is_there = lake.exists(SILVER_BARS)
-    return is_there and lake.certificate(SILVER_BARS) == certificate.model_dump(mode="json")
+        raise StorageError(
+            f"{path} is not a certificate: {broken}",
+            next_step="delete that file, and run again with --from validate: the gate writes it",
+        ) from None
 
 
 def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certificate) -> None:
-    """Refuse to go on unless ``certificate`` names exactly this candidate, for exactly this run."""
-    digest = content_digest(candidate, KEY)
+    """Go on only if ``certificate`` names these very rows, this run, and the Silver there is now.
+
+    Raises ``GateBlocked`` if it does not, or if the rules, the terms of the assets or the code of
+    the gate have changed since. By hand only the rows and the run count.
+    """
     validated = stage.said_by(VALIDATE)
-    claims = [
-        ("rows (sha256)", certificate.candidate_digest, digest),
-        ("run", certificate.run_id, validated.run_id if validated else stage.input_run_id),
-    ]
-    if not stage.is_by_hand and not is_published(stage, certificate):
-        version = stage.published.version(SILVER_BARS)
-        claims.append(
-            (
-                "version of silver.bars",
-                str(certificate.base_version),
-                str(-1 if version is None else version),
-            )
+    run_id = validated.run_id if validated else stage.input_run_id
+    claims = {
+        "rows (sha256)": (certificate.candidate_digest, content_digest(candidate, KEY)),
+        "run": (certificate.run_id, run_id),
+    }
+    if not stage.is_by_hand and not is_published(stage.published, certificate):
+        claims["version of silver.bars"] = (
+            str(certificate.base_version),
+            str(base_version(stage.published)),
         )
-    for what, certified, found in claims:
-        if certified != found:
+    for subject, (certified, present) in claims.items():
+        if certified != present:
             raise GateBlocked(
-                f"the candidate is not the one that was certified: its {what} differs",
-                observed=found,
+                f"the candidate is not the one that was certified: its {subject} differs",
+                observed=present,
                 expected=certified,
-                next_step="run the pipeline again, so that the gate sees what is to be published",
+                next_step=_VALIDATE_AGAIN,
             )
     if not stage.is_by_hand:
-        _require_what_stands(stage, certificate)
+        _require_unchanged_gate(stage, certificate)
 
 
-def _require_what_stands(stage: Stage, certificate: Certificate) -> None:
-    """A gate that judged by other rules, terms or code than today's has let nothing through."""
+def publish_silver(
+    stage: Stage, candidate: pa.Table, certificate: Certificate
+) -> dict[str, AssetLedger]:
+    """Publish the candidate in one commit that carries its certificate, and give every asset's
+    rows. Doing it again adds nothing.
+    """
+    commit = Commit(stage.run_id, stage.as_of, certificate.model_dump(mode="json"))
+    rows = candidate.drop_columns(["change"])
+    if stage.is_by_hand:
+        stage.lake.overwrite(SILVER_BARS, stage.published.read_or_empty(SILVER_BARS), stage.commit)
+        stage.lake.upsert(SILVER_BARS, rows, KEY, commit)
+    elif is_published(stage.published, certificate):
+        log().info("the candidate is published already")
+    elif pc.any(pc.equal(candidate["change"], CORRECTION)).as_py():
+        stage.lake.upsert(SILVER_BARS, rows, KEY, commit)
+    else:
+        stage.lake.append(SILVER_BARS, rows, commit)
+    counts = _counts(candidate, "symbol")
+    validated = stage.said_by(VALIDATE)
+    verdicts = validated.assets if validated else {}
+    ledgers = {}
+    for symbol in stage.selected:
+        verdict, count = verdicts.get(symbol, AssetLedger()), counts.get(symbol, 0)
+        ledgers[symbol] = AssetLedger(
+            status=verdict.status, reason=verdict.reason, rows_in=count, promoted=count
+        )
+    return ledgers
+
+
+def release_waiting(stage: Stage) -> None:
+    """Take the rows out of quarantine that waited for this promotion."""
+    if stage.lake.exists(QUARANTINE_BARS):
+        stage.lake.delete(QUARANTINE_BARS, ds.field("rule") == AWAITING_PROMOTION, stage.commit)
+
+
+def changes_of(candidate: pa.Table) -> dict[str, int]:
+    """How many of the candidate's rows are new to Silver, and how many correct it."""
+    return _counts(candidate, "change")
+
+
+def _counts(rows: pa.Table, column: str) -> dict[str, int]:
+    return {row["values"]: row["counts"] for row in rows[column].value_counts().to_pylist()}
+
+
+def _require_unchanged_gate(stage: Stage, certificate: Certificate) -> None:
+    """A gate that judged by other rules, terms or code than today's has passed nothing."""
+    suite = suite_digest(load_suite(stage.config, "silver"))
     claims = {
-        "rules of silver.yaml": (
-            certificate.suite_digest,
-            suite_digest(load_suite(stage.config, "silver")),
-        ),
-        "terms of assets.yaml": (certificate.config_digest, terms_digest(stage)),
-        "code of the gate": (certificate.code_digest, code_of_gate(stage)),
+        "rules of silver.yaml": (certificate.suite_digest, suite),
+        "terms of assets.yaml": (certificate.config_digest, terms_digest(stage.config)),
+        "code of the gate": (certificate.code_digest, gate_digest(stage.config)),
     }
-    changed = [what for what, (then, now) in claims.items() if then != now]
+    changed = [subject for subject, (certified, present) in claims.items() if certified != present]
     if changed:
         raise GateBlocked(
             "the candidate was certified before something changed that the gate goes by",
             observed=f"changed since: {', '.join(changed)}",
-            expected="a certificate under the rules, the terms and the code that stand",
-            next_step="python run_pipeline.py run",
+            expected="a certificate under the rules, the terms and the code of now",
+            next_step=_VALIDATE_AGAIN,
         )
-
-
-def terms_digest(stage: Stage) -> str:
-    """sha256 of what ``assets.yaml`` says; comments and layout do not count."""
-    file, _ = read_assets(stage.config)
-    return hashlib.sha256(file.model_dump_json().encode()).hexdigest()
-
-
-def code_of_gate(stage: Stage) -> str:
-    """One digest of the code cells of ``20_validate`` and all that they can reach."""
-    pipeline = load_pipeline(stage.config)
-    [gate] = [one for one in pipeline.stages if one.name == VALIDATE]
-    notebook = in_project(pipeline.notebooks) / gate.notebook
-    return code_digest(ReachableCode().of_notebook(notebook))

@@ -126,7 +126,7 @@ def test_a_gate_cell_that_is_run_again_replaces_its_checks_and_another_adds_its_
 def test_an_edit_of_one_stage_is_followed_into_the_next_ones_by_hand(market):
     market.run(FIRST)
     before = Lake(market.data).read("silver.bars")
-    cell = "outcome = held_back(resolved, verdicts)"
+    cell = "outcome = validate.held_back(resolved, verdicts)"
     edit = f"""from dataclasses import replace
 verdicts["GOOD"] = replace(verdicts["GOOD"], status="blocked", reason="mine")
 {cell}"""

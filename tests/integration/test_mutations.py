@@ -58,10 +58,10 @@ ROWS = {
 }
 
 CHOOSE = 'rule for rule in stage.suite.row_rules if rule.on_fail == "quarantine"'
-JUDGE = "judged_rows(typed, sessions, rules, stage.as_of)"
-RESOLVE = "resolved_rows(judged, published_bars(stage, typed))"
-HOLD = "held_back(resolved, verdicts)"
-ACCOUNT = "accounted(rows_in, outcome, candidate, quarantined, verdicts)"
+JUDGE = "validate.judged_rows(typed, sessions, rules, stage.as_of)"
+RESOLVE = "validate.resolved_rows(judged, silver)"
+HOLD = "validate.held_back(resolved, verdicts)"
+ACCOUNT = "validate.accounted(rows_in, outcome, candidate, quarantined, verdicts)"
 
 
 def without_rules(*names):

@@ -133,15 +133,15 @@ def test_a_removed_asset_leaves_the_figures_and_keeps_its_history(project):
 @pytest.mark.parametrize(
     ("cell", "edited", "error"),
     [
-        ("certificate = certify(stage)\ncertificate.candidate_digest", "certificate = None", None),
+        ("certificate = validate.certify(stage)\ncertificate.verdicts", "certificate = None", None),
         (
-            "candidate = stage.input(SILVER_CANDIDATE).read(SILVER_CANDIDATE)",
-            "candidate = stage.input(SILVER_CANDIDATE).read(SILVER_CANDIDATE).slice(1)",
+            "candidate = promote_silver.read_candidate(stage)",
+            "candidate = promote_silver.read_candidate(stage).slice(1)",
             GateBlocked,
         ),
         (
-            "outcome = held_back(resolved, verdicts)",
-            "outcome = stage.engine.materialise(held_back(resolved, verdicts).limit(7))",
+            "outcome = validate.held_back(resolved, verdicts)",
+            "outcome = stage.engine.materialise(validate.held_back(resolved, verdicts).limit(7))",
             StageError,
         ),
         (
@@ -169,7 +169,7 @@ def test_a_cell_that_skips_a_gate_or_loses_a_row_stops_the_run(project, cell, ed
     ("stage", "gate"),
     [
         ("ingest", "stage.gate(checks)"),
-        ("validate", "stage.gate([*checks, *audit_candidate(stage)])"),
+        ("validate", "stage.gate([*checks, *validate.audit_candidate(stage)])"),
         ("build_gold", "stage.gate([*checks, *audit_aggregates(stage, aggregates)])"),
     ],
 )
@@ -344,7 +344,7 @@ def test_a_table_that_is_not_there_says_what_to_do_first(project):
 
 def test_a_cell_that_promotes_a_held_asset_is_refused(project):
     project.assets({"GOOD": {}, "BAD": NULLS})
-    held = "outcome = held_back(resolved, verdicts)"
+    held = "outcome = validate.held_back(resolved, verdicts)"
 
     outcome = project.run(AS_OF, edits=[(held, "outcome = resolved")])
 
@@ -358,7 +358,7 @@ def test_a_cell_that_promotes_what_silver_holds_is_refused(project):
     path = project.inbox / "AAPL.csv"
     path.write_text("Date,Open,High,Low,Close,Volume\n2024-01-02,10,12,9,11,100\n")
     project.run("2024-01-06T00:00:00Z", input_path=str(path))
-    held = "outcome = held_back(resolved, verdicts)"
+    held = "outcome = validate.held_back(resolved, verdicts)"
     again = (
         'outcome = resolved.mutate(outcome=ibis.literal("promoted"), change=ibis.literal("insert"))'
     )

@@ -32,7 +32,7 @@ def test_an_asset_is_told_the_rule_that_refused_its_rows_and_the_key_that_reads_
 
     assert said == (
         "min_rows: observed 0 good rows of 28, expected at least 1; "
-        f"28 rows were refused like {project.inbox}/BAD.csv line 2: timestamp: '05/01/2024' is not "
+        f"28 rows quarantined like {project.inbox}/BAD.csv line 2: timestamp: '05/01/2024' is not "
         "an ISO 8601 date or time, such as 2024-01-31 or 2024-01-31T14:30:00Z "
         '[timestamp.unreadable]: set date_format: "%m/%d/%Y"'
     )
@@ -46,7 +46,7 @@ def test_too_large_a_part_is_explained_by_the_rule_that_refused_most_of_it(proje
     said = reason(project, OHLCV + bad + rows(days=WEEKDAYS[5:]))
 
     assert said.startswith("max_quarantined_fraction: observed 17.86% quarantined (5 of 28 rows)")
-    assert "3 rows were refused like" in said
+    assert "3 rows quarantined like" in said
     assert "line 2: high 8 is below" in said
 
 

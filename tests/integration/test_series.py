@@ -202,7 +202,7 @@ def test_session_with_few_of_its_bars_warns_with_the_numbers(project):
     check = checks["min_session_coverage"]
     assert outcome.ledger("AAPL").status == "passed"
     assert (check.passed, check.blocks) == (False, False)
-    assert check.observed == "1 of 2 sessions have fewer: 2026-06-12 40 of 390 bars"
+    assert check.observed == "1 of 2 sessions with fewer bars: 2026-06-12 40 of 390 bars"
     assert check.expected == "at least 50% of a session's bars"
 
 
@@ -256,7 +256,7 @@ def test_thin_asset_is_measured_by_its_own_sessions(project, count, passes):
 
     _, checks = loaded(project, minutes("2026-06-12T13:30", count), interval="1m")
 
-    assert "9 of 9 sessions have fewer" in before["min_session_coverage"].observed
+    assert "9 of 9 sessions with fewer bars" in before["min_session_coverage"].observed
     assert checks["min_session_coverage"].passed == passes
     assert passes or "2026-06-12 40 of 100 bars" in checks["min_session_coverage"].observed
 

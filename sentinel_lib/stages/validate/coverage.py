@@ -3,44 +3,43 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from ibis.expr.types import Table
-
 from sentinel_lib.calendars import session_shift, sessions, time_zone
-from sentinel_lib.cleaning.bar_times import DAILY
+from sentinel_lib.cleaning.bar_times import ONE_DAY
 from sentinel_lib.cleaning.rule_names import INSERT, QUARANTINED
+from sentinel_lib.errors import counted, listed
 from sentinel_lib.records.bar import INTERVAL_SECONDS
-from sentinel_lib.records.roles import GOLD_DAILY
 from sentinel_lib.records.stage import Check
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.stages.stage import Stage
-from sentinel_lib.stages.validate.batch import chosen_silver, placed_bars, rows_of
-from sentinel_lib.storage.tables import is_one_of
+from sentinel_lib.stages.sessions import placed_bars
+from sentinel_lib.stages.validate.series import Series
 
 FEWEST_SESSIONS, MOST_SESSIONS = 5, 20
 """Published sessions that make a history, and how many of them are looked at."""
 
-_SHOWN = 3
-
 Counts = Mapping[date, int]
 
 
-def coverage_checks(stage: Stage, resolved: Table, check: Callable[..., Check]) -> Iterator[Check]:
+def thin_sessions(series: Series) -> Iterator[Check]:
     """One check per intraday asset: the bars of each of its sessions that are over, in the batch
     and in Silver, beside those that its published sessions have, else those that its calendar has.
     """
-    limit = stage.suite.limits.min_session_coverage
+    limits = series.suite.limits
+    limit = limits.min_session_coverage
     if limit is None:
         return
-    counts = _bars_by_session(stage, resolved)
-    histories = _bars_by_published_session(stage, list(counts))
+    counts = _bars_by_session(series)
+    histories: dict[str, dict[date, int]] = defaultdict(dict)
+    for row in series.published_sessions(counts.keys()) if counts else []:
+        histories[row["symbol"]][row["session"]] = row["bar_count"]
     for symbol, bars in sorted(counts.items()):
-        asset, history = stage.assets[symbol], histories.get(symbol, {})
-        whole = _whole_sessions(asset, {*bars, *history}, stage.as_of)
+        asset, history = series.assets[symbol], histories[symbol]
+        whole = _whole_sessions(asset, {*bars, *history}, series.as_of)
         judged = sorted(day for day in bars if day in whole)
         published = sorted(day for day in history if day in whole)
         doubtful = [day for day in judged if asset.is_extended or bars[day] < limit * whole[day]]
@@ -51,49 +50,38 @@ def coverage_checks(stage: Stage, resolved: Table, check: Callable[..., Check]) 
             if bars[day] < limit * usual[day]
         ]
         if judged:
-            more = f" and {len(thin) - _SHOWN} more" if len(thin) > _SHOWN else ""
-            yield check(
-                name="min_session_coverage",
-                symbol=symbol,
-                passed=not thin,
-                blocks=stage.suite.limits.thin_sessions == "block",
-                observed=f"{len(thin)} of {len(judged)} sessions have fewer"
-                + (f": {', '.join(thin[:_SHOWN])}{more}" if thin else ""),
+            check = series.failed(
+                "min_session_coverage",
+                symbol,
+                observed=f"{len(thin)} of {counted(len(judged), 'session')} with fewer bars"
+                + (f": {listed(thin, at_most=3)}" if thin else ""),
                 expected=f"at least {limit:.0%} of a session's bars",
             )
+            blocks = limits.thin_sessions == "block"
+            yield check.model_copy(update={"passed": not thin, "blocks": blocks})
 
 
-def _bars_by_session(stage: Stage, resolved: Table) -> dict[str, dict[date, int]]:
+def _bars_by_session(series: Series) -> dict[str, dict[date, int]]:
     """The bars within hours that each session of the batch has: the new ones, and Silver's."""
-    good = resolved.filter(resolved.outcome != QUARANTINED, resolved.interval != DAILY)
+    rows = series.rows
+    good = rows.filter(rows.outcome != QUARANTINED, rows.interval != ONE_DAY)
     is_new = (good.change == INSERT).fill_null(False) & good.is_within_hours
-    counts: dict[str, dict[date, int]] = {}
-    for row in rows_of(good.group_by(["asset", "session"]).agg(bars=is_new.sum())):
-        counts.setdefault(row["asset"], {})[row["session"]] = int(row["bars"])
+    by_session = good.group_by(["asset", "session"]).agg(bars=is_new.sum())
+    counts: dict[str, dict[date, int]] = defaultdict(dict)
+    for row in by_session.to_pyarrow().to_pylist():
+        counts[row["asset"]][row["session"]] = int(row["bars"])
     if not counts:
         return {}
-    silver = chosen_silver(stage)
     first = min(min(days) for days in counts.values()) - timedelta(days=2)
-    recent = silver.timestamp >= datetime.combine(first, time(), ZoneInfo("UTC"))
-    placed = placed_bars(stage, silver.filter(silver.symbol.isin(list(counts)), recent))
+    recent = series.silver.timestamp >= datetime.combine(first, time(), UTC)
+    silver = series.silver.filter(series.silver.symbol.isin(list(counts)), recent)
+    placed = placed_bars(series.engine, silver, series.assets, series.as_of)
     within = placed.filter(placed.is_within_hours)
-    for row in rows_of(within.group_by(["symbol", "session"]).agg(bars=within.count())):
+    published = within.group_by(["symbol", "session"]).agg(bars=within.count())
+    for row in published.to_pyarrow().to_pylist():
         days = counts[row["symbol"]]
         if row["session"] in days:
             days[row["session"]] += int(row["bars"])
-    return counts
-
-
-def _bars_by_published_session(stage: Stage, symbols: Sequence[str]) -> dict[str, dict[date, int]]:
-    if not symbols:
-        return {}
-    columns = ["symbol", "session", "bar_count"]
-    rows = stage.published.read_or_empty(
-        GOLD_DAILY, columns=columns, where=is_one_of("symbol", symbols)
-    )
-    counts: dict[str, dict[date, int]] = {}
-    for row in rows.to_pylist():
-        counts.setdefault(row["symbol"], {})[row["session"]] = row["bar_count"]
     return counts
 
 

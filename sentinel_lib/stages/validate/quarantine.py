@@ -1,8 +1,8 @@
-"""Quarantine: the refused rows of a batch, each with its reason, until a later run judges them."""
+"""Quarantine: the rows of a batch that break a rule, each with its reason."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ibis
 import pyarrow as pa
@@ -11,12 +11,11 @@ import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.reasons import reasons
-from sentinel_lib.cleaning.row_keys import refused_rows
+from sentinel_lib.cleaning.row_keys import quarantined_rows
 from sentinel_lib.cleaning.rule_names import AWAITING_PROMOTION, HELD_WITH_ASSET, PROMOTED
 from sentinel_lib.cleaning.verdicts import Verdict
 from sentinel_lib.errors import StorageError
 from sentinel_lib.logger import log
-from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.rules.rule import RowRule
@@ -34,23 +33,24 @@ def write_quarantine(
     stage: Stage,
     resolved: Table,
     batch: Table,
-    rules: list[RowRule],
+    rules: Sequence[RowRule],
     verdicts: Mapping[str, Verdict],
 ) -> pa.Table:
-    """Write the refused rows, each with its rule, its reason in words, and where it stands.
+    """Write the quarantined rows, each with its rule, its reason in words, and its place, and give
+    those of this batch: rows of ``quarantine.bars``.
 
     Their text is that of ``batch``, whose rows of no asset are among them. They replace what was
     quarantined of the same payloads before: the same bad row again adds nothing. Rows that waited
     and now pass stay until their promotion is done.
     """
-    refused = refused_rows(resolved, batch)
-    rows = refused.order_by(["asset", *_PROVENANCE]).to_pyarrow()
-    why = {symbol: one.reason for symbol, one in verdicts.items()}
+    rows = quarantined_rows(resolved, batch).order_by(["asset", *_PROVENANCE]).to_pyarrow()
+    held = {symbol: verdict.reason for symbol, verdict in verdicts.items()}
     pieces = rows.to_batches(max_chunksize=_EXPLAINED_AT_A_TIME)
-    one_by_one = (row for piece in pieces for row in piece.to_pylist())
-    words = reasons(one_by_one, rules, stage.as_of, why)
+    explained = reasons(
+        (row for piece in pieces for row in piece.to_pylist()), rules, stage.as_of, held
+    )
     unlisted = quarantined_unlisted(batch, stage.run_id, stage.as_of)
-    quarantined = pa.concat_tables([_quarantine_rows(stage, rows, words), unlisted])
+    quarantined = pa.concat_tables([_quarantine_rows(stage, rows, explained), unlisted])
     payloads = batch.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
     before = stage.published.read_or_empty(QUARANTINE_BARS, where=is_one_of("payload", payloads))
     waited = _still_waiting(stage, resolved, before)
@@ -72,25 +72,16 @@ def _drop_provisional(stage: Stage, resolved: Table, payloads: list[str]) -> Non
     stage.lake.delete(QUARANTINE_BARS, where, stage.commit)
 
 
-def release_waiting(stage: Stage) -> None:
-    """Take the rows out of quarantine that waited for this promotion."""
-    if stage.lake.exists(QUARANTINE_BARS):
-        stage.lake.delete(QUARANTINE_BARS, ds.field("rule") == AWAITING_PROMOTION, stage.commit)
-
-
-def _quarantine_rows(stage: Stage, rows: pa.Table, words: list[str]) -> pa.Table:
-    raw = {name: rows[f"{name}_text"] for name in ("symbol", "timestamp", *VALUE_COLUMNS)}
-    same = ("asset", "rule", "file", *_PROVENANCE, "is_provisional", "fetched_as_of")
-    columns = {
-        **{name: rows[name] for name in same},
-        **raw,
-        "reason": pa.array(words, pa.string()),
+def _quarantine_rows(stage: Stage, rows: pa.Table, explained: list[str]) -> pa.Table:
+    schema = schema_of(QUARANTINE_BARS)
+    added = {
+        "reason": pa.array(explained, pa.string()),
         "text": _original_texts(stage, rows),
         "judged_as_of": pa.array([stage.as_of] * len(rows), pa.timestamp("us", "UTC")),
         "run_id": pa.array([stage.run_id] * len(rows), pa.string()),
     }
-    schema = schema_of(QUARANTINE_BARS)
-    return pa.table({name: columns[name] for name in schema.names}).cast(schema)
+    columns = {name: added[name] if name in added else rows[name] for name in schema.names}
+    return pa.table(columns).cast(schema)
 
 
 def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
@@ -104,15 +95,18 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
     for payload, line, rule in zip(
         *(rows[name].to_pylist() for name in ("payload", "line", "rule")), strict=True
     ):
-        if rule != HELD_WITH_ASSET and payload not in lines:
-            archive = next((one for one in archives if one.holds(payload)), archives[0])
+        if rule == HELD_WITH_ASSET:
+            texts.append(None)
+            continue
+        if payload not in lines:
+            archive = next((held for held in archives if held.holds(payload)), archives[0])
             try:
                 lines[payload] = archive.lines(payload)
             except StorageError as lost:  # it is only shown
                 log().warning("rows are quarantined without their text", reason=str(lost))
                 lines[payload] = []
-        found = lines.get(payload, []) if rule != HELD_WITH_ASSET else []
-        texts.append(found[line - 1] if line <= len(found) else None)
+        of_payload = lines[payload]
+        texts.append(of_payload[line - 1] if line <= len(of_payload) else None)
     return pa.array(texts, pa.string())
 
 

@@ -1,4 +1,4 @@
-"""Why rows of an asset were refused: the rule that refused most, one of them, and what helps."""
+"""Why an asset has so many quarantined rows: the rule most of them break, and what helps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import ibis
 from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.reasons import reasons
-from sentinel_lib.cleaning.row_keys import refused_rows
+from sentinel_lib.cleaning.row_keys import quarantined_rows
 from sentinel_lib.cleaning.rule_names import (
     CONFLICTING_KEY,
     HELD_WITH_ASSET,
@@ -20,6 +20,7 @@ from sentinel_lib.cleaning.rule_names import (
     OUTSIDE_THE_LIMIT,
     UNREADABLE,
 )
+from sentinel_lib.errors import counted
 from sentinel_lib.records.bar import EPOCH_UNITS, MISSING_WORDS, timestamp_of
 from sentinel_lib.rules.not_null import NotNull
 from sentinel_lib.rules.rule import RowRule
@@ -42,47 +43,47 @@ _SATURDAY = 5
 Rows = Sequence[Mapping[str, Any]]
 
 
-def refusals(
+def remedies(
     resolved: Table, raw: Table, assets: Sequence[str], rules: Sequence[RowRule], as_of: datetime
 ) -> dict[str, str]:
-    """For each of ``assets`` with refused rows: how many break the rule that refused most, one of
-    them in words with its file and line, and the key of the configuration that would read them.
+    """For each of ``assets`` with quarantined rows: how many break the rule that most of them
+    break, one of them in words with its file and line, and the key of the configuration that would
+    let them pass.
 
     ``raw`` is the batch that ``resolved`` was made of. Rules that say nothing against the data come
     last.
     """
-    refused = refused_rows(resolved.filter(resolved.asset.isin(list(assets) or [""])), raw)
-    refused = refused.filter(refused.rule != HELD_WITH_ASSET)
-    by_rule = ibis.window(group_by=[refused.asset, refused.rule])
-    in_order = ibis.window(
-        group_by=[refused.asset, refused.rule],
-        order_by=[refused.file, refused.payload, refused.layout, refused.line],
-    )
-    numbered = refused.mutate(
-        place=ibis.row_number().over(in_order), alike=refused.count().over(by_rule)
+    chosen = resolved.filter(resolved.asset.isin([*assets] or [""]))
+    rows = quarantined_rows(chosen, raw)
+    rows = rows.filter(rows.rule != HELD_WITH_ASSET)
+    key = [rows.asset, rows.rule]
+    order = [rows.file, rows.payload, rows.layout, rows.line]
+    numbered = rows.mutate(
+        place=ibis.row_number().over(ibis.window(group_by=key, order_by=order)),
+        alike=rows.count().over(ibis.window(group_by=key)),
     )
     shown = numbered.filter(numbered.place < SAMPLE).order_by(["asset", "rule", "place"])
     samples: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in shown.to_pyarrow().to_pylist():
         samples.setdefault((row["asset"], row["rule"]), []).append(row)
-    found: dict[str, list[dict[str, Any]]] = {}
-    for (asset, _), rows in samples.items():
-        if asset not in found or _weight(rows) > _weight(found[asset]):
-            found[asset] = rows
-    return {asset: _in_words(rows, rules, as_of) for asset, rows in found.items()}
+    largest: dict[str, list[dict[str, Any]]] = {}
+    for (asset, _), sample in samples.items():
+        if asset not in largest or _weight(sample) > _weight(largest[asset]):
+            largest[asset] = sample
+    return {asset: _in_words(sample, rules, as_of) for asset, sample in largest.items()}
 
 
 def remedy(rows: Rows, rules: Sequence[RowRule]) -> str:
-    """What would let ``rows`` pass, all of one asset and refused by one rule; empty if unknown."""
-    rule, is_file = rows[0]["rule"], rows[0]["source"] == "files"
-    column, _, ending = rule.partition(".")
-    if rule in _OF_RULE:
-        return _OF_RULE[rule](rows)
+    """What would let ``rows`` pass, all of one asset and one rule; empty if unknown."""
+    name, is_file = rows[0]["rule"], rows[0]["source"] == "files"
+    column, _, ending = name.partition(".")
+    if name in _OF_RULE:
+        return _OF_RULE[name](rows)
     if ending == UNREADABLE:
         if not is_file:
             return ""
         return _of_dates(rows) if column == "timestamp" else _of_numbers(column, rows)
-    missing = [one.column for one in rules if one.name == rule and isinstance(one, NotNull)]
+    missing = [rule.column for rule in rules if rule.name == name and isinstance(rule, NotNull)]
     return _of_absence(missing[0], rows) if missing else ""
 
 
@@ -92,18 +93,17 @@ def _weight(rows: Rows) -> tuple[bool, int, str]:
 
 def _in_words(rows: Rows, rules: Sequence[RowRule], as_of: datetime) -> str:
     [example] = reasons(rows[:1], rules, as_of)
-    count = rows[0]["alike"]
-    words = f"{count:,} {'row was' if count == 1 else 'rows were'} refused like {example}"
+    sentence = f"{counted(rows[0]['alike'], 'row')} quarantined like {example}"
     cure = remedy(rows, rules)
-    return f"{words}: {cure}" if cure else words
+    return f"{sentence}: {cure}" if cure else sentence
 
 
 def _of_dates(rows: Rows) -> str:
-    texts = [row["timestamp_text"] or "" for row in rows]
-    readable = [one for one in _DATE_FORMATS if all(_reads(one, text) for text in texts)]
+    texts = [row["timestamp"] or "" for row in rows]
+    readable = [form for form in _DATE_FORMATS if all(_reads(form, text) for text in texts)]
     if not readable:
         return "set date_format to how its times are written, or columns: {timestamp: ...}"
-    return "set date_format: " + " or ".join(f'"{one}"' for one in readable[:2])
+    return "set date_format: " + " or ".join(f'"{form}"' for form in readable[:2])
 
 
 def _reads(date_format: str, text: str) -> bool:
@@ -115,7 +115,7 @@ def _reads(date_format: str, text: str) -> bool:
 
 
 def _of_numbers(column: str, rows: Rows) -> str:
-    texts = [(row[f"{column}_text"] or "").strip() for row in rows]
+    texts = [(row[column] or "").strip() for row in rows]
     if all(re.fullmatch(r"[+-]?[\d.' ]*\d,\d+", text) for text in texts):
         return "write its numbers with a decimal point: no key reads a decimal comma"
     if all(re.fullmatch(r"\D{0,3}\d[\d,' ]*(\.\d+)?\D{0,3}", text) for text in texts):
@@ -125,7 +125,7 @@ def _of_numbers(column: str, rows: Rows) -> str:
 
 def _of_absence(column: str, rows: Rows) -> str:
     def is_absent(name: str) -> bool:
-        return all((row[f"{name}_text"] or "").strip().lower() in MISSING_WORDS for row in rows)
+        return all((row[name] or "").strip().lower() in MISSING_WORDS for row in rows)
 
     if column in _BESIDE_THE_CLOSE and all(map(is_absent, _BESIDE_THE_CLOSE)):
         return "set fields: close if it has no other price than the close"

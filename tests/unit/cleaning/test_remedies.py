@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sentinel_lib.cleaning.refusals import remedy
+from sentinel_lib.cleaning.remedies import remedy
 from sentinel_lib.rules.not_null import NotNull
 
 NOT_NULL = [
@@ -19,7 +19,7 @@ OPEN, CLOSE, VOLUME = (rule.name for rule in NOT_NULL)
 
 def row(rule: str, **values: Any) -> dict[str, Any]:
     texts = {
-        f"{name}_text": values.pop(name, "10")
+        name: values.pop(name, "10")
         for name in ("timestamp", "open", "high", "low", "close", "volume")
     }
     known = {"rule": rule, "source": "files", "interval": "1d", "session": date(2024, 5, 6)}

@@ -1,0 +1,115 @@
+"""Where bars stand: the terms of their assets, the sessions of their calendars, and the hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+from ibis.expr.types import Table
+
+from sentinel_lib.calendars import session_shift, sessions, time_zone, trouble
+from sentinel_lib.cleaning.bar_times import is_within_hours, session_of
+from sentinel_lib.records.bar import INTERVAL_SECONDS
+from sentinel_lib.records.stage import NO_ASSET
+from sentinel_lib.settings.assets import Asset
+from sentinel_lib.storage.catalog import INSTANT
+from sentinel_lib.storage.engine import Engine
+
+EARLIEST_SESSION = date(1900, 1, 1)
+
+_TERMS = pa.schema(
+    [
+        ("asset", pa.string()),
+        ("interval", pa.string()),
+        ("interval_seconds", pa.int64()),
+        ("calendar", pa.string()),
+        ("calendar_timezone", pa.string()),
+        ("session_shift_seconds", pa.int64()),
+        ("keeps_hours", pa.bool_()),
+        ("fields", pa.string()),
+    ]
+)
+_HOURS = ("open_utc", "close_utc", "break_start_utc", "break_end_utc")
+_SESSIONS = pa.schema(
+    [
+        ("calendar", pa.string()),
+        ("session_date", pa.date32()),
+        *((name, INSTANT) for name in _HOURS),
+    ]
+)
+
+
+def asset_terms(assets: Mapping[str, Asset], as_of: datetime) -> pa.Table:
+    """What the row work needs to know of each asset, a row each; of rows of no asset nothing.
+
+    An asset whose calendar does not know the day of ``as_of`` has its times in UTC.
+    """
+    rows: list[dict[str, object]] = [{"asset": line} for line in NO_ASSET]
+    for asset in assets.values():
+        is_known = not trouble(asset.calendar, as_of.date())
+        shift = session_shift(asset.calendar) if is_known else timedelta()
+        terms = {
+            "asset": asset.symbol,
+            "interval": asset.interval,
+            "interval_seconds": INTERVAL_SECONDS[asset.interval],
+            "calendar": asset.calendar,
+            "calendar_timezone": time_zone(asset.calendar) if is_known else "UTC",
+            "session_shift_seconds": int(shift.total_seconds()),
+            "keeps_hours": asset.keeps_hours,
+            "fields": asset.fields,
+        }
+        rows.append(terms)
+    return pa.Table.from_pylist(rows, schema=_TERMS)
+
+
+def session_table(engine: Engine, bars: Table, as_of: datetime) -> Table:
+    """The sessions of every calendar in ``bars``, from its first to the day after ``as_of``.
+
+    One row per ``calendar`` and ``session_date``, with ``open_utc``, ``close_utc``,
+    ``break_start_utc`` and ``break_end_utc``.
+    """
+    spans = bars.group_by("calendar").agg(first=bars.session.min(), last=bars.session.max())
+    horizon = as_of.date() + timedelta(days=1)
+    rows = [
+        {"calendar": span["calendar"], "session_date": session.date, **asdict(session)}
+        for span in spans.to_pyarrow().to_pylist()
+        if span["first"] is not None and not trouble(span["calendar"], as_of.date())
+        for session in sessions(
+            span["calendar"], max(span["first"], EARLIEST_SESSION), min(span["last"], horizon)
+        )
+    ]
+    return engine.load(pa.Table.from_pylist(rows, schema=_SESSIONS))
+
+
+def dated_bars(engine: Engine, bars: Table, assets: Mapping[str, Asset], as_of: datetime) -> Table:
+    """Bars of ``silver.bars``, each with the terms of its asset and its ``session``."""
+    terms = engine.load(asset_terms(assets, as_of).rename_columns({"asset": "symbol"}))
+    known = bars.join(terms.drop("interval"), "symbol")
+    return known.mutate(session=session_of(known))
+
+
+def placed_bars(engine: Engine, bars: Table, assets: Mapping[str, Asset], as_of: datetime) -> Table:
+    """Bars of ``silver.bars``, each with its ``session`` and ``is_within_hours``."""
+    dated = dated_bars(engine, bars, assets, as_of)
+    columns = [*bars.columns, "session", "is_within_hours"]
+    if not any(asset.keeps_hours for asset in assets.values()):
+        return dated.mutate(is_within_hours=True).select(columns)
+    keeping = session_table(engine, dated.filter(dated.keeps_hours), as_of)
+    return in_sessions(dated, keeping).select(columns)
+
+
+def in_sessions(bars: Table, sessions: Table) -> Table:
+    """``bars``, which have their terms and ``session``, with ``is_within_hours``."""
+    hours = sessions.rename(session_calendar="calendar")
+    same = [bars.calendar == hours.session_calendar, bars.session == hours.session_date]
+    joined = bars.left_join(hours, same)
+    return joined.mutate(is_within_hours=is_within_hours(joined)).drop(*hours.columns)
+
+
+def within_times_of(bars: Table, batch: Table) -> Table:
+    """Those of ``bars`` that lie between the first ``timestamp`` of ``batch`` and its last."""
+    span = batch.agg(first=batch.timestamp.min(), last=batch.timestamp.max()).to_pyarrow()
+    first, last = span["first"][0].as_py(), span["last"][0].as_py()
+    return bars.filter(bars.timestamp.between(first, last)) if first else bars

@@ -1,0 +1,92 @@
+"""Assets whose bars are never an interval apart, but another span, always the same one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+
+import ibis
+from ibis.expr.types import Table
+
+from sentinel_lib.cleaning.bar_times import ONE_DAY
+from sentinel_lib.cleaning.rule_names import OUTSIDE_THE_LIMIT
+from sentinel_lib.cleaning.spacing import FEWEST_DAYS, spacing_of_days, spacing_of_times
+from sentinel_lib.records.bar import INTERVAL_SECONDS, INTERVALS
+from sentinel_lib.records.stage import Check
+from sentinel_lib.stages.sessions import within_times_of
+from sentinel_lib.stages.validate.series import Series, session_dates
+
+_LOOKED_AT = 1_000
+
+
+def other_spacing(series: Series) -> Iterator[Check]:
+    """A failed check per asset whose bars are ``weekly``, or ``every 2 hours``."""
+    dated = series.rows.filter(
+        series.rows.session.notnull(),
+        series.rows.rule.isnull() | series.rows.rule.notin(OUTSIDE_THE_LIMIT),
+    )
+    wide = [*_without_adjacent_days(dated), *_without_adjacent_times(dated)]
+    for symbol, times in _times_of(series, dated, wide).items():
+        asset = series.assets[symbol]
+        days = [day for day, _ in times]
+        known = session_dates(asset.calendar, days[0], days[-1])
+        length = timedelta(seconds=INTERVAL_SECONDS[asset.interval])
+        if asset.interval == ONE_DAY:
+            name = spacing_of_days(days, known)
+        else:
+            name = spacing_of_times(times, length, known)
+        if name:
+            yield series.failed(
+                "spacing",
+                symbol,
+                observed=f"{name} bars" if " " not in name else f"a bar {name}",
+                expected=f"bars of the asset's interval {asset.interval} "
+                f"(intervals are {', '.join(INTERVALS)})",
+            )
+
+
+def _without_adjacent_days(dated: Table) -> list[str]:
+    """Daily assets that may have no bars on two days in a row: too few for the days they span."""
+    daily = dated.filter(dated.interval == ONE_DAY).group_by("asset")
+    spans = daily.agg(
+        days=dated.session.nunique(), first=dated.session.min(), last=dated.session.max()
+    )
+    return [
+        row["asset"]
+        for row in spans.to_pyarrow().to_pylist()
+        if row["days"] >= FEWEST_DAYS and 2 * (row["days"] - 1) <= (row["last"] - row["first"]).days
+    ]
+
+
+def _without_adjacent_times(dated: Table) -> list[str]:
+    """Intraday assets of which no session is so full that two bars must be an interval apart."""
+    intraday = dated.filter(dated.interval != ONE_DAY).group_by(["asset", "interval", "session"])
+    spans = intraday.agg(
+        bars=dated.timestamp.nunique(), first=dated.timestamp.min(), last=dated.timestamp.max()
+    )
+    is_full: dict[str, bool] = {}
+    for row in spans.to_pyarrow().to_pylist():
+        steps = row["bars"] - 1
+        span = (row["last"] - row["first"]) / timedelta(seconds=INTERVAL_SECONDS[row["interval"]])
+        is_full[row["asset"]] = is_full.get(row["asset"], False) or steps <= span < 2 * steps
+    return [symbol for symbol, full in is_full.items() if not full]
+
+
+def _times_of(
+    series: Series, dated: Table, symbols: Sequence[str]
+) -> dict[str, list[tuple[date, datetime]]]:
+    """The first bars of some assets, by session and start, with those that Silver has there."""
+    if not symbols:
+        return {}
+    columns = ("asset", "session", "timestamp")
+    known = within_times_of(series.dated_silver, dated).rename(asset="symbol")
+    rows = dated.select(columns).union(known.select(columns)).distinct()
+    rows = rows.filter(rows.asset.isin(symbols))
+    order = ibis.window(group_by="asset", order_by="timestamp")
+    first = rows.mutate(place=ibis.row_number().over(order))
+    first = first.filter(first.place < _LOOKED_AT).order_by("asset", "timestamp")
+    times: dict[str, list[tuple[date, datetime]]] = defaultdict(list)
+    for row in first.to_pyarrow().to_pylist():
+        times[row["asset"]].append((row["session"], row["timestamp"]))
+    return times
