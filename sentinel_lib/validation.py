@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from sentinel_lib.errors import GateBlocked
+from sentinel_lib.errors import GateBlocked, listed
 from sentinel_lib.records.stage import Check
 from sentinel_lib.rules.rule import RowRule, Rule
 from sentinel_lib.rules.suites import Suite
@@ -31,8 +31,8 @@ def audit(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule] | None = None)
     """Run the suite (or only ``rules`` of it) over ``rows``: one check per expectation.
 
     Nothing passes by not being evaluated: no rows, no rules, a rule about values that finds none,
-    an expectation that raised are failures; a result that is missing or answers another question
-    is ``GateBlocked``, for then the gate itself did not work. Infinity lies between no bounds.
+    an expectation that raised are failures. Infinite values always fail ``between``. Raises
+    ``GateBlocked`` if a result is missing or answers another question: then the gate is broken.
     """
     chosen = list(suite.rules if rules is None else rules)
     if not chosen or rows.empty:
@@ -72,28 +72,27 @@ def _results(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule]) -> list[An
 def _in_order(suite: Suite, rules: Sequence[Rule], results: Sequence[Any]) -> list[Any]:
     """Great Expectations answers in its own order, and drops what it does not understand."""
     by_place = {result.expectation_config.meta[_RULE]: result for result in results}
-    if len(results) != len(rules) or sorted(by_place) != list(range(len(rules))):
+    answered = {place: result.expectation_config.type for place, result in by_place.items()}
+    asked = {place: rule.expect for place, rule in enumerate(rules)}
+    if len(results) != len(rules) or answered != asked:
+        unlike = [
+            rule.name for place, rule in enumerate(rules) if answered.get(place) != rule.expect
+        ]
         raise GateBlocked(
             f"the gate of {suite.table} did not evaluate its whole suite",
-            observed=f"{len(results)} results",
+            observed=f"{len(results)} results; none for {listed(unlike) or 'another rule'}",
             expected=f"{len(rules)}, one per rule",
+            next_step="check that the installed great-expectations is the locked one: make setup, "
+            "or pull the image again",
         )
-    ordered = [by_place[place] for place in range(len(rules))]
-    for rule, result in zip(rules, ordered, strict=True):
-        if result.expectation_config.type != rule.expect:
-            raise GateBlocked(
-                f"the gate of {suite.table} did not evaluate {rule.name}",
-                observed=result.expectation_config.type,
-                expected=rule.expect,
-            )
-    return ordered
+    return [by_place[place] for place in asked]
 
 
 def _expectation(rule: Rule, place: int) -> Any:
     import great_expectations.expectations as expectations
 
     expectation = getattr(expectations, rule.expect.title().replace("_", ""))
-    return expectation(**rule.expectation_arguments, meta={_RULE: place})
+    return expectation(**{**rule.expectation_defaults, **rule.arguments}, meta={_RULE: place})
 
 
 def _has_values(rule: Rule, rows: pd.DataFrame) -> bool:
@@ -119,9 +118,8 @@ def _check(rule: Rule, result: Any, table: str, *, has_values: bool) -> Check:
 
 
 def _raised(exception_info: Any) -> str:
-    """The message of an exception in an expectation: one, or one per metric."""
-    found = [exception_info, *(exception_info or {}).values()]
-    for info in found:
+    """The message of an exception in an expectation: there is one, or one per metric."""
+    for info in (exception_info, *(exception_info or {}).values()):
         if isinstance(info, dict) and info.get("raised_exception"):
             return f"could not be evaluated: {info.get('exception_message')}"
     return ""

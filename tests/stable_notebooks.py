@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent / "notebooks" / "stable"
 COMPARED = "nbval-check-output"
 STABLE = {
     "10_ingest": ("list(chosen)", "[failure.reason", "record = stage.record"),
-    "20_validate": ("verdict_table(", "record = stage.record"),
+    "20_validate": ("verdicts = validate.with_remedies", "record = stage.record"),
     "30_promote_silver": ("require_certificate(", "record = stage.record"),
     "40_build_gold": ("record = stage.record",),
     "50_monitor": ("records = stage_records", "record = stage.record"),

@@ -1,9 +1,24 @@
-"""How many rows of an asset a batch holds, and what became of them."""
+"""What a resolved batch holds of each asset: one grouped computation for all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import ibis
+from ibis.expr.types import BooleanValue, Table
+
+from sentinel_lib.cleaning.row_rules import row_passes
+from sentinel_lib.cleaning.rule_names import (
+    DEDUPLICATED,
+    NOT_A_SESSION,
+    OUTSIDE_THE_LIMIT,
+    PROMOTED,
+    QUARANTINED,
+)
+from sentinel_lib.errors import counted
+from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.rules.suites import Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +48,73 @@ class AssetCounts:
     def judged(self) -> int:
         """Rows that say something about the data's quality."""
         return self.rows_in - self.outside_the_limit
+
+
+def asset_counts(resolved: Table, sessions: Table, suite: Suite) -> dict[str, AssetCounts]:
+    """The counts of every asset in a resolved batch, in the order of their symbols."""
+    strict = [rule for rule in suite.row_rules if rule.on_fail != "quarantine"]
+    good = resolved.outcome != QUARANTINED
+    grouped = resolved.group_by("asset").agg(
+        rows_in=resolved.count(),
+        **{
+            name: (resolved.outcome == name).sum() for name in (PROMOTED, QUARANTINED, DEDUPLICATED)
+        },
+        outside_the_limit=resolved.rule.isin(OUTSIDE_THE_LIMIT).fill_null(False).sum(),
+        **{
+            f"broken_{index}": (good & ~row_passes(resolved, rule)).sum()
+            for index, rule in enumerate(strict)
+        },
+        rounded_rows=(good & resolved.rounded.notnull()).sum(),
+        rounded_example=good.ifelse(resolved.rounded, ibis.null("string")).min(),
+        **{f"rounded_{name}": _is_rounded(resolved, name).sum() for name in VALUE_COLUMNS},
+    )
+    joined = grouped.left_join(_sessions_spanned(resolved, sessions), "asset").drop("asset_right")
+    counts = {}
+    for row in joined.to_pyarrow().to_pylist():
+        broken = {rule.name: row.pop(f"broken_{index}") for index, rule in enumerate(strict)}
+        asset = row.pop("asset")
+        columns = [name for name in VALUE_COLUMNS if row.pop(f"rounded_{name}")]
+        rows, example = counted(row.pop("rounded_rows"), "row"), row.pop("rounded_example")
+        rounded = f"{rows}, in {', '.join(columns)}; one of them:{example}" if columns else ""
+        numbers = {name: int(value or 0) for name, value in row.items()}
+        counts[asset] = AssetCounts(**numbers, broken_rules=broken, rounded=rounded)
+    return dict(sorted(counts.items()))
+
+
+def seen_rows(resolved: Table) -> Table:
+    """The rows that stand in a session, without those that say nothing against the data."""
+    return resolved.filter(
+        resolved.session.notnull(),
+        resolved.rule.isnull() | resolved.rule.notin((*OUTSIDE_THE_LIMIT, NOT_A_SESSION)),
+    )
+
+
+def spans(resolved: Table) -> Table:
+    """Per ``asset`` and its ``calendar``: ``sessions_seen``, and the ``first`` and ``last``."""
+    seen = seen_rows(resolved)
+    return seen.group_by(["asset", "calendar"]).agg(
+        sessions_seen=seen.session.nunique(), first=seen.session.min(), last=seen.session.max()
+    )
+
+
+def _is_rounded(resolved: Table, name: str) -> BooleanValue:
+    """Whether a good row's value lost decimals; ``rounded`` names each such value."""
+    is_good = resolved.outcome != QUARANTINED
+    return is_good & resolved.rounded.contains(f" {name}=").fill_null(False)
+
+
+def _sessions_spanned(resolved: Table, sessions: Table) -> Table:
+    """Per asset: the sessions seen in the batch, and those its calendar has from first to last."""
+    per_asset = spans(resolved)
+    dates = sessions.select("session_date", of_calendar="calendar")
+    inside = per_asset.join(
+        dates,
+        [
+            per_asset.calendar == dates.of_calendar,
+            per_asset["first"] <= dates.session_date,
+            per_asset["last"] >= dates.session_date,
+        ],
+    )
+    return inside.group_by("asset").agg(
+        sessions_seen=inside.sessions_seen.max(), sessions_spanned=inside.count()
+    )

@@ -1,6 +1,4 @@
-"""The table has a column."""
-
-from __future__ import annotations
+"""The table has ``column``."""
 
 from typing import Literal
 
@@ -8,7 +6,5 @@ from sentinel_lib.rules.rule import TableRule
 
 
 class ColumnExists(TableRule):
-    """The table has ``column``."""
-
     expect: Literal["expect_column_to_exist"]
     column: str

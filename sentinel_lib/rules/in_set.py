@@ -1,19 +1,14 @@
-"""Every value is one of a set."""
+"""Every value that is there is one of a set."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from sentinel_lib.records.bar import VALUE_COLUMNS
-from sentinel_lib.rules.rule import RowRule
+from sentinel_lib.rules.rule import Row, RowRule
 
 
 class InSet(RowRule):
-    """Every value that is there is one of a set."""
-
     expect: Literal["expect_column_values_to_be_in_set"]
     column: str
     value_set: Annotated[list[str | float], Field(min_length=1)]
@@ -30,5 +25,5 @@ class InSet(RowRule):
     def holds(self, rows: Any) -> Any:
         return rows[self.column].isin(self.value_set)
 
-    def explain(self, texts: Mapping[str, str | None]) -> str:
-        return f"{self.column} {texts[self.column]!r} should be one of {self.value_set}"
+    def explain(self, row: Row) -> str:
+        return f"{self.column} {row[self.column]!r} should be one of {self.value_set}"

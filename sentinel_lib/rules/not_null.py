@@ -1,16 +1,11 @@
-"""Every row has a value."""
+"""Every row has a value in ``column``."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from typing import Any, Literal
 
-from sentinel_lib.rules.rule import RowRule
+from sentinel_lib.rules.rule import Row, RowRule
 
 
 class NotNull(RowRule):
-    """Every row has a value in ``column``."""
-
     expect: Literal["expect_column_values_to_not_be_null"]
     column: str
 
@@ -20,5 +15,5 @@ class NotNull(RowRule):
     def holds(self, rows: Any) -> Any:
         return rows[self.column].notnull()
 
-    def explain(self, texts: Mapping[str, str | None]) -> str:
+    def explain(self, row: Row) -> str:
         return f"{self.column}: has no value"

@@ -1,6 +1,4 @@
-"""The table has so many rows."""
-
-from __future__ import annotations
+"""The table has from ``min_value`` to ``max_value`` rows."""
 
 from typing import Annotated, Literal
 
@@ -10,8 +8,6 @@ from sentinel_lib.rules.rule import TableRule
 
 
 class RowCount(TableRule):
-    """The table has from ``min_value`` to ``max_value`` rows."""
-
     expect: Literal["expect_table_row_count_to_be_between"]
     min_value: Annotated[int, Field(ge=0)] = 1
     max_value: int | None = None

@@ -15,6 +15,8 @@ from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.settings.model import ConfigModel
 
 OnFail = Literal["quarantine", "warn", "block"]
+Row = Mapping[str, Any]
+"""A raw row: the text of each column, or None."""
 
 
 class Rule(ConfigModel):
@@ -22,6 +24,9 @@ class Rule(ConfigModel):
 
     expect: str
     on_fail: OnFail
+
+    expectation_defaults: ClassVar[dict[str, Any]] = {}
+    """What its expectation is told besides ``arguments``, so that both forms say the same."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -31,16 +36,9 @@ class Rule(ConfigModel):
     @property
     def arguments(self) -> dict[str, Any]:
         """Its keys as they were written, defaults (None, False) left out."""
-        return {
-            key: value
-            for key, value in self.model_dump(exclude={"expect", "on_fail"}).items()
-            if value is not None and value is not False
-        }
-
-    @property
-    def expectation_arguments(self) -> dict[str, Any]:
-        """What its expectation is called with, so that both forms say the same."""
-        return self.arguments
+        written = self.model_dump(exclude={"expect", "on_fail"})
+        is_set = {key: not (value is None or value is False) for key, value in written.items()}
+        return {key: value for key, value in written.items() if is_set[key]}
 
     @property
     def name(self) -> str:
@@ -66,8 +64,8 @@ class RowRule(Rule):
         """The row form: whether each row of an Ibis table keeps it, NULL where it says nothing."""
 
     @abstractmethod
-    def explain(self, texts: Mapping[str, str | None]) -> str:
-        """Why a row that breaks it is quarantined. ``texts`` are the values of its columns."""
+    def explain(self, row: Row) -> str:
+        """Why a row that breaks it is quarantined."""
 
     def misfit(self) -> str:
         for column in self.columns:

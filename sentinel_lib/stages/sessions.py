@@ -14,31 +14,18 @@ from sentinel_lib.cleaning.bar_times import is_within_hours, session_of
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.storage.catalog import INSTANT
+from sentinel_lib.storage.catalog import COUNT, INSTANT, TEXT
 from sentinel_lib.storage.engine import Engine
 
 EARLIEST_SESSION = date(1900, 1, 1)
 
-_TERMS = pa.schema(
-    [
-        ("asset", pa.string()),
-        ("interval", pa.string()),
-        ("interval_seconds", pa.int64()),
-        ("calendar", pa.string()),
-        ("calendar_timezone", pa.string()),
-        ("session_shift_seconds", pa.int64()),
-        ("keeps_hours", pa.bool_()),
-        ("fields", pa.string()),
-    ]
-)
+_TERMS = {
+    **dict.fromkeys(("asset", "interval", "calendar", "calendar_timezone", "fields"), TEXT),
+    **dict.fromkeys(("interval_seconds", "session_shift_seconds"), COUNT),
+    "keeps_hours": pa.bool_(),
+}
 _HOURS = ("open_utc", "close_utc", "break_start_utc", "break_end_utc")
-_SESSIONS = pa.schema(
-    [
-        ("calendar", pa.string()),
-        ("session_date", pa.date32()),
-        *((name, INSTANT) for name in _HOURS),
-    ]
-)
+_SESSIONS = {"calendar": TEXT, "session_date": pa.date32(), **dict.fromkeys(_HOURS, INSTANT)}
 
 
 def asset_terms(assets: Mapping[str, Asset], as_of: datetime) -> pa.Table:
@@ -61,7 +48,7 @@ def asset_terms(assets: Mapping[str, Asset], as_of: datetime) -> pa.Table:
             "fields": asset.fields,
         }
         rows.append(terms)
-    return pa.Table.from_pylist(rows, schema=_TERMS)
+    return pa.Table.from_pylist(rows, schema=pa.schema(_TERMS))
 
 
 def session_table(engine: Engine, bars: Table, as_of: datetime) -> Table:
@@ -80,7 +67,7 @@ def session_table(engine: Engine, bars: Table, as_of: datetime) -> Table:
             span["calendar"], max(span["first"], EARLIEST_SESSION), min(span["last"], horizon)
         )
     ]
-    return engine.load(pa.Table.from_pylist(rows, schema=_SESSIONS))
+    return engine.load(pa.Table.from_pylist(rows, schema=pa.schema(_SESSIONS)))
 
 
 def dated_bars(engine: Engine, bars: Table, assets: Mapping[str, Asset], as_of: datetime) -> Table:

@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from ibis.expr.types import Table
+from ibis.expr.types import StringValue, Table
 
 from sentinel_lib.cleaning.bar_times import ONE_DAY, TIMES, date_labels
 from sentinel_lib.cleaning.rule_names import WAITING
@@ -63,10 +63,10 @@ def date_formats(batch: Table) -> list[str]:
     return sorted(batch.select("date_format").distinct().to_pyarrow()["date_format"].to_pylist())
 
 
-def rows_by_asset(batch: Table) -> dict[str, int]:
-    """How many rows of each asset went in, and of no asset."""
-    rows = batch.group_by("asset").agg(count=batch.count()).to_pyarrow().to_pylist()
-    return {row["asset"]: row["count"] for row in rows}
+def rows_by(column: StringValue) -> dict[str, int]:
+    """How many rows have each value of ``column``."""
+    values, counts = column.value_counts().to_pyarrow().columns
+    return dict(zip(values.to_pylist(), counts.to_pylist(), strict=True))
 
 
 def published_bars(stage: Stage, typed: Table) -> Table:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from ibis.expr.types import StringValue, Table
+from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.row_keys import KEY
 from sentinel_lib.cleaning.row_rules import applicable
 from sentinel_lib.cleaning.rule_names import DEDUPLICATED, INSERT, PROMOTED
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
-from sentinel_lib.cleaning.verdicts import Verdict
 from sentinel_lib.errors import GateBlocked, listed
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import BRONZE_FETCHES, SILVER_BARS, SILVER_CANDIDATE
@@ -21,6 +20,8 @@ from sentinel_lib.rules.rule import RowRule
 from sentinel_lib.stages.certificates import gate_digest, terms_digest
 from sentinel_lib.stages.silver import base_version, silver_of
 from sentinel_lib.stages.stage import Stage
+from sentinel_lib.stages.validate.batch import rows_by
+from sentinel_lib.stages.validate.verdicts import Verdict
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.digest import content_digest, ordered_digest
@@ -52,8 +53,8 @@ def accounted(
     verdicts: Mapping[str, Verdict],
 ) -> dict[str, AssetLedger]:
     """Every asset's rows: what went in, counted in the batch, and what came out, as written."""
-    promoted = _rows_by(candidate.symbol)
-    deduplicated = _rows_by(resolved.filter(resolved.outcome == DEDUPLICATED).asset)
+    promoted = rows_by(candidate.symbol)
+    deduplicated = rows_by(resolved.filter(resolved.outcome == DEDUPLICATED).asset)
     counts = quarantined["asset"].value_counts().to_pylist()
     refused = {row["values"]: row["counts"] for row in counts}
     return {
@@ -130,7 +131,7 @@ def certify(stage: Stage) -> Certificate:
 
 
 def _require_passing_assets(stage: Stage) -> None:
-    counts = _rows_by(_written(stage).symbol)
+    counts = rows_by(_written(stage).symbol)
     strangers = sorted(counts.keys() - set(stage.passing))
     if strangers:
         raise GateBlocked(
@@ -159,8 +160,3 @@ def _require_changes(stage: Stage) -> None:
 
 def _written(stage: Stage) -> Table:
     return stage.engine.scan(stage.lake.files(SILVER_CANDIDATE), schema_of(SILVER_CANDIDATE))
-
-
-def _rows_by(column: StringValue) -> dict[str, int]:
-    values, counts = column.value_counts().to_pyarrow().columns
-    return dict(zip(values.to_pylist(), counts.to_pylist(), strict=True))

@@ -50,15 +50,15 @@ def thin_sessions(series: Series) -> Iterator[Check]:
             if bars[day] < limit * usual[day]
         ]
         if judged:
-            check = series.failed(
-                "min_session_coverage",
-                symbol,
+            yield series.check(
+                name="min_session_coverage",
+                symbol=symbol,
+                passed=not thin,
+                blocks=limits.thin_sessions == "block",
                 observed=f"{len(thin)} of {counted(len(judged), 'session')} with fewer bars"
                 + (f": {listed(thin, at_most=3)}" if thin else ""),
                 expected=f"at least {limit:.0%} of a session's bars",
             )
-            blocks = limits.thin_sessions == "block"
-            yield check.model_copy(update={"passed": not thin, "blocks": blocks})
 
 
 def _bars_by_session(series: Series) -> dict[str, dict[date, int]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from sentinel_lib.cleaning.batch_counts import seen_rows, spans
+from sentinel_lib.cleaning.asset_counts import seen_rows, spans
 from sentinel_lib.errors import listed
 from sentinel_lib.records.stage import Check
 from sentinel_lib.stages.validate.series import Series, session_dates
@@ -37,13 +37,13 @@ def missing_sessions(series: Series) -> Iterator[Check]:
     for symbol, expected in gaps.items():
         absent = [day for day in expected if day not in present[symbol]]
         if absent:
-            check = series.failed(
-                "missing_sessions",
-                symbol,
+            yield series.check(
+                name="missing_sessions",
+                symbol=symbol,
+                blocks=False,
                 observed=f"{len(absent)} missing: {listed(absent)}",
                 expected=f"every session from {expected[0]} to {expected[-1]}",
             )
-            yield check.model_copy(update={"blocks": False})
 
 
 def _last_before(engine: Engine, silver: Table, spans: list[dict[str, Any]]) -> dict[str, date]:

@@ -13,7 +13,6 @@ from ibis.expr.types import Table
 from sentinel_lib.cleaning.reasons import reasons
 from sentinel_lib.cleaning.row_keys import quarantined_rows
 from sentinel_lib.cleaning.rule_names import AWAITING_PROMOTION, HELD_WITH_ASSET, PROMOTED
-from sentinel_lib.cleaning.verdicts import Verdict
 from sentinel_lib.errors import StorageError
 from sentinel_lib.logger import log
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS
@@ -21,6 +20,7 @@ from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.rules.rule import RowRule
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import quarantined_unlisted
+from sentinel_lib.stages.validate.verdicts import Verdict
 from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.tables import is_one_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from ibis.expr.types import Table
@@ -43,16 +43,10 @@ class Series:
         """The same with the rows of these assets alone."""
         return replace(self, rows=self.rows.filter(self.rows.asset.isin([*symbols] or [""])))
 
-    def failed(self, name: str, symbol: str, observed: str, expected: str) -> Check:
-        """A check that holds the asset back."""
-        return Check(
-            name=name,
-            passed=False,
-            table=self.suite.table,
-            symbol=symbol,
-            observed=observed,
-            expected=expected,
-        )
+    @property
+    def check(self) -> Callable[..., Check]:
+        """A check of the suite's table: failed, and blocking, unless it is told otherwise."""
+        return partial(Check, table=self.suite.table, passed=False)
 
 
 @lru_cache(maxsize=64)

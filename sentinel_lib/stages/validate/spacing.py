@@ -37,9 +37,9 @@ def other_spacing(series: Series) -> Iterator[Check]:
         else:
             name = spacing_of_times(times, length, known)
         if name:
-            yield series.failed(
-                "spacing",
-                symbol,
+            yield series.check(
+                name="spacing",
+                symbol=symbol,
                 observed=f"{name} bars" if " " not in name else f"a bar {name}",
                 expected=f"bars of the asset's interval {asset.interval} "
                 f"(intervals are {', '.join(INTERVALS)})",

@@ -51,9 +51,9 @@ def other_time_zone(series: Series) -> Iterator[Check]:
         for name, parts in zip((time_zone(calendar), "UTC"), better, strict=True):
             fitting = parts[symbol, zone][0]
             if name != zone and fitting >= FITTING:
-                yield series.failed(
-                    "time_zone",
-                    symbol,
+                yield series.check(
+                    name="time_zone",
+                    symbol=symbol,
                     observed=f"{part:.0%} of its bars within the hours of {calendar} as read "
                     f"in {zone}, {fitting:.0%} if read in {name}",
                     expected=f"times in the zone that is set: write timezone: {name}",

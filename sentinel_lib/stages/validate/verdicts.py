@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
-import pandas as pd
+import ibis
 from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.asset_counts import AssetCounts
 from sentinel_lib.cleaning.remedies import remedies
-from sentinel_lib.cleaning.verdicts import Verdict, held_rows, verdict
-from sentinel_lib.errors import StageError, listed
+from sentinel_lib.cleaning.rule_names import HELD_WITH_ASSET, PROMOTED, QUARANTINED
+from sentinel_lib.errors import StageError, counted, listed
+from sentinel_lib.records.bar import SCALE
 from sentinel_lib.records.roles import INGEST
-from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, Check, StageRecord
+from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, AssetStatus, Check, StageRecord
 from sentinel_lib.rules.rule import RowRule
-from sentinel_lib.rules.suites import Suite
+from sentinel_lib.rules.suites import Suite, SuiteLimits
 from sentinel_lib.settings.assets import Asset
 
-_SHOWN = ["promoted", "quarantined", "deduplicated", "sessions_seen", "sessions_spanned"]
+FRACTIONS_APPLY_FROM = 20
+
+_Judged = tuple[bool, str, str] | None
+"""Whether a limit is kept, what was observed, what is expected; None where it does not apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an asset may be promoted, and if not why not: ``held_by`` names the check."""
+
+    status: AssetStatus
+    reason: str = ""
+    checks: tuple[Check, ...] = ()
+    held_by: str = ""
+
+    @property
+    def is_of_quarantined_rows(self) -> bool:
+        """Whether it holds the asset back because too many of its rows are quarantined."""
+        return self.held_by in ("min_rows", "max_quarantined_fraction")
 
 
 def asset_verdicts(
@@ -78,29 +98,40 @@ def with_remedies(
     }
 
 
-def verdict_table(
-    verdicts: Mapping[str, Verdict], counts: Mapping[str, AssetCounts]
-) -> pd.DataFrame:
-    """A row per asset: ``symbol``, ``verdict``, its rows by outcome, its sessions of those that its
-    calendar has, and the ``reason``.
-    """
-    none = AssetCounts()
-    rows = [
-        {
-            "symbol": symbol,
-            "verdict": verdict.status,
-            **{name: getattr(counts.get(symbol, none), name) for name in _SHOWN},
-            "reason": verdict.reason,
-        }
-        for symbol, verdict in verdicts.items()
-    ]
-    return pd.DataFrame(rows, columns=["symbol", "verdict", *_SHOWN, "reason"])
-
-
 def held_back(resolved: Table, verdicts: Mapping[str, Verdict]) -> Table:
     """``resolved`` with what held assets would have promoted quarantined instead."""
     held = [symbol for symbol, verdict in verdicts.items() if verdict.status in HELD_BACK]
-    return held_rows(resolved, held)
+    is_held = resolved.asset.isin(held or [""]) & (resolved.outcome == PROMOTED)
+    return resolved.mutate(
+        rule=is_held.ifelse(HELD_WITH_ASSET, resolved.rule),
+        outcome=is_held.ifelse(QUARANTINED, resolved.outcome),
+        change=is_held.ifelse(ibis.null("string"), resolved.change),
+    )
+
+
+def verdict(
+    symbol: str,
+    counts: AssetCounts,
+    suite: Suite,
+    *,
+    due_sessions: int,
+    gaps_block: bool,
+    series: Sequence[Check] = (),
+) -> Verdict:
+    """What the gate says of one asset.
+
+    ``due_sessions`` is how many sessions its source should have delivered by now: expected but
+    absent is ``not_evaluated``, nothing expected and nothing there is ``not_due``. ``series`` are
+    the checks of its bars as a series: they explain what the counts of its rows only show.
+    """
+    if counts.judged == 0 and all(check.passed or not check.blocks for check in series):
+        return _without_rows(symbol, counts, suite, due_sessions)
+    checks = (*series, *_checks(symbol, counts, suite, gaps_block=gaps_block))
+    for check in checks:
+        if check.blocks and not check.passed:
+            reason = f"{check.name}: observed {check.observed}, expected {check.expected}"
+            return Verdict("blocked", reason, checks, held_by=check.name)
+    return Verdict("passed", checks=checks)
 
 
 def _due_sessions(assets: Mapping[str, Asset], ingested: StageRecord | None) -> dict[str, int]:
@@ -117,3 +148,83 @@ def _due_sessions(assets: Mapping[str, Asset], ingested: StageRecord | None) -> 
             next_step="restore the last cell of 10_ingest.ipynb, and run the pipeline again",
         )
     return dict(due or {})
+
+
+def _without_rows(symbol: str, counts: AssetCounts, suite: Suite, due_sessions: int) -> Verdict:
+    if due_sessions == 0:
+        return Verdict("not_due", "no session is due")
+    due = f"{counted(due_sessions, 'session')} due"
+    check = Check(
+        name="min_rows",
+        passed=False,
+        table=suite.table,
+        symbol=symbol,
+        observed=f"{counted(counts.judged, 'row')} to judge, {due}",
+        expected=f"at least {suite.limits.min_rows}",
+    )
+    reason = f"{due}, no final bar delivered: not evaluated"
+    return Verdict("not_evaluated", reason, (check,), held_by=check.name)
+
+
+def _checks(symbol: str, counts: AssetCounts, suite: Suite, *, gaps_block: bool) -> Iterator[Check]:
+    check = partial(Check, table=suite.table, symbol=symbol)
+    only_warns = {"decimals"} if gaps_block else {"decimals", "max_missing_fraction"}
+    for name, judge in LIMITS.items():
+        judged = judge(counts, suite.limits)
+        if judged is not None:
+            passed, observed, expected = judged
+            yield check(
+                name=name,
+                passed=passed,
+                blocks=name not in only_warns,
+                observed=observed,
+                expected=expected,
+            )
+    for rule in suite.row_rules:
+        if rule.name in counts.broken_rules:
+            broken = counts.broken_rules[rule.name]
+            yield check(
+                name=rule.name,
+                passed=broken == 0,
+                blocks=rule.on_fail == "block",
+                observed=f"{broken} rows break it",
+                expected="none",
+            )
+
+
+def _min_rows(counts: AssetCounts, limits: SuiteLimits) -> _Judged:
+    observed = f"{counted(counts.surviving, 'good row')} of {counts.judged:,}"
+    return counts.surviving >= limits.min_rows, observed, f"at least {limits.min_rows}"
+
+
+def _quarantined_fraction(counts: AssetCounts, limits: SuiteLimits) -> _Judged:
+    limit, judged = limits.max_quarantined_fraction, counts.judged
+    if limit is None or judged < FRACTIONS_APPLY_FROM:
+        return None
+    bad = counts.quarantined - counts.outside_the_limit
+    observed = f"{bad / judged:.2%} quarantined ({bad:,} of {counted(judged, 'row')})"
+    return bad / judged <= limit, observed, f"at most {limit:.2%}"
+
+
+def _missing_fraction(counts: AssetCounts, limits: SuiteLimits) -> _Judged:
+    limit, spanned = limits.max_missing_fraction, counts.sessions_spanned
+    if limit is None or spanned < FRACTIONS_APPLY_FROM:
+        return None
+    missing = spanned - counts.sessions_seen
+    observed = f"{missing / spanned:.2%} missing ({missing:,} of {counted(spanned, 'session')})"
+    return missing / spanned <= limit, observed, f"at most {limit:.2%}"
+
+
+def _decimals(counts: AssetCounts, limits: SuiteLimits) -> _Judged:
+    if not counts.rounded:
+        return None
+    return False, f"rounded {counts.rounded}", f"at most {SCALE} decimals"
+
+
+LIMITS: dict[str, Callable[[AssetCounts, SuiteLimits], _Judged]] = {
+    "min_rows": _min_rows,
+    "max_quarantined_fraction": _quarantined_fraction,
+    "max_missing_fraction": _missing_fraction,
+    "decimals": _decimals,
+}
+"""What is required of the rows of each asset, by the name of the check, in this order."""

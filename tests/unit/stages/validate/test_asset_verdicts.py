@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from sentinel_lib.cleaning.asset_counts import AssetCounts
-from sentinel_lib.cleaning.verdicts import Verdict
 from sentinel_lib.errors import StageError
 from sentinel_lib.records.stage import AssetLedger, StageRecord
 from sentinel_lib.rules.suites import Suite
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.stages.validate.verdicts import asset_verdicts, verdict_table
+from sentinel_lib.stages.validate.verdicts import Verdict, asset_verdicts
 
 RULE = {"expect": "expect_column_values_to_not_be_null", "column": "close", "on_fail": "block"}
 SUITE = Suite.model_validate({"table": "silver.bars", "rules": [RULE]})
@@ -73,20 +72,3 @@ def test_rows_of_no_asset_have_a_line_of_their_own() -> None:
 def test_without_a_word_of_what_was_due_nothing_is_judged(record: StageRecord | None) -> None:
     with pytest.raises(StageError, match="recorded no due_sessions of AAPL, MSFT"):
         verdicts(record, AAPL=GOOD)
-
-
-def test_verdicts_are_shown_with_the_rows_they_are_about() -> None:
-    shown = verdict_table({"AAPL": Verdict("passed")}, {"AAPL": GOOD})
-
-    assert shown.to_dict("records") == [
-        {
-            "symbol": "AAPL",
-            "verdict": "passed",
-            "promoted": 3,
-            "quarantined": 0,
-            "deduplicated": 0,
-            "sessions_seen": 0,
-            "sessions_spanned": 0,
-            "reason": "",
-        }
-    ]

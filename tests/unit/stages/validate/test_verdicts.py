@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from sentinel_lib.cleaning.asset_counts import AssetCounts
-from sentinel_lib.cleaning.verdicts import LIMITS, Verdict, verdict
 from sentinel_lib.records.stage import Check
 from sentinel_lib.rules.suites import Suite
+from sentinel_lib.stages.validate.verdicts import LIMITS, Verdict, verdict
 
 RULE = {"expect": "expect_column_values_to_not_be_null", "column": "close", "on_fail": "block"}
 LIMITED = {"min_rows": 2, "max_quarantined_fraction": 0.1, "max_missing_fraction": 0.1}
