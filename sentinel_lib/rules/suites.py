@@ -29,6 +29,7 @@ OnDrift = Literal["allow", "warn", "block"]
 LAYERS = ("bronze", "silver", "gold")
 DRIFT_LAYER = "bronze"
 
+_CORRECT = "correct the rule, or remove it"
 _KINDS = f"numbers for {', '.join(VALUE_COLUMNS)}; texts for symbol and interval"
 
 
@@ -92,6 +93,7 @@ def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
             ("schema_drift",),
             f"schema_drift has no effect in {layer}.yaml: only payloads have source columns",
             expected=f"schema_drift in {DRIFT_LAYER}.yaml",
+            next_step=f"move it to {DRIFT_LAYER}.yaml",
         )
     if suite.table == SILVER_BARS:
         _check_columns(suite, document)
@@ -107,6 +109,7 @@ def _check_columns(suite: Suite, document: Document) -> None:
                     ("rules", index),
                     f"unknown column '{column}'{nearest(column, Bar.model_fields)}",
                     expected=f"one of {', '.join(Bar.model_fields)}",
+                    next_step=_CORRECT,
                 )
         if misfit := rule.misfit():
-            raise document.error(("rules", index), misfit, expected=_KINDS)
+            raise document.error(("rules", index), misfit, expected=_KINDS, next_step=_CORRECT)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pandas as pd
 import pytest
 
+from sentinel_lib import validation
+from sentinel_lib.errors import GateBlocked
 from sentinel_lib.records.stage import Check
 from sentinel_lib.rules.suites import Rule, Suite, SuiteLimits, load_suite
 from sentinel_lib.validation import audit, suite_digest
@@ -258,3 +261,33 @@ def test_digest_does_not_see_comments_or_layout(tmp_path: Path) -> None:
     digests = {suite_digest(load_suite(tmp_path, layer)) for layer in ("gold", "bronze")}
 
     assert len(digests) == 1
+
+
+def answer(place: int, kind: dict[str, Any]) -> SimpleNamespace:
+    config = SimpleNamespace(meta={"rule": place}, type=kind["expect"])
+    return SimpleNamespace(expectation_config=config)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [answer(0, NOT_NULL)],
+        [answer(0, NOT_NULL), answer(0, NOT_NULL)],
+        [answer(0, NOT_NULL), answer(1, IN_SET)],
+        [answer(0, NOT_NULL), answer(1, BETWEEN), answer(2, PAIR)],
+    ],
+    ids=["missing", "twice", "of another kind", "one too many"],
+)
+def test_a_gate_that_did_not_answer_every_rule_as_it_was_asked_is_broken(
+    answers: list[SimpleNamespace],
+) -> None:
+    asked = suite(NOT_NULL, BETWEEN)
+
+    with pytest.raises(GateBlocked, match="did not evaluate its whole suite"):
+        validation._in_order(asked, asked.rules, answers)
+
+
+def test_answers_are_put_into_the_order_of_the_rules() -> None:
+    asked, answers = suite(NOT_NULL, BETWEEN), [answer(1, BETWEEN), answer(0, NOT_NULL)]
+
+    assert validation._in_order(asked, asked.rules, answers) == answers[::-1]

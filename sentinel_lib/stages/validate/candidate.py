@@ -12,7 +12,7 @@ from sentinel_lib.cleaning.row_keys import KEY
 from sentinel_lib.cleaning.row_rules import applicable
 from sentinel_lib.cleaning.rule_names import DEDUPLICATED, INSERT, PROMOTED
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
-from sentinel_lib.errors import GateBlocked, listed
+from sentinel_lib.errors import GateBlocked, counted, listed
 from sentinel_lib.records.certificate import Certificate
 from sentinel_lib.records.roles import BRONZE_FETCHES, SILVER_BARS, SILVER_CANDIDATE
 from sentinel_lib.records.stage import AssetLedger, Check
@@ -136,9 +136,9 @@ def _require_passing_assets(stage: Stage) -> None:
     if strangers:
         raise GateBlocked(
             f"the candidate has rows of {listed(strangers)}, which no verdict lets pass",
-            observed=f"{sum(counts[symbol] for symbol in strangers)} rows",
+            observed=counted(sum(counts[symbol] for symbol in strangers), "row"),
             expected=f"rows of {listed(stage.passing, at_most=10) or 'no asset'}",
-            next_step="look at what a cell of the notebook puts into the candidate",
+            next_step="check what the cells of 20_validate.ipynb put into the candidate",
         )
 
 
@@ -152,9 +152,9 @@ def _require_changes(stage: Stage) -> None:
     if doubled or unexplained:
         raise GateBlocked(
             "the candidate has rows that would not change Silver as they say",
-            observed=f"{doubled} inserts whose key Silver holds, {unexplained} of no known change",
+            observed=f"inserts whose key Silver holds: {doubled}; without a change: {unexplained}",
             expected="none",
-            next_step="look at what a cell of the notebook puts into the candidate",
+            next_step="check what the cells of 20_validate.ipynb put into the candidate",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
@@ -49,20 +50,17 @@ def series_checks(stage: Stage, resolved: Table, sessions: Table) -> dict[str, l
         engine=stage.engine,
         as_of=stage.as_of,
     )
-    checks: dict[str, list[Check]] = {}
-    held: set[str] = set()
-    for look in SERIES_CHECKS.values():
-        for check in look(series.of(series.assets.keys() - held)):
-            checks.setdefault(check.symbol, []).append(check)
-        held |= {name for name, done in checks.items() if any(_holds(check) for check in done)}
-    return checks
+    checks: dict[str, list[Check]] = defaultdict(list)
+    for judge in SERIES_CHECKS.values():
+        before = [check for of_asset in checks.values() for check in of_asset]
+        held = {check.symbol for check in before if check.blocks and not check.passed}
+        rest = [symbol for symbol in series.assets if symbol not in held]
+        for check in judge(series.of(rest)):
+            checks[check.symbol].append(check)
+    return dict(checks)
 
 
 def _published_sessions(published: Lake, symbols: Collection[str]) -> list[dict[str, Any]]:
     columns, where = ["symbol", "session", "bar_count"], is_one_of("symbol", symbols)
     rows = published.read_or_empty(GOLD_DAILY, columns=columns, where=where)
     return list(rows.to_pylist())
-
-
-def _holds(check: Check) -> bool:
-    return check.blocks and not check.passed

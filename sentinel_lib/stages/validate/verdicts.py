@@ -90,12 +90,8 @@ def with_remedies(
     """
     held = [symbol for symbol, verdict in verdicts.items() if verdict.is_of_quarantined_rows]
     texts = remedies(resolved, batch, held, rules, as_of) if held else {}
-    return {
-        symbol: replace(verdict, reason=f"{verdict.reason}; {texts[symbol]}")
-        if symbol in texts
-        else verdict
-        for symbol, verdict in verdicts.items()
-    }
+    reasons = {symbol: f"{verdicts[symbol].reason}; {text}" for symbol, text in texts.items()}
+    return {**verdicts, **{name: replace(verdicts[name], reason=reasons[name]) for name in reasons}}
 
 
 def held_back(resolved: Table, verdicts: Mapping[str, Verdict]) -> Table:
@@ -187,7 +183,7 @@ def _checks(symbol: str, counts: AssetCounts, suite: Suite, *, gaps_block: bool)
                 name=rule.name,
                 passed=broken == 0,
                 blocks=rule.on_fail == "block",
-                observed=f"{broken} rows break it",
+                observed=f"broken by {counted(broken, 'row')}",
                 expected="none",
             )
 
