@@ -49,7 +49,7 @@ def typed_bars(raw: Table, date_formats: Iterable[str], labels: Table | None = N
 
     ``symbol`` is the asset's, ``timestamp`` is UTC (the session date at 00:00 for daily bars), each
     value an exact decimal. Adds ``session`` (date), ``is_malformed`` (its source could not make out
-    the row), ``unreadable`` (the name of the first value that is there but is not a number, or NULL)
+    the row), ``unreadable`` (the name of the first value that is written but not a number, or NULL)
     and ``rounded`` (each value that has more decimals than are kept, as `` close=...``, or NULL).
     The text stays in ``raw``: ``READING`` and ``line`` lead back to it. ``labels`` are those
     of the whole payloads (``bar_times.date_labels``), of which ``raw`` may have only some rows.
