@@ -26,7 +26,7 @@ COMMANDS = {
     "rollback": "restore Silver and Gold as a run had published them; nothing is deleted",
     "vacuum": "remove table files that no run of the last days needs",
 }
-FAIL_ON = ("error", "warn", "never")
+_A_RUN = "a run, or the beginning of its id"
 _HELP = "python run_pipeline.py --help"
 EXIT_CODES = """\
 exit codes:
@@ -99,10 +99,9 @@ def _parser() -> tuple[Parser, dict[str, list[str]]]:
             name, help=purpose, description=purpose, epilog=EXIT_CODES, allow_abbrev=False,
             parents=[_common_options()], formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
+    _add_shared_options(added)
     _add_run_options(added["run"])
-    add_limit = added["history"].add_argument
-    add_limit("--limit", type=_count, default=20, metavar="N", help="how many (20)")
-    _add_operation_options(added)
+    _add_other_options(added)
     accepted = {
         name: [flag for action in command._actions for flag in action.option_strings]
         for name, command in added.items()
@@ -124,11 +123,32 @@ def _common_options() -> Parser:
     return common
 
 
+def _add_shared_options(added: Mapping[str, argparse.ArgumentParser]) -> None:
+    """The options that several commands have."""
+    for name in ("resume", "notify", "verify"):
+        added[name].add_argument("run", nargs="?", metavar="RUN", help=f"{_A_RUN} (the last)")
+    for name in ("run", "replay", "status"):
+        default = "now" if name == "run" else "that of the last run"
+        as_of = f"the clock ({default}): {AS_OF_FORMS}"
+        added[name].add_argument("--as-of", type=parse_as_of, metavar="T", help=as_of)
+    future = "let --as-of lie more than a day ahead of the clock: later runs must then lie later"
+    for name in ("run", "replay"):
+        add = added[name].add_argument
+        add("--future", action="store_true", help=future)
+        add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
+    no_fork = "start every kernel anew instead of forking it from a warm process"
+    for name in ("run", "serve", "resume", "replay"):
+        added[name].add_argument("--no-fork", dest="fork", action="store_false", help=no_fork)
+    for name in ("run", "resume", "replay", "verify", "upgrade", "rollback", "vacuum"):
+        added[name].add_argument(
+            "--wait", dest="wait_seconds", type=_count, nargs="?", const=math.inf, default=0,
+            metavar="SECONDS",
+            help="wait for another run to end (as long as it takes), instead of exit code 7",
+        )  # fmt: skip
+
+
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--as-of", type=parse_as_of, metavar="T", help=f"the run's clock (now): {AS_OF_FORMS}")
-    _add_future(parser)
-    add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
     add("--source", metavar="NAME", help="take every asset from this source")
     files = "a file, folder or glob; implies --source files"
     add("--input", dest="input_path", type=_path, metavar="PATH", help=files)
@@ -136,74 +156,35 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="run every stage even if nothing changed")
     add("--from", dest="from_stage", default="", metavar="STAGE", help="run it and all after it")
     add("--only", dest="only_stage", default="", metavar="STAGE", help="run it and no other")
-    _add_no_fork(parser)
-    _add_wait(parser)
     levels = "freshness that fails the run: stale (error), also late (warn), none (never)"
-    add("--fail-on", choices=FAIL_ON, default="error", help=levels)
+    add("--fail-on", choices=("error", "warn", "never"), default="error", help=levels)
 
 
-def _add_operation_options(added: Mapping[str, argparse.ArgumentParser]) -> None:
-    a_run = "a run, or the beginning of its id"
-    add = added["replay"].add_argument
-    add(
-        "--as-of",
-        type=parse_as_of,
-        metavar="T",
-        help=f"its clock (that of the last run): {AS_OF_FORMS}",
-    )
-    _add_future(added["replay"])
-    add("--assets", type=_symbols, default=(), metavar="A,B", help="only these assets")
-    add("--dry-run", action="store_true", help="change nothing, show what would change")
-    _add_no_fork(added["replay"])
+def _add_other_options(added: Mapping[str, argparse.ArgumentParser]) -> None:
     added["replay"].set_defaults(kind="replay", fail_on="never")
-    add = added["resume"].add_argument
-    add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
-    _add_no_fork(added["resume"])
+    dry_run = "change nothing, show what would change"
+    added["replay"].add_argument("--dry-run", action="store_true", help=dry_run)
     add = added["status"].add_argument
     add("--why", default="", metavar="STAGE", help="why the stage would run, or be skipped")
-    as_of = f"the clock of --why (that of the last run): {AS_OF_FORMS}"
-    add("--as-of", type=parse_as_of, metavar="T", help=as_of)
     health = "whether the last run went well and none is overdue: exit code 0 or 1"
     add("--health", action="store_true", help=health)
     markdown = "the same as GitHub's Markdown, for the summary of a job"
     add("--markdown", action="store_true", help=markdown)
-    _add_no_fork(added["serve"])
+    add = added["history"].add_argument
+    add("--limit", type=_count, default=20, metavar="N", help="how many (20)")
     add = added["notify"].add_argument
-    add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
     add("--around", default="", metavar="TEXT", help="what went wrong outside the run")
     add("--link", default="", metavar="URL", help="where to read on, beside the report")
     add = added["verify"].add_argument
-    add("run", nargs="?", metavar="RUN", help=f"{a_run} (the last)")
     quick = "rebuild nothing: compare files and payloads with their checksums, fetch lost ones"
     add("--quick", action="store_true", help=quick)
     repair = "replace damaged tables, and those that differ, by rebuilt ones"
     add("--repair", action="store_true", help=repair)
-    for which in ("run_a", "run_b"):
-        added["diff"].add_argument(which, metavar=which.upper(), help=a_run)
-    added["rollback"].add_argument("run", metavar="RUN", help=a_run)
+    for run in ("run_a", "run_b"):
+        added["diff"].add_argument(run, metavar=run.upper(), help=_A_RUN)
+    added["rollback"].add_argument("run", metavar="RUN", help=_A_RUN)
     keep = "what is younger stays: 30d, 12h, 4w (30d)"
     added["vacuum"].add_argument("--keep", default="30d", metavar="TIME", help=keep)
-    for name in ("resume", "replay", "verify", "upgrade", "rollback", "vacuum"):
-        _add_wait(added[name])
-
-
-def _add_future(parser: argparse.ArgumentParser) -> None:
-    future = "let --as-of lie more than a day ahead of the clock: later runs must then lie later"
-    parser.add_argument("--future", action="store_true", help=future)
-
-
-def _add_no_fork(parser: argparse.ArgumentParser) -> None:
-    no_fork = "start every kernel anew instead of forking it from a warm process"
-    parser.add_argument("--no-fork", dest="fork", action="store_false", help=no_fork)
-
-
-def _add_wait(parser: argparse.ArgumentParser) -> None:
-    """For every command that writes: what to do while another one does."""
-    parser.add_argument(
-        "--wait", dest="wait_seconds", type=_count, nargs="?", const=math.inf, default=0,
-        metavar="SECONDS",
-        help="wait for another run to end (as long as it takes), instead of exit code 7",
-    )  # fmt: skip
 
 
 def _symbols(text: str) -> tuple[str, ...]:
