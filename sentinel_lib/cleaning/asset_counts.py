@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import ibis
-from ibis.expr.types import BooleanValue, Table
+from ibis.expr.types import BooleanValue, StringValue, Table
 
 from sentinel_lib.cleaning.row_rules import row_passes
 from sentinel_lib.cleaning.rule_names import (
@@ -48,6 +48,12 @@ class AssetCounts:
     def judged(self) -> int:
         """Rows that say something about the data's quality."""
         return self.rows_in - self.outside_the_limit
+
+
+def rows_by(column: StringValue) -> dict[str, int]:
+    """How many rows have each value of ``column``."""
+    values, counts = column.value_counts().to_pyarrow().columns
+    return dict(zip(values.to_pylist(), counts.to_pylist(), strict=True))
 
 
 def asset_counts(resolved: Table, sessions: Table, suite: Suite) -> dict[str, AssetCounts]:

@@ -1,6 +1,6 @@
 """The library of `20_validate`: every row judged, every asset given a verdict."""
 
-from sentinel_lib.cleaning.asset_counts import asset_counts
+from sentinel_lib.cleaning.asset_counts import asset_counts, rows_by
 from sentinel_lib.cleaning.row_keys import resolved_rows
 from sentinel_lib.cleaning.row_rules import judged_rows
 from sentinel_lib.cleaning.typed_bars import REPEATED_TEXT, typed_bars
@@ -11,7 +11,6 @@ from sentinel_lib.stages.validate.batch import (
     payload_labels,
     published_bars,
     read_batch,
-    rows_by,
 )
 from sentinel_lib.stages.validate.candidate import (
     accounted,

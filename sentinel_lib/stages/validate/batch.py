@@ -6,7 +6,7 @@ import json
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from ibis.expr.types import StringValue, Table
+from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.bar_times import ONE_DAY, TIMES, date_labels
 from sentinel_lib.cleaning.rule_names import WAITING
@@ -61,12 +61,6 @@ def payload_labels(stage: Stage, batch: Table) -> Table:
 def date_formats(batch: Table) -> list[str]:
     """How the timestamps of a batch are written."""
     return sorted(batch.select("date_format").distinct().to_pyarrow()["date_format"].to_pylist())
-
-
-def rows_by(column: StringValue) -> dict[str, int]:
-    """How many rows have each value of ``column``."""
-    values, counts = column.value_counts().to_pyarrow().columns
-    return dict(zip(values.to_pylist(), counts.to_pylist(), strict=True))
 
 
 def published_bars(stage: Stage, typed: Table) -> Table:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
+from sentinel_lib.cleaning.asset_counts import rows_by
 from sentinel_lib.cleaning.row_keys import KEY
 from sentinel_lib.cleaning.row_rules import applicable
 from sentinel_lib.cleaning.rule_names import DEDUPLICATED, INSERT, PROMOTED
@@ -20,7 +21,6 @@ from sentinel_lib.rules.rule import RowRule
 from sentinel_lib.stages.certificates import gate_digest, terms_digest
 from sentinel_lib.stages.silver import base_version, silver_of
 from sentinel_lib.stages.stage import Stage
-from sentinel_lib.stages.validate.batch import rows_by
 from sentinel_lib.stages.validate.verdicts import Verdict
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import schema_of

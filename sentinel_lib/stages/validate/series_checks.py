@@ -9,9 +9,9 @@ from typing import Any
 
 from ibis.expr.types import Table
 
-from sentinel_lib.calendars import trouble
 from sentinel_lib.records.roles import GOLD_DAILY
 from sentinel_lib.records.stage import Check
+from sentinel_lib.stages.known_calendars import has_known_sessions
 from sentinel_lib.stages.silver import silver_of
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.validate.coverage import thin_sessions
@@ -44,7 +44,7 @@ def series_checks(stage: Stage, resolved: Table, sessions: Table) -> dict[str, l
         assets={
             symbol: asset
             for symbol, asset in stage.chosen.items()
-            if not trouble(asset.calendar, stage.as_of.date())
+            if has_known_sessions(asset, stage.as_of)
         },
         suite=stage.suite,
         engine=stage.engine,
