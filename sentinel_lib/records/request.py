@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, PlainSerializer, model_validator
 
 FailOn = Literal["error", "warn", "never"]
 
@@ -17,6 +17,10 @@ REPLAYED = "quarantine"
 """What a replay takes in place of the sources: the payloads that have quarantined rows."""
 
 _THIS_COMMAND: Any = Field(exclude=True)
+
+
+def _path_text(path: Path | None) -> str:
+    return str(path or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,9 @@ class RunRequest(BaseModel, frozen=True, extra="forbid"):
     command: str = ""
     assets: Annotated[tuple[str, ...], Heard("--assets")] = ()
     source: Annotated[str, Heard("--source")] = ""
-    input_path: Annotated[Path | None, AfterValidator(Path.absolute), Heard("--input")] = None
+    input_path: Annotated[
+        Path | None, AfterValidator(Path.absolute), PlainSerializer(_path_text), Heard("--input")
+    ] = None
     threads: Annotated[int | None, Heard("--threads")] = None
     fail_on: FailOn = "error"
 

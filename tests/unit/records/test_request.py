@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ def test_request_of_release_0_2_0_can_be_read() -> None:
 
     request = RunRequest.model_validate_json(kept)
 
+    assert json.loads(request.model_dump_json()) == json.loads(kept)
     assert request == RunRequest(
         run_id="r", kind="replay", as_of=AS_OF, command="c", assets=("AAPL",), fail_on="never"
     )
