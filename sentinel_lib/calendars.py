@@ -1,4 +1,7 @@
-"""Trading calendars: which sessions there are, and when each one opens and closes."""
+"""Trading calendars: which sessions there are, and when each one opens and closes.
+
+A function that needs a calendar which the library cannot build raises ``ConfigError``.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,6 @@ from sentinel_lib.settings.calendar_names import CONTINUOUS, WEEKDAYS
 if TYPE_CHECKING:
     import pandas as pd
     from exchange_calendars import ExchangeCalendar
-
-SESSIONS_PER_YEAR = {CONTINUOUS: 365}
-EXCHANGE_SESSIONS_PER_YEAR = 252
 
 _ENDLESS = (CONTINUOUS, WEEKDAYS)
 _DAY = timedelta(days=1)
@@ -72,13 +72,13 @@ def sessions(calendar: str, first: date, last: date) -> list[Session]:
     """The sessions dated from ``first`` to ``last``, both included, that ``calendar`` knows.
 
     After its last known day there are none: ask ``trouble`` before concluding that nothing trades.
-    Raises ``ConfigError`` if it cannot be built.
     """
     if last < first:
         return []
     if calendar in _ENDLESS:
         days = [first + _DAY * offset for offset in range((last - first).days + 1)]
-        return [_whole_day(day) for day in days if calendar == CONTINUOUS or _is_weekday(day)]
+        is_daily = calendar == CONTINUOUS
+        return [_whole_day(day) for day in days if is_daily or day.weekday() < _SATURDAY]
     exchange = _exchange(calendar, *_decades(first.year, last.year))
     if exchange is None:
         return []
@@ -108,10 +108,7 @@ def open_sessions(calendar: str, as_of: datetime, count: int) -> list[Session]:
 
 
 def last_known_day(calendar: str) -> date | None:
-    """The last day whose sessions ``calendar`` knows, or None where they have no end.
-
-    Raises ``ConfigError`` if it cannot be built.
-    """
+    """The last day whose sessions ``calendar`` knows, or None if they have no end."""
     if calendar in _ENDLESS:
         return None
     latest = type(_settled_exchange(calendar)).bound_max()
@@ -119,7 +116,7 @@ def last_known_day(calendar: str) -> date | None:
 
 
 def trouble(calendar: str, day: date) -> str:
-    """Why the sessions of ``calendar`` are not known on ``day``, and what to do; else empty."""
+    """Why the sessions of ``calendar`` are not known on ``day``, and what to do; "" if they are."""
     try:
         last = last_known_day(calendar)
     except ConfigError as unusable:
@@ -137,9 +134,8 @@ def time_zone(calendar: str) -> str:
 
 
 def session_shift(calendar: str) -> timedelta:
-    """How much later than the clocks of ``calendar`` its dates are.
-
-    The session of a day that opens at 17:00 on the evening before begins seven hours before it.
+    """How far the dates of ``calendar`` run ahead of its clocks: 7 hours, if the session of a day
+    opens at 17:00 on the evening before.
     """
     if calendar in _ENDLESS:
         return timedelta(0)
@@ -152,7 +148,7 @@ def session_shift(calendar: str) -> timedelta:
 
 def sessions_per_year(calendar: str) -> int:
     """How many sessions a year of ``calendar`` has, by the convention that volatility uses."""
-    return SESSIONS_PER_YEAR.get(calendar, EXCHANGE_SESSIONS_PER_YEAR)
+    return 365 if calendar == CONTINUOUS else 252
 
 
 def _moments(column: pd.Series) -> list[Any]:
@@ -174,10 +170,6 @@ def _settled_exchange(calendar: str) -> ExchangeCalendar:
 def _decades(first_year: int, last_year: int) -> tuple[int, int]:
     """Whole decades, so that a process mostly builds one: it takes long, whatever the span."""
     return first_year // 10 * 10, (last_year + 1) // 10 * 10 + 9
-
-
-def _is_weekday(day: date) -> bool:
-    return day.weekday() < _SATURDAY
 
 
 def _whole_day(day: date) -> Session:

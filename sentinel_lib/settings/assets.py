@@ -129,7 +129,6 @@ class AssetsFile(ConfigModel):
         for symbol, content in self.assets.items():
             written = content or {}
             configured = _source_of(symbol, written, self.defaults.source, document)
-            _check_keys(symbol, written, configured, document)
             chosen = source or configured
             if chosen != configured:  # what only the configured source understands is left out
                 of_it = {"source_symbol", *SOURCES[configured].model_fields}
@@ -164,13 +163,10 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _source_of(symbol: str, written: dict[str, Any], default: str, document: Document) -> str:
+    """The source that ``written`` names; raises ``ConfigError`` for a key that it does not know."""
     source = written.get("source", default)
-    if isinstance(source, str) and source in SOURCES:
-        return source
-    raise document.error_of(("assets", symbol, "source"), unknown_word(source, SOURCES))
-
-
-def _check_keys(symbol: str, written: dict[str, Any], source: str, document: Document) -> None:
+    if not isinstance(source, str) or source not in SOURCES:
+        raise document.error_of(("assets", symbol, "source"), unknown_word(source, SOURCES))
     accepted = {*AssetTerms.model_fields, *SOURCES[source].model_fields}
     for key in (key for key in written if key not in accepted):
         problem = unknown_key(key, accepted)
@@ -179,6 +175,7 @@ def _check_keys(symbol: str, written: dict[str, Any], source: str, document: Doc
                 message = f"is an option of source {other}, and the source of {symbol} is {source}"
                 problem = replace(problem, message=message)
         raise document.error_of(("assets", symbol, key), problem)
+    return source
 
 
 def read_assets(config: Path, shown: Path | None = None) -> tuple[AssetsFile, Document]:
@@ -187,14 +184,6 @@ def read_assets(config: Path, shown: Path | None = None) -> tuple[AssetsFile, Do
     """
     document = read_document(config / FILE_NAME, (shown or config) / FILE_NAME)
     return document.read_as(AssetsFile), document
-
-
-def load_assets(
-    config: Path, source: str | None = None, options: dict[str, Any] | None = None
-) -> dict[str, Asset]:
-    """The assets by symbol, in the file's order. Raises ``ConfigError`` naming file and line."""
-    file, document = read_assets(config)
-    return file.resolve(document, source, options)
 
 
 def recorded_assets(terms: Mapping[str, Any]) -> dict[str, Asset]:

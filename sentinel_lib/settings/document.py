@@ -116,15 +116,12 @@ def _text_of(file: Path, path: Path) -> str:
         raise ConfigError(
             f"{path}: there is no such file", next_step="create it, or name its folder by --config"
         ) from None
-    except UnicodeDecodeError as foreign:
+    except (OSError, UnicodeDecodeError) as unreadable:
+        reason = getattr(unreadable, "strerror", None)
+        reason = reason or f"byte {getattr(unreadable, 'start', 0)} is not UTF-8 text"
         raise ConfigError(
-            f"{path}: cannot be read: byte {foreign.start} is not UTF-8 text",
-            next_step="save the file as UTF-8",
-        ) from None
-    except OSError as unreadable:
-        raise ConfigError(
-            f"{path}: cannot be read: {unreadable.strerror}",
-            next_step="make it a file that this user may read, or name its folder by --config",
+            f"{path}: cannot be read: {reason}",
+            next_step="make it a text file in UTF-8 that this user may read",
         ) from None
 
 

@@ -13,20 +13,14 @@ from pydantic_core import ErrorDetails
 from sentinel_lib.errors import nearest
 
 MAPPING = "must be a mapping of keys to values"
-WHOLE_NUMBER = "must be a whole number"
-NUMBER = "must be a number"
 ADDRESS = "must be an http or https address, such as https://api.example.com"
 
 SENTENCES = {
     "model_type": MAPPING,
-    "model_attributes_type": MAPPING,
     "dict_type": MAPPING,
     "list_type": "must be a list, such as [a, b]",
-    "int_type": WHOLE_NUMBER,
-    "int_parsing": WHOLE_NUMBER,
-    "int_from_float": WHOLE_NUMBER,
-    "float_type": NUMBER,
-    "float_parsing": NUMBER,
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "bool_type": "must be true or false",
     "date_type": "must be a date, such as 2024-01-31",

@@ -11,12 +11,6 @@ from sentinel_lib.settings.model import ConfigModel
 
 Period = Literal["minute", "hour", "day", "session"]
 
-_DURATIONS = {
-    "minute": timedelta(minutes=1),
-    "hour": timedelta(hours=1),
-    "day": timedelta(days=1),
-}
-
 
 class Limit(ConfigModel):
     """An age: a number of periods. A session is a trading day of the asset's own calendar."""
@@ -26,9 +20,8 @@ class Limit(ConfigModel):
 
     @property
     def duration(self) -> timedelta | None:
-        """The age as a time, or None where it is counted in sessions."""
-        unit = _DURATIONS.get(self.period)
-        return None if unit is None else unit * self.count
+        """The age as a time, or None if it is counted in sessions."""
+        return None if self.period == "session" else timedelta(**{f"{self.period}s": self.count})
 
 
 class Limits(ConfigModel):

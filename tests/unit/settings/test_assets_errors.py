@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.settings.assets import load_assets
+from tests.assets_file import load_assets
 
 Write = Callable[[str, str], Path]
 

@@ -11,10 +11,11 @@ import yaml
 from pydantic import BaseModel
 
 from sentinel_lib.rules.suites import SchemaDrift, Suite, load_suite
-from sentinel_lib.settings.assets import AssetsFile, AssetTerms, load_assets
+from sentinel_lib.settings.assets import AssetsFile, AssetTerms
 from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.settings.sources import SOURCES
+from tests.assets_file import load_assets
 
 PAGE = (PROJECT_ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 ROOTS: tuple[type[BaseModel], ...] = (AssetsFile, AssetTerms, PipelineFile, Suite)

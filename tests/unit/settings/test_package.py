@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 from sentinel_lib.rules.suites import LAYERS, load_suite
-from sentinel_lib.settings.assets import load_assets
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import PROJECT_ROOT
+from tests.assets_file import load_assets
 
 HEAVY = ("pandas", "numpy", "exchange_calendars", "great_expectations", "pyarrow", "duckdb", "ibis")
 
@@ -15,8 +15,9 @@ def test_reading_the_settings_imports_nothing_heavy() -> None:
     code = (
         "import sys; from pathlib import Path; "
         "from sentinel_lib.settings import pipeline; from sentinel_lib.rules import suites; "
-        "from sentinel_lib.settings.assets import load_assets; "
-        f"load_assets(Path({str(PROJECT_ROOT / 'config')!r})); "
+        "from sentinel_lib.settings.assets import read_assets; "
+        f"file, document = read_assets(Path({str(PROJECT_ROOT / 'config')!r})); "
+        "file.resolve(document); "
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
 
