@@ -11,7 +11,6 @@ import pytest
 import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from sentinel_lib.storage.schemas import INSTANT, VALUE
 
 from sentinel_lib.cleaning.row_rules import row_passes
 from sentinel_lib.cleaning.typed_bars import typed_bars
@@ -21,6 +20,7 @@ from sentinel_lib.rules.not_null import NotNull
 from sentinel_lib.rules.suites import Suite, load_suite
 from sentinel_lib.rules.unique_together import UniqueTogether
 from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.storage.catalog import INSTANT, VALUE
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.validation import audit
