@@ -17,7 +17,7 @@ PRELOADED = (
     "pandas", "pyarrow.compute", "pyarrow.dataset", "duckdb", "ibis.backends.duckdb",
     "great_expectations.expectations", "exchange_calendars", "structlog", "filelock", "httpx",
     "sentinel_lib.ingestion.batch", "sentinel_lib.ingestion.files", "sentinel_lib.validation",
-    "sentinel_lib.cleaning.verdicts", "sentinel_lib.gold_metrics", "sentinel_lib.freshness",
+    "sentinel_lib.cleaning.asset_counts", "sentinel_lib.gold_metrics", "sentinel_lib.freshness",
 )  # fmt: skip
 
 
