@@ -112,17 +112,16 @@ class FilesSource(Source):
         readers = self._owners(locator) or [
             group for group in self.groups if covers(_path_of(group), locator)
         ]
-        others = [group for group in readers if group is not self.assets]
+        others = [group for group in readers if group != self.assets]
         if others:
             names = sorted({name for group in others for name in _names_in(group)})
-            takes_unlisted = readers[0] is self.assets
+            takes_unlisted = readers[0] == self.assets
             terms |= {"others": names, "takes_unlisted": takes_unlisted}
             bars = partial(_rows_of, bars, list(self.assets), names, takes_unlisted)
         return bars, terms
 
     def _symbol_of(self, locator: str) -> str:
-        is_only_owner = [group is self.assets for group in self._owners(locator)] == [True]
-        if len(self.assets) == 1 and is_only_owner:
+        if len(self.assets) == 1 and self._owners(locator) == [self.assets]:
             return next(iter(self.assets))
         name = stem(locator)
         return self._symbols.get(name, name)
@@ -134,7 +133,7 @@ class FilesSource(Source):
     def _is_of_others(self, locator: str) -> bool:
         """Whether other assets name this very file, and these do not."""
         owners = self._owners(locator)
-        return bool(owners) and not any(group is self.assets for group in owners)
+        return bool(owners) and self.assets not in owners
 
     def _owners(self, locator: str) -> list[Group]:
         """The groups whose path is this very file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,10 +23,6 @@ from sentinel_lib.storage.orphans import remove_orphans
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.tables import Lake
 from sentinel_lib.validation import audit
-
-_LOGGED = (
-    "source", "locator", "symbol", *PROVENANCE_COLUMNS, "date_format", "timezone", "bytes", "rows"
-)  # fmt: skip
 
 
 def known_readings(lake: Lake) -> set[tuple[str, ...]]:
@@ -59,13 +56,13 @@ def store(
         stage.lake.append(BRONZE_BARS, rows, stage.commit)
     log = [
         {
+            **asdict(logged),
             "run_id": stage.run_id,
             "as_of": logged.as_of or stage.as_of,
             "symbols": json.dumps(logged.symbols, ensure_ascii=False),
-            "columns": schema.columns,
-            **{name: getattr(logged, name) for name in _LOGGED},
+            "columns": pair.columns,
         }
-        for logged, schema in zip(parsed.log, compared, strict=True)
+        for logged, pair in zip(parsed.log, compared, strict=True)
     ]
     fetches = pa.Table.from_pylist(log, schema=schema_of(BRONZE_FETCHES))
     if len(fetches) or stage.is_by_hand:

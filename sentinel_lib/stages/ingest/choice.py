@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sentinel_lib.clock import require_not_before
 from sentinel_lib.errors import (
@@ -51,7 +52,7 @@ def choose_assets(
     implied = "files" if input_path else ""
     stage.assets = file.resolve(document, source_named(source or implied), options)
     if input_path:
-        stage.assets = _assets_in(input_path, file, stage.assets)
+        stage.assets = _assets_in(input_path, options, file, stage.assets)
     record = ingest_record(stage.history, "", is_always=False) if stage.is_replay else None
     if record is not None:
         stage.assets = {**recorded_assets(record.details["assets"]), **stage.assets}
@@ -90,10 +91,9 @@ def require_continuity(published: Lake, chosen: Mapping[str, Asset], as_of: date
 
 
 def _assets_in(
-    input_path: str, file: AssetsFile, configured: Mapping[str, Asset]
+    input_path: str, options: dict[str, Any], file: AssetsFile, configured: Mapping[str, Asset]
 ) -> dict[str, Asset]:
     """An asset for every symbol in the files of ``input_path``, and for those not readable."""
-    options = {"path": in_project(input_path)}
     parsed = parse(read_files(file.sources.files.model_copy(update=options), configured))
     unread = {payload.symbol or stem(payload.locator) for payload in parsed.rejected}
     symbols = sorted(filter(is_symbol, {*symbols_in(parsed), *unread}))
