@@ -10,8 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sentinel_lib.errors import UsageError
-from sentinel_lib.storage.artifacts import HALF_WRITTEN
-from sentinel_lib.storage.layout import SCRATCH
+from sentinel_lib.storage.layout import HALF_WRITTEN, SCRATCH
 from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 

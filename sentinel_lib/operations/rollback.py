@@ -7,18 +7,17 @@ from datetime import date, datetime
 from pathlib import Path
 
 from sentinel_lib.errors import StorageError, UsageError
-from sentinel_lib.gold_metrics import csv_text
 from sentinel_lib.operations.scratch import linked
 from sentinel_lib.operations.versions import commit_after
-from sentinel_lib.records.roles import GOLD_AGGREGATES, INGEST, MONITOR, ROLES
+from sentinel_lib.records.roles import INGEST, MONITOR, ROLES
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.settings.assets import recorded_assets
 from sentinel_lib.stages import Stage
 from sentinel_lib.stages.monitor import freshness_board, quality_of, write_board
-from sentinel_lib.storage import artifacts, journal
+from sentinel_lib.storage import journal
 from sentinel_lib.storage.catalog import PUBLISHED_TABLES, RESTORED_TABLES
 from sentinel_lib.storage.journal import Journal
-from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
 
@@ -49,13 +48,11 @@ def rollback(
     prepared = journal.prepare(data)
     copied = _tables_copied(lake, prepared)
     for name in RESTORED_TABLES:
-        _restore(lake, Lake(prepared), name, commit, target)
+        _restore(lake, Publisher(Lake(prepared), commit), name, target)
     stage = _stage(config, history, prepared, commit, target)
     board = freshness_board(stage)
     said = (history.read_stage(target, name) for name in ROLES)
     write_board(stage, board, quality_of([record for record in said if record is not None]))
-    figures = csv_text(stage.lake.read(GOLD_AGGREGATES))
-    artifacts.replace(Layout(prepared).aggregates, figures.encode())
     record = RunRecord(
         run_id=run_id,
         kind="rollback",
@@ -100,13 +97,13 @@ def _files(folder: Path) -> set[tuple[Path, int]]:
     }
 
 
-def _restore(lake: Lake, prepared: Lake, name: str, commit: Commit, target: str) -> None:
+def _restore(lake: Lake, prepared: Publisher, name: str, target: str) -> None:
     """A table's next commit in ``prepared``: its rows when ``target`` had ended, if it had any."""
     if not lake.exists(name):
         return
     then = commit_after(lake, name, target)
     rows = lake.read(name, version=then.version) if then else lake.read(name).slice(0, 0)
-    prepared.overwrite(name, rows, commit)
+    prepared.restore(name, rows)
 
 
 def _stage(config: Path, history: RunHistory, prepared: Path, commit: Commit, target: str) -> Stage:

@@ -14,17 +14,16 @@ from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions, sessions_per_year
 from sentinel_lib.errors import StorageError
-from sentinel_lib.gold_metrics import Metric, csv_text, figures_table
+from sentinel_lib.gold_metrics import Metric, figures_table
 from sentinel_lib.records.bar import WHOLE_DIGITS
 from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY, SILVER_BARS
 from sentinel_lib.records.stage import AssetLedger, Check
 from sentinel_lib.stages.known_calendars import has_known_sessions
 from sentinel_lib.stages.sessions import placed_bars
 from sentinel_lib.stages.stage import Stage
-from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.frames import frame_of
-from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.validation import audit
 
@@ -150,7 +149,7 @@ def publish_gold(
     are what the figures were made of. ``gold.daily`` receives only the sessions that changed.
     """
     stage.require_audit()
-    passing = stage.passing
+    passing, publisher = stage.passing, Publisher(stage.lake, stage.commit)
     rows = daily.filter(daily.symbol.isin(passing or [""]))
     before = stage.published.read_or_empty(GOLD_DAILY, where=is_one_of("symbol", passing))
     new = rows.select(schema_of(GOLD_DAILY).names).to_pyarrow().cast(schema_of(GOLD_DAILY))
@@ -159,14 +158,10 @@ def publish_gold(
     if stage.is_by_hand or len(is_gone):
         others = stage.published.read_or_empty(GOLD_DAILY)
         kept = others.filter(pc.invert(pc.is_in(others["symbol"], pa.array(passing, pa.string()))))
-        stage.lake.overwrite(GOLD_DAILY, pa.concat_tables([kept, new]), stage.commit)
-    elif len(changed) or not stage.lake.exists(GOLD_DAILY):
-        stage.lake.upsert(GOLD_DAILY, changed, _KEY, stage.commit)
-    table = figures_table(aggregates, metrics)
-    stage.lake.replace_if_changed(GOLD_AGGREGATES, table, stage.commit)
-    path = Layout(stage.output).aggregates
-    artifacts.replace(path, csv_text(table).encode())
-    return path
+        publisher.sessions(pa.concat_tables([kept, new]), is_whole=True)
+    else:
+        publisher.sessions(changed, is_whole=False)
+    return publisher.aggregates(figures_table(aggregates, metrics))
 
 
 def _bars_by_hours(bars: Table) -> dict[str, tuple[int, int]]:

@@ -28,6 +28,7 @@ from sentinel_lib.stages.silver import last_bars
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.publisher import Publisher
 
 ATTEMPTS: dict[str, str] = {
     "unreachable": "source unreachable",
@@ -97,14 +98,10 @@ def write_board(
     """Write ``freshness.json`` to Gold, a function of the data and ``as_of``, and ``quality.json``
     to ops, which is about the run.
     """
-    layout = Layout(stage.output)
-    texts = {
-        layout.freshness: freshness_json(stage, board),
-        layout.quality: _json_of(stage, dict(quality)),
-    }
-    for path, text in texts.items():
-        artifacts.replace(path, text.encode())
-    return {str(path.relative_to(stage.output)): path for path in texts}
+    publisher = Publisher(stage.lake, stage.commit)
+    paths = [publisher.freshness(freshness_json(stage, board)), Layout(stage.output).quality]
+    artifacts.replace(paths[1], _json_of(stage, dict(quality)).encode())
+    return {str(path.relative_to(stage.output)): path for path in paths}
 
 
 def freshness_json(stage: Stage, board: list[AssetFreshness]) -> str:

@@ -6,11 +6,7 @@ import os
 from pathlib import Path
 
 from sentinel_lib.errors import StorageError
-
-HALF_WRITTEN = ".half"
-"""How the name of a file ends while it is being written. There is one writer, and so one such file:
-what a kill leaves behind is overwritten by the next run.
-"""
+from sentinel_lib.storage.layout import HALF_WRITTEN
 
 
 def replace(path: Path, content: bytes, beside: Path | None = None) -> None:

@@ -17,8 +17,8 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sentinel_lib.storage.artifacts import HALF_WRITTEN
 from sentinel_lib.storage.digest import blocks
+from sentinel_lib.storage.layout import HALF_WRITTEN
 
 BLOCKS_A_FILE = 8
 """A million rows. A table is changed by whole files: no file is to hold all of a large table."""

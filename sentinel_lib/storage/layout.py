@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sentinel_lib.records.roles import AGGREGATES_CSV, FRESHNESS_JSON
-
 DELTA_LOG = "_delta_log"
+HALF_WRITTEN = ".half"
+"""How the name of a file ends while it is being written. There is one writer, and so one such file:
+what a kill leaves behind is overwritten by the next run.
+"""
 SCRATCH = ".scratch-"
 """How the names of scratch folders begin, which are beside ``ops`` for as long as a command runs.
 """
@@ -25,8 +27,8 @@ class Layout:
         self.sandbox = root / "sandbox"  # the data folder that notebooks opened by hand write to
         self.payloads = root / "bronze" / "payloads"
         self.certificate = root / "silver" / "certificate.json"  # of the candidate
-        self.aggregates = root / "gold" / AGGREGATES_CSV
-        self.freshness = root / "gold" / FRESHNESS_JSON
+        self.aggregates = root / "gold" / "aggregates.csv"
+        self.freshness = root / "gold" / "freshness.json"
         self.quality = ops / "quality.json"  # rows and failed checks of the last run, by asset
         self.version = ops / "root.json"  # which release can read the tables
         self.inspection = ops / "inspection.json"  # what the last look at every byte found

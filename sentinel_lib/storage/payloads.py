@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import artifacts
-from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.layout import HALF_WRITTEN, Layout
 
 _GZIP = b"\x1f\x8b"
 _NOT_LINES = (b"PAR1", b"{", b"[")
@@ -31,9 +31,7 @@ class PayloadArchive:
         path = self.layout.payload(digest)
         if self.problem(digest):
             # one name for all, for a killed run's payload may never come again
-            artifacts.replace(
-                path, content, self.layout.payloads / f".payload{artifacts.HALF_WRITTEN}"
-            )
+            artifacts.replace(path, content, self.layout.payloads / f".payload{HALF_WRITTEN}")
         return digest
 
     def holds(self, digest: str) -> bool:
