@@ -1,52 +1,14 @@
-"""How old an asset's data is, counted in its own sessions. A function of data and ``as_of`` alone.
-
-Field names follow dbt's source freshness artifact where it has one.
-"""
+"""How old an asset's data is, in its own sessions: a function of data and ``as_of`` alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from sentinel_lib.calendars import closed_sessions, open_sessions, sessions, trouble
 from sentinel_lib.records.bar import INTERVAL_SECONDS
-from sentinel_lib.records.stage import Freshness
+from sentinel_lib.records.details import AssetFreshness, Freshness
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.freshness_limits import Limit
-
-
-@dataclass(frozen=True, slots=True)
-class AssetFreshness:
-    """One asset's state. Times are UTC; ``max_loaded_at`` is the timestamp of the last good bar.
-
-    ``sessions_behind`` counts the sessions that closed since that bar's, the source's grace
-    included; ``next_breach_at`` is when the status gets worse if nothing arrives.
-    """
-
-    symbol: str
-    status: Freshness
-    max_loaded_at: datetime | None
-    snapshotted_at: datetime
-    sessions_behind: int
-    next_breach_at: datetime | None
-    reason: str
-    criteria: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """The entry of ``freshness.json``."""
-        loaded = self.max_loaded_at
-        age = None if loaded is None else int((self.snapshotted_at - loaded).total_seconds())
-        return {
-            "status": self.status,
-            "max_loaded_at": _text(loaded),
-            "snapshotted_at": _text(self.snapshotted_at),
-            "max_loaded_at_time_ago_in_s": age,
-            "sessions_behind": self.sessions_behind,
-            "next_breach_at": _text(self.next_breach_at),
-            "reason": self.reason,
-            "criteria": self.criteria,
-        }
 
 
 def freshness(
@@ -69,10 +31,10 @@ def freshness(
             f": {asset.reason}" if asset.reason else ""
         )
     return AssetFreshness(
-        symbol=asset.symbol,
         status=status,
         max_loaded_at=last_bar,
         snapshotted_at=as_of,
+        max_loaded_at_time_ago_in_s=int((as_of - last_bar).total_seconds()) if last_bar else None,
         sessions_behind=behind,
         next_breach_at=breach,
         reason=reason,
@@ -148,7 +110,3 @@ def _close_of(asset: Asset, session: date) -> datetime:
     midnight = datetime(session.year, session.month, session.day, tzinfo=UTC) + timedelta(days=1)
     closes = (one.close_utc for one in sessions(asset.calendar, session, session))
     return next(closes, midnight)
-
-
-def _text(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,11 +17,11 @@ from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage import root
 from sentinel_lib.storage.run_history import RunHistory
+from tests import handed_on
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 NOW = AS_OF + timedelta(hours=12)
-FRESH = {"AAPL": {"status": "fresh"}, "MSFT": {"status": "fresh"}}
 SUITE = "rules: [{expect: expect_column_to_exist, column: close, on_fail: block}]\n"
 
 
@@ -67,8 +67,12 @@ class Project:
 
     def says(self, **stages: dict[str, Any]) -> None:
         """What the stages put into their records; the monitor that all is fresh."""
-        stages = {"monitor": {"details": {"freshness": FRESH}}, **stages}
-        (self.folder / "data" / "says.json").write_text(json.dumps(stages))
+        names = ("ingest", "validate", "promote_silver", "monitor")
+        content = {name: {"details": handed_on.details(name)} for name in names}
+        content["monitor"]["details"] = handed_on.monitored(AAPL="fresh", MSFT="fresh")
+        for name, told in stages.items():
+            content[name] = {**content.get(name, {}), **told}
+        (self.folder / "data" / "says.json").write_text(json.dumps(content))
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Change the notebook of a stage."""

@@ -171,7 +171,7 @@ def _next_command(run: RunRecord) -> str:
     """What helps: a run again only where a source is asked again, which an unchanged one is not."""
     if failure := failure_of(run):
         return failure.command
-    statuses = {asset.get("status") for asset in run.assets.values()}
+    statuses = {asset.status for asset in run.assets.values()}
     if "blocked" in statuses:
         return command_beside(run.command, "replay", "--dry-run")
     if "unreachable" in statuses:

@@ -43,7 +43,7 @@ def run_object(run: RunRecord) -> dict[str, Any]:
             }
             for stage in run.stages
         ],
-        "assets": run.assets,
+        "assets": {symbol: asset.model_dump() for symbol, asset in run.assets.items()},
         "report": run.report,
     }
 
@@ -75,11 +75,11 @@ def assets_text(run: RunRecord) -> str:
     """A line per asset; of very many the ones in trouble first, and how many are left out."""
     symbols = list(run.assets)
     if len(symbols) > SHOWN_ASSETS:
-        symbols.sort(key=lambda symbol: run.assets[symbol].get("status") in _WELL)
+        symbols.sort(key=lambda symbol: run.assets[symbol].status in _WELL)
     columns = ("freshness",) if run.kind == "rollback" else ASSET_COLUMNS
     heads = [column.replace("_", " ") for column in columns]
     rows = [
-        [symbol, *(run.assets[symbol].get(column, "") for column in columns)]
+        [symbol, *(getattr(run.assets[symbol], column) for column in columns)]
         for symbol in symbols[:SHOWN_ASSETS]
     ]
     hidden = len(symbols) - len(rows)
@@ -121,7 +121,7 @@ def aligned(table: Table) -> str:
 
 def _unlisted_text(run: RunRecord) -> str:
     lines = [
-        f"{line}: {run.assets[line].get('reason', '')}" for line in NO_ASSET if line in run.assets
+        f"{symbol}: {run.assets[symbol].reason}" for symbol in NO_ASSET if symbol in run.assets
     ]
     return "\n".join(lines)
 

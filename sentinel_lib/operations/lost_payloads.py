@@ -10,6 +10,7 @@ from typing import Any
 
 from sentinel_lib.errors import SourceError, StorageError
 from sentinel_lib.ingestion.batch import digest_of, fetch_again
+from sentinel_lib.records.details import StageDetails
 from sentinel_lib.records.roles import BRONZE_FETCHES, INGEST
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage import root
@@ -110,5 +111,6 @@ def _recover(data: Path, payload: LostPayload) -> str:
 def _asset(data: Path, fetch: dict[str, Any]) -> Asset | None:
     """The asset that a payload was asked for, as it was configured then."""
     record = RunHistory(data).read_stage(fetch["run_id"], INGEST) if fetch["symbol"] else None
-    terms = record.details.get("assets", {}).get(fetch["symbol"]) if record else None
+    details = record.handed_on(StageDetails) if record else None
+    terms = details.assets.get(fetch["symbol"]) if details else None
     return None if terms is None else Asset.model_validate(terms)

@@ -17,7 +17,7 @@ from sentinel_lib.operations.lost_payloads import lost_payloads
 from sentinel_lib.operations.rollback import rollback
 from sentinel_lib.operations.versions import version_after
 from sentinel_lib.reachable_code import CODE_PARTS, ReachableCode, code_cells, code_digest
-from sentinel_lib.records.certificate import Certificate
+from sentinel_lib.records.details import Certificate, ValidateDetails
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, INGEST, VALIDATE
 from sentinel_lib.records.stage import RunRecord, StageRecord
 from sentinel_lib.settings.pipeline import PipelineFile, Stage, load_pipeline
@@ -192,11 +192,12 @@ def _note_code(data: Path, run_id: str, config: Path, found: Verification) -> No
     record = RunHistory(data).read_stage(run_id, VALIDATE)
     if record is None or record.status == "blocked":
         return
-    if "certificate" not in record.details:
+    details = record.handed_on(ValidateDetails)
+    if details is None:
         note = f"run {run_id} recorded no certificate: by what code it was made is not known"
         found.notes.append(note)
         return
-    certificate = Certificate.model_validate(record.details["certificate"])
+    certificate = details.certificate
     changed = {
         "the code has changed since some of these runs were made": _is_other_code(
             RunHistory(data).fingerprints(run_id), load_pipeline(config), certificate

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 from sentinel_lib.errors import StorageError, UsageError
 from sentinel_lib.operations.scratch import linked
 from sentinel_lib.operations.versions import commit_after
+from sentinel_lib.records.details import StageDetails
 from sentinel_lib.records.roles import INGEST, MONITOR, ROLES
-from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.records.stage import AssetOutcome, RunRecord
 from sentinel_lib.settings.assets import recorded_assets
 from sentinel_lib.stages import Stage
 from sentinel_lib.stages.monitor import freshness_board, quality_of, write_board
@@ -63,7 +64,10 @@ def rollback(
         status="ok",
         exit_code=0,
         command=command,
-        assets={one.symbol: {"status": "restored", "freshness": one.status} for one in board},
+        assets={
+            symbol: AssetOutcome(status="restored", freshness=freshness.status)
+            for symbol, freshness in board.items()
+        },
     )
     RunHistory(prepared).write_run(record)
     made = _files(prepared) - copied
@@ -109,8 +113,13 @@ def _restore(lake: Lake, prepared: Publisher, name: str, target: str) -> None:
 def _stage(config: Path, history: RunHistory, prepared: Path, commit: Commit, target: str) -> Stage:
     """What judges freshness, over the tables in ``prepared`` and the assets of ``target``."""
     records = (history.read_stage(run_id, INGEST) for run_id in history.standing(target))
-    listed = next((one for one in records if one and one.status != "blocked"), None)
-    if listed is None:
+    recorded = (
+        record.handed_on(StageDetails)
+        for record in records
+        if record and record.status != "blocked"
+    )
+    in_effect = next(filter(None, recorded), None)
+    if in_effect is None:
         raise StorageError(
             f"the records of run {target} and of all before it are gone: its assets are not known",
             next_step="restore ops/runs from a backup",
@@ -123,7 +132,7 @@ def _stage(config: Path, history: RunHistory, prepared: Path, commit: Commit, ta
         data=prepared,
         threads=None,
         input_run_id=target,
-        start=date.fromisoformat(listed.details["start"]),
+        start=in_effect.start,
         layer=None,
-        assets=recorded_assets(listed.details["assets"]),
+        assets=recorded_assets(in_effect.assets),
     )

@@ -25,7 +25,7 @@ from sentinel_lib.notebook_runner import Execution, Kernels
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
-from sentinel_lib.records.stage import StageOutcome, StageRecord, StageStatus
+from sentinel_lib.records.stage import DETAILS, StageOutcome, StageRecord, StageStatus
 from sentinel_lib.settings.pipeline import Stage
 from sentinel_lib.storage.run_history import RunHistory
 
@@ -161,6 +161,13 @@ def _broken_contract(name: str, plan: Plan, record: StageRecord | None) -> Stage
             f"stage '{name}': it ran, and its record says that it was skipped",
             expected="ok, degraded, blocked or failed",
             next_step=_RESTORE,
+        )
+    if record.lacking:
+        return StageError(
+            f"stage '{name}': its record lacks what the stage has to hand on",
+            observed=f"missing or malformed: {', '.join(record.lacking)}",
+            expected=f"the fields of {DETAILS[name].__name__}, in details",
+            next_step="restore the last cell of its notebook",
         )
     unexplained = {
         symbol: ledger.unexplained

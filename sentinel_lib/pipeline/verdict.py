@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from sentinel_lib.errors import PRECEDENCE, ExitCode, StageError, exit_code_of
+from sentinel_lib.records.details import Freshness, MonitorDetails
 from sentinel_lib.records.request import FailOn
 from sentinel_lib.records.roles import INGEST, MONITOR, PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import (
     HELD_BACK,
     NO_ASSET,
     AssetLedger,
+    AssetOutcome,
     AssetStatus,
-    Freshness,
     RunStatus,
     StageOutcome,
     StageRecord,
@@ -25,12 +26,13 @@ FAILING_FRESHNESS: dict[FailOn, tuple[str, ...]] = {
     "never": (),
 }
 
-AssetLine = dict[str, Any]
 _UNJUDGED = AssetLedger(status="not_evaluated")
 
 
-def asset_lines(outcomes: Sequence[StageOutcome], symbols: Iterable[str]) -> dict[str, AssetLine]:
-    """Per asset: status, rows_in, promoted, quarantined, deduplicated, freshness.
+def asset_lines(
+    outcomes: Sequence[StageOutcome], symbols: Iterable[str]
+) -> dict[str, AssetOutcome]:
+    """How each asset ended.
 
     The ledger is validation's, else the fetch's, which is no verdict: an asset that was only
     fetched, and one of ``symbols`` that no stage speaks of, were not evaluated. ``promoted`` are
@@ -42,28 +44,27 @@ def asset_lines(outcomes: Sequence[StageOutcome], symbols: Iterable[str]) -> dic
         records[stage].assets if stage in records else {}
         for stage in (INGEST, VALIDATE, PROMOTE_SILVER)
     )
-    said = _said(outcomes)
+    said, ages = _said(outcomes), _freshness(records.get(MONITOR))
     found = {}
     for symbol in [*sorted({*said, *symbols} - set(NO_ASSET)), *filter(said.get, NO_ASSET)]:
         ledger = judged.get(symbol) or fetched.get(symbol, _UNJUDGED)
         is_only_fetched = symbol not in judged and ledger.status == "passed"
         held = [status for status in said.get(symbol, []) if status in HELD_BACK]
-        found[symbol] = {
-            "status": [*held, "not_evaluated" if is_only_fetched else ledger.status][0],
-            "rows_in": ledger.rows_in,
-            "promoted": promoted[symbol].promoted if symbol in promoted else 0,
-            "quarantined": ledger.quarantined,
-            "deduplicated": ledger.deduplicated,
-            "freshness": _freshness(records.get(MONITOR), symbol) or "",
-        }
-        if symbol in NO_ASSET:
-            found[symbol] |= {"freshness": "", "reason": ledger.reason}
+        found[symbol] = AssetOutcome(
+            status=[*held, "not_evaluated" if is_only_fetched else ledger.status][0],
+            rows_in=ledger.rows_in,
+            promoted=promoted[symbol].promoted if symbol in promoted else 0,
+            quarantined=ledger.quarantined,
+            deduplicated=ledger.deduplicated,
+            freshness="" if symbol in NO_ASSET else ages.get(symbol, ""),
+            **({"reason": ledger.reason} if symbol in NO_ASSET else {}),
+        )
     return found
 
 
 def conditions(
     outcomes: Sequence[StageOutcome],
-    lines: dict[str, AssetLine],
+    assets: dict[str, AssetOutcome],
     fail_on: FailOn,
     *,
     is_cut_short: bool = False,
@@ -82,10 +83,10 @@ def conditions(
     ):  # what a later stage would have said of an asset is missing, and is no finding
         found |= _held_back([_worst(said) for said in _said(outcomes).values()])
     else:
-        found |= _held_back([line["status"] for line in lines.values()])
+        found |= _held_back([asset.status for asset in assets.values()])
     if any(outcome.verdict == "degraded" for outcome in outcomes):
         found.add(ExitCode.DEGRADED)
-    if any(line["freshness"] in FAILING_FRESHNESS[fail_on] for line in lines.values()):
+    if any(asset.freshness in FAILING_FRESHNESS[fail_on] for asset in assets.values()):
         found.add(ExitCode.FRESHNESS)
     return sorted(found, key=PRECEDENCE.index)
 
@@ -100,23 +101,22 @@ def held_to_freshness(
     """
     monitor = next((one for one in outcomes if one.name == MONITOR), None)
     record = monitor.record if monitor else None
-    ages = record.details.get("freshness") if record else None
+    is_answered = record is not None and record.handed_on(MonitorDetails) is not None
     silent = [
         symbol
-        for symbol, line in asset_lines(outcomes, symbols).items()
+        for symbol, asset in asset_lines(outcomes, symbols).items()
         if symbol not in NO_ASSET
-        and (
-            (age := _freshness(record, symbol)) is None
-            or (age == "unknown" and line["status"] == "passed")
-        )
+        and (not asset.freshness or (asset.freshness == "unknown" and asset.status == "passed"))
     ]
-    went_well = all(one.verdict in ("ok", "degraded") for one in outcomes)
-    if not went_well or (isinstance(ages, dict) and not silent):
+    went_well = all(outcome.verdict in ("ok", "degraded") for outcome in outcomes)
+    if not went_well or (is_answered and not silent):
         return list(outcomes)
     more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
     missing = StageError(
         f"stage '{MONITOR}' recorded no freshness of {', '.join(silent[:5]) or 'any asset'}{more}",
-        observed=f"details['freshness']: {ages!r:.200}" if record else "no record of that stage",
+        observed=f"freshness of {', '.join(_freshness(record)) or 'no asset'}"
+        if record
+        else "no record of that stage",
         expected=f"each asset's status, one of {', '.join(get_args(Freshness))}",
         next_step="restore the last cell of 50_monitor.ipynb, which records the freshness",
     )
@@ -162,9 +162,6 @@ def _worst(said: Sequence[AssetStatus]) -> AssetStatus:
     return next((status for status in said if status in HELD_BACK), said[-1])
 
 
-def _freshness(monitor: StageRecord | None, symbol: str) -> str | None:
-    """``details`` is whatever the notebook wrote: where it is not as agreed, there is no answer."""
-    ages = monitor.details.get("freshness") if monitor else None
-    age = ages.get(symbol) if isinstance(ages, dict) else None
-    status = age.get("status") if isinstance(age, dict) else None
-    return status if status in get_args(Freshness) else None
+def _freshness(monitor: StageRecord | None) -> dict[str, Freshness]:
+    details = monitor.handed_on(MonitorDetails) if monitor else None
+    return {symbol: age.status for symbol, age in details.freshness.items()} if details else {}

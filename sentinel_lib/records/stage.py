@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
-from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
+from sentinel_lib.records.details import (
+    Details,
+    Freshness,
+    IngestDetails,
+    MonitorDetails,
+    PromoteDetails,
+    StageDetails,
+    ValidateDetails,
+)
+from sentinel_lib.records.roles import BUILD_GOLD, INGEST, MONITOR, PROMOTE_SILVER, VALIDATE
 
 StageStatus = Literal["ok", "degraded", "blocked", "failed", "skipped"]
 AssetStatus = Literal[
@@ -15,7 +31,6 @@ AssetStatus = Literal[
 ]
 RunKind = Literal["run", "replay", "rollback"]
 RunStatus = Literal["ok", "degraded", "failed", "interrupted", "killed", "running"]
-Freshness = Literal["fresh", "late", "stale", "unknown", "paused"]
 
 UNENDED: frozenset[RunStatus] = frozenset({"killed", "running"})
 """How a run is shown that has no record of its own yet, or never will. Its exit code means nothing.
@@ -31,6 +46,17 @@ NO_ASSET = (UNLISTED, NO_SYMBOL)
 
 Their status is ``unlisted``: such rows are quarantined and hold nothing back.
 """
+
+DETAILS: dict[str, type[Details]] = {
+    INGEST: IngestDetails,
+    VALIDATE: ValidateDetails,
+    PROMOTE_SILVER: PromoteDetails,
+    BUILD_GOLD: StageDetails,
+    MONITOR: MonitorDetails,
+}
+"""What each stage hands on when it ends well; a blocked one hands on ``StageDetails``."""
+
+D = TypeVar("D", bound=Details)
 
 
 class _Record(BaseModel):
@@ -99,7 +125,46 @@ class StageRecord(_Record):
     quarantine: dict[str, int] = Field(default_factory=dict)
     offending_rows: list[OffendingRow] = Field(default_factory=list)
     artifacts: dict[str, str] = Field(default_factory=dict)
-    details: dict[str, Any] = Field(default_factory=dict)
+    details: Annotated[
+        IngestDetails | ValidateDetails | PromoteDetails | MonitorDetails | StageDetails | Details,
+        Field(union_mode="left_to_right"),
+    ] = Details()
+
+    def handed_on(self, model: type[D]) -> D | None:
+        """What the stage handed on, or None if it did not hand on such details."""
+        return self.details if isinstance(self.details, model) else None
+
+    @property
+    def lacking(self) -> list[str]:
+        """The fields that the stage should have handed on, and are missing or malformed."""
+        if self.status not in ("ok", "degraded"):
+            return []
+        try:
+            DETAILS.get(self.stage, Details).model_validate(self.details.model_dump())
+        except ValidationError as invalid:
+            return sorted({str(error["loc"][0]) for error in invalid.errors()})
+        return []
+
+
+class AssetOutcome(_Record):
+    """An asset at the end of a run: its rows, its freshness and, for rows of no asset, a reason.
+
+    A run that ended early may not know its freshness ("").
+    """
+
+    status: AssetStatus | Literal["restored"] = "restored"  # rollbacks of version 0.1 wrote none
+    rows_in: int = 0
+    promoted: int = 0
+    quarantined: int = 0
+    deduplicated: int = 0
+    freshness: Freshness | Literal[""] = ""
+    reason: str = ""
+
+    @model_serializer(mode="wrap")
+    def _what_was_set(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A rollback counts no rows, and an asset has no reason."""
+        written: dict[str, Any] = serialize(self)
+        return {name: value for name, value in written.items() if name in self.model_fields_set}
 
 
 class StageOutcome(_Record):
@@ -159,7 +224,7 @@ class RunRecord(_Record):
     conditions: list[str] = Field(default_factory=list)
     command: str = ""
     stages: list[StageOutcome] = Field(default_factory=list)
-    assets: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    assets: dict[str, AssetOutcome] = Field(default_factory=dict)
     report: str = ""
 
     @property
@@ -178,6 +243,6 @@ class RunRecord(_Record):
         Those of a stage that it skipped belong to the run that executed it.
         """
         stage = PROMOTE_SILVER if name == "promoted" else VALIDATE
-        if any(one.name == stage and one.produced_by for one in self.stages):
+        if any(outcome.name == stage and outcome.produced_by for outcome in self.stages):
             return 0
-        return sum(int(line.get(name) or 0) for line in self.assets.values())
+        return sum(getattr(asset, name) for asset in self.assets.values())

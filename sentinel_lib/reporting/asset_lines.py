@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sentinel_lib.records.details import MonitorDetails
 from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import HELD_BACK, RunRecord
 
@@ -54,19 +55,18 @@ def asset_lines(run: RunRecord) -> list[AssetLine]:
     judged = {record.stage: record.assets for record in records}.get(VALIDATE, {})
     lines = []
     for symbol, asset in run.assets.items():
-        counts = {name: int(asset.get(name) or 0) for name in ROW_COUNTS}
+        counts = {name: getattr(asset, name) for name in ROW_COUNTS}
         unexplained = missing = 2 * counts["rows_in"] - sum(counts.values())
-        status = str(asset.get("status") or "")
         if is_cut_short:
             unexplained = judged[symbol].unexplained if symbol in judged else 0
-            if status == "not_evaluated":
+            if asset.status == "not_evaluated":
                 reasons.setdefault(symbol, "the run ended before it was judged")
         lines.append(
             AssetLine(
                 symbol=symbol,
-                status=status,
-                freshness=str(asset.get("freshness") or ""),
-                reason=str(asset.get("reason") or reasons.get(symbol, "")),
+                status=asset.status,
+                freshness=asset.freshness,
+                reason=asset.reason or reasons.get(symbol, ""),
                 freshness_reason=ages.get(symbol, ""),
                 left=missing - unexplained,
                 unexplained=unexplained,
@@ -80,9 +80,9 @@ def asset_lines(run: RunRecord) -> list[AssetLine]:
 
 def _freshness_reasons(run: RunRecord) -> dict[str, str]:
     """By symbol why an asset is as old as it is, as the stage that judges freshness says."""
-    reasons = {}
-    for stage in run.stages:
-        ages = stage.record.details.get("freshness") if stage.record else None
-        for symbol, age in ages.items() if isinstance(ages, dict) else ():
-            reasons[symbol] = str(age.get("reason") or "") if isinstance(age, dict) else ""
-    return reasons
+    details = (stage.record.handed_on(MonitorDetails) for stage in run.stages if stage.record)
+    return {
+        symbol: age.reason
+        for monitor in filter(None, details)
+        for symbol, age in monitor.freshness.items()
+    }

@@ -55,9 +55,7 @@ def write_history(
 def _line(run: RunRecord, folder: Path, undone: Collection[str]) -> RunLine:
     has_report = (folder / run.run_id / INDEX).is_file()
     statuses = Counter(
-        str(asset.get("status") or "unknown")
-        for symbol, asset in run.assets.items()
-        if symbol not in NO_ASSET
+        asset.status for symbol, asset in run.assets.items() if symbol not in NO_ASSET
     )
     return RunLine(
         run=run,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from sentinel_lib.records.details import MonitorDetails
 from sentinel_lib.records.stage import RunRecord, StageOutcome, StageRecord
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
 
@@ -59,10 +59,9 @@ def attempts(history: RunHistory, stages: Collection[str]) -> dict[str, Attempt]
 def quiet_until(attempts: Collection[Attempt]) -> datetime | None:
     """Until when no source owes anything new, as the last stage that knew has said."""
     for attempt in attempts:
-        said = attempt.record.details.get("quiet_until") if attempt.record else None
-        with suppress(TypeError, ValueError):  # a notebook wrote it: what is no time says nothing
-            moment = datetime.fromisoformat(said or "")
-            return moment if moment.tzinfo else None
+        details = attempt.record.handed_on(MonitorDetails) if attempt.record else None
+        if details is not None:
+            return details.quiet_until
     return None
 
 

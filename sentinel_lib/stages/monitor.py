@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from sentinel_lib.freshness import AssetFreshness, freshness
+from sentinel_lib.freshness import freshness
 from sentinel_lib.ingestion.schedule import next_due
+from sentinel_lib.records.details import AssetFreshness
 from sentinel_lib.records.roles import (
     INGEST,
     OPS_CHECKS,
@@ -38,30 +40,28 @@ ATTEMPTS: dict[str, str] = {
 """What a stage's verdict says about why an asset's data did not arrive."""
 
 
-def freshness_board(stage: Stage) -> list[AssetFreshness]:
+def freshness_board(stage: Stage) -> dict[str, AssetFreshness]:
     """The state of every configured asset at ``as_of``, from what Silver holds."""
     bars = last_bars(stage.input(SILVER_BARS))
-    return [
-        freshness(asset, bars.get(symbol), stage.as_of, stage.start)
+    return {
+        symbol: freshness(asset, bars.get(symbol), stage.as_of, stage.start)
         for symbol, asset in sorted(stage.assets.items())
-    ]
+    }
 
 
-def quiet_until(stage: Stage) -> str | None:
-    """Until when no source owes anything new, ISO 8601 in UTC; None if one does already.
+def quiet_until(stage: Stage) -> datetime | None:
+    """Until when no source owes anything new, UTC; None if one does already.
 
     A run before that has nothing to ask for.
     """
-    moment = next_due(stage.chosen, stage.start, last_bars(stage.input(SILVER_BARS)), stage.as_of)
-    return moment.isoformat() if moment else None
+    return next_due(stage.chosen, stage.start, last_bars(stage.input(SILVER_BARS)), stage.as_of)
 
 
-def board_shown(board: list[AssetFreshness]) -> pd.DataFrame:
+def board_shown(board: Mapping[str, AssetFreshness]) -> pd.DataFrame:
     """The board as a table, a row per asset."""
     columns = ["symbol", "status", "max_loaded_at", "sessions_behind", "next_breach_at", "reason"]
-    return pd.DataFrame(
-        [{name: getattr(one, name) for name in columns} for one in board], columns=columns
-    )
+    rows = [{"symbol": symbol, **state.model_dump()} for symbol, state in board.items()]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def stage_records(stage: Stage) -> list[StageRecord]:
@@ -93,24 +93,20 @@ def quality_of(records: list[StageRecord]) -> dict[str, Any]:
 
 
 def write_board(
-    stage: Stage, board: list[AssetFreshness], quality: Mapping[str, Any]
+    stage: Stage, board: Mapping[str, AssetFreshness], quality: Mapping[str, Any]
 ) -> dict[str, Path]:
     """Write ``freshness.json`` to Gold, a function of the data and ``as_of``, and ``quality.json``
     to ops, which is about the run.
     """
     publisher = Publisher(stage.lake, stage.commit)
-    paths = [publisher.freshness(freshness_json(stage, board)), Layout(stage.output).quality]
+    states = {symbol: state.model_dump(mode="json") for symbol, state in board.items()}
+    paths = [publisher.freshness(_json_of(stage, states)), Layout(stage.output).quality]
     artifacts.replace(paths[1], _json_of(stage, dict(quality)).encode())
     return {str(path.relative_to(stage.output)): path for path in paths}
 
 
-def freshness_json(stage: Stage, board: list[AssetFreshness]) -> str:
-    """The text of ``freshness.json``."""
-    return _json_of(stage, {one.symbol: one.as_json() for one in board})
-
-
 def write_history(
-    stage: Stage, board: list[AssetFreshness], records: list[StageRecord]
+    stage: Stage, board: Mapping[str, AssetFreshness], records: list[StageRecord]
 ) -> dict[str, int]:
     """Add this run to the ``ops`` tables: its stages, checks, freshness and quarantine.
 
@@ -128,7 +124,10 @@ def write_history(
             for record in records
             for check in record.checks
         ],
-        OPS_FRESHNESS: [_freshness_row(one, verdicts.get(one.symbol, "")) for one in board],
+        OPS_FRESHNESS: [
+            _freshness_row(symbol, state, verdicts.get(symbol, ""))
+            for symbol, state in board.items()
+        ],
         OPS_QUARANTINE: [
             {"stage": record.stage, "rule": rule, "rows": count}
             for record in records
@@ -158,15 +157,15 @@ def _stage_run(record: StageRecord) -> dict[str, Any]:
     return {"stage": record.stage, "status": record.status, "error": record.error, **sums}
 
 
-def _freshness_row(one: AssetFreshness, verdict: str) -> dict[str, Any]:
-    row = one.as_json()
-    cause = ATTEMPTS.get(verdict, "source late") if one.status in ("late", "stale") else ""
+def _freshness_row(symbol: str, state: AssetFreshness, verdict: str) -> dict[str, Any]:
+    row = state.model_dump(mode="json")
+    cause = ATTEMPTS.get(verdict, "source late") if state.status in ("late", "stale") else ""
     return {
-        "symbol": one.symbol,
-        "status": one.status,
+        "symbol": symbol,
+        "status": state.status,
         "cause": cause,
         "max_loaded_at": row["max_loaded_at"] or "",
-        "sessions_behind": one.sessions_behind,
+        "sessions_behind": state.sessions_behind,
         "next_breach_at": row["next_breach_at"] or "",
-        "reason": one.reason,
+        "reason": state.reason,
     }

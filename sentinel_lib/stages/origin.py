@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sentinel_lib import logger
@@ -12,6 +12,7 @@ from sentinel_lib.errors import (
     StageError,
     nearest,
 )
+from sentinel_lib.records.details import StageDetails
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.assets import read_assets, recorded_assets
@@ -65,6 +66,7 @@ def open_stage(
                 f"stage {name} continues a run, and its stage '{INGEST}' left no record",
                 next_step="make run",
             )
+    in_effect = details_in_effect(before) if before else None
     file, document = read_assets(config, shown)
     stage = Stage(
         name=name,
@@ -74,7 +76,7 @@ def open_stage(
         data=data,
         threads=threads or pipeline.threads,
         input_run_id=run_id or (last.run_id if last else BY_HAND),
-        start=date.fromisoformat(before.details["start"]) if before else file.start,
+        start=in_effect.start if in_effect else file.start,
         layer=spec.suite,
         tried=tried,
         tried_tables=frozenset(
@@ -82,9 +84,8 @@ def open_stage(
         ),
         follows=follows,
     )
-    if before is not None:
-        stage.assets = recorded_assets(before.details["assets"])
-        stage.selected = tuple(before.details["selected"])
+    if in_effect is not None:
+        stage.assets, stage.selected = recorded_assets(in_effect.assets), in_effect.selected
     elif name != INGEST:
         stage.assets = file.resolve(document)
         stage.selected = tuple(stage.assets)
@@ -113,6 +114,19 @@ def _kept_config(history: RunHistory, run_id: str, config: Path, data: Path) -> 
     return kept
 
 
+def details_in_effect(record: StageRecord) -> StageDetails:
+    """What the stage of ``record`` went by. Raises ``StageError`` if it does not say that."""
+    details = record.handed_on(StageDetails)
+    if details is None:
+        raise StageError(
+            f"the record of stage '{record.stage}' in run {record.run_id} names no assets",
+            observed=f"fields: {', '.join(record.details.model_dump()) or 'none'}",
+            expected=", ".join(StageDetails.model_fields),
+            next_step="restore the last cell of that stage's notebook, and run it again",
+        )
+    return details
+
+
 def _tried_by_hand(
     data: Path, earlier: Sequence[StageSpec], spec: StageSpec, follows: str
 ) -> dict[str, StageRecord]:
@@ -127,7 +141,8 @@ def _tried_by_hand(
         for name, record in records.items()
         if record is not None
         and record.status in ("ok", "degraded")
-        and record.details.get("follows") == follows
+        and (details := record.handed_on(StageDetails)) is not None
+        and details.follows == follows
     }
     feeds = any(one.name in tried and set(one.writes) & set(spec.reads) for one in earlier)
     return tried if feeds else {}

@@ -10,7 +10,7 @@ from sentinel_lib.cleaning.row_keys import KEY
 from sentinel_lib.cleaning.rule_names import AWAITING_PROMOTION, CORRECTION
 from sentinel_lib.errors import GateBlocked, StorageError
 from sentinel_lib.logger import log
-from sentinel_lib.records.certificate import Certificate
+from sentinel_lib.records.details import Certificate
 from sentinel_lib.records.roles import QUARANTINE_BARS, SILVER_BARS, SILVER_CANDIDATE, VALIDATE
 from sentinel_lib.records.stage import AssetLedger
 from sentinel_lib.rules.suites import load_suite

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ibis.expr.types import Table
 
-from sentinel_lib.records.certificate import Certificate
+from sentinel_lib.records.details import Certificate
 from sentinel_lib.records.roles import SILVER_BARS
 from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.engine import Engine

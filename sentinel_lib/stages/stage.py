@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from pydantic import ValidationError
 
 from sentinel_lib.errors import GateBlocked, SourceError, StageError
 from sentinel_lib.logger import log
+from sentinel_lib.records.details import Details, StageDetails
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import (
+    DETAILS,
     HELD_BACK,
     NO_ASSET,
     AssetLedger,
@@ -94,7 +96,10 @@ class Stage:
         """What the first stage said when this run was first made, where the archive is."""
         record = RunHistory(self.archive_folder).read_stage(self.run_id, self.name)
         if record is None:
-            raise StageError(f"run {self.run_id} left no record of {self.name} in {self.archive}")
+            raise StageError(
+                f"run {self.run_id} left no record of {self.name} in {self.archive}",
+                next_step="restore ops/runs of that folder from a backup",
+            )
         return record
 
     def said_by(self, name: str) -> StageRecord | None:
@@ -237,15 +242,26 @@ class Stage:
             )
 
     def record(
-        self,
-        *,
-        artifacts: Mapping[str, Path] | None = None,
-        details: Mapping[str, Any] | None = None,
+        self, *, artifacts: Mapping[str, Path] | None = None, **handed_on: object
     ) -> StageRecord:
-        """Write the stage record: the last thing a notebook does."""
+        """Write the stage record, the last thing a notebook does.
+
+        ``handed_on`` are the details of this stage (``records.details``), and ``artifacts`` the
+        files that it has written, by name. Raises ``StageError`` for details that are missing.
+        """
         self.require_audit()
         is_degraded = any(one.status in HELD_BACK for one in self.ledgers.values())
-        return self._write("degraded" if is_degraded else "ok", "", artifacts, details)
+        model = DETAILS.get(self.name, StageDetails)
+        try:
+            details = model.model_validate({**self._in_effect.model_dump(), **handed_on})
+        except ValidationError as invalid:
+            raise StageError(
+                f"stage '{self.name}' does not hand on what it has to: {invalid}",
+                observed=f"stage.record(..., {', '.join(handed_on) or 'nothing'})",
+                expected=", ".join(model.model_fields.keys() - StageDetails.model_fields.keys()),
+                next_step="restore the last cell of its notebook",
+            ) from invalid
+        return self._write("degraded" if is_degraded else "ok", "", details, artifacts)
 
     def _stop(self, error: type[GateBlocked | SourceError], reasons: Sequence[str]) -> None:
         shown = "; ".join(reasons[:5]) + (
@@ -256,15 +272,15 @@ class Stage:
             next_step="see the rows and rules in the report, mend the source or the rules, "
             "and run the same command again; what is published is unchanged",
         )
-        self._write("blocked", str(stopped))
+        self._write("blocked", str(stopped), self._in_effect)
         raise stopped
 
     def _write(
         self,
         status: StageStatus,
         error: str,
+        details: Details,
         artifacts: Mapping[str, Path] | None = None,
-        details: Mapping[str, Any] | None = None,
     ) -> StageRecord:
         record = StageRecord(
             run_id=self.run_id,
@@ -280,17 +296,17 @@ class Stage:
             artifacts={
                 name: str(path.relative_to(self.data)) for name, path in (artifacts or {}).items()
             },
-            details={**self._assets_in_effect(), **(details or {})},
+            details=details,
         )
         RunHistory(self.output).write_stage(record)
         log().info("stage recorded", status=status)
         return record
 
-    def _assets_in_effect(self) -> dict[str, Any]:
-        """What the stages after the first one go by: they do not read ``assets.yaml`` again."""
-        return {
-            "assets": {symbol: one.model_dump(mode="json") for symbol, one in self.assets.items()},
-            "selected": list(self.selected),
-            "start": self.start.isoformat(),
-            **({"follows": self.follows} if self.is_by_hand else {}),
-        }
+    @property
+    def _in_effect(self) -> StageDetails:
+        return StageDetails(
+            assets={symbol: asset.model_dump(mode="json") for symbol, asset in self.assets.items()},
+            selected=self.selected,
+            start=self.start,
+            follows=self.follows if self.is_by_hand else None,
+        )

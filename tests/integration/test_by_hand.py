@@ -140,8 +140,8 @@ verdicts["GOOD"] = replace(verdicts["GOOD"], status="blocked", reason="mine")
     assert promoted.ledger("OTHER", "promote_silver").promoted == 21
     assert built.ledger("GOOD", "build_gold").rows_in == 19
     assert built.ledger("OTHER", "build_gold").rows_in == 40
-    ages = built.records["monitor"].details["freshness"]
-    assert ages["OTHER"]["max_loaded_at"] == "2024-02-09T00:00:00Z"
+    ages = built.records["monitor"].details.freshness
+    assert f"{ages['OTHER'].max_loaded_at:%Y-%m-%d}" == "2024-02-09"
     assert Lake(market.data).read("silver.bars").equals(before)
 
 

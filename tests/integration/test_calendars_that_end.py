@@ -41,9 +41,9 @@ def test_an_asset_is_held_alone_from_the_day_on_that_its_calendar_does_not_know(
         f"knows no sessions after {LAST}; upgrade exchange_calendars" in unknown.ledger("CN").reason
     )
     assert figures(project, "CN") == before
-    age = unknown.records["monitor"].details["freshness"]["CN"]
-    assert (age["status"], age["reason"]) == ("unknown", unknown.ledger("CN").reason)
-    assert age["next_breach_at"] is None
+    age = unknown.records["monitor"].details.freshness["CN"]
+    assert (age.status, age.reason) == ("unknown", unknown.ledger("CN").reason)
+    assert age.next_breach_at is None
 
 
 def test_rows_of_a_shared_file_are_kept_until_the_calendar_is_known(project):
@@ -91,4 +91,4 @@ def test_an_asset_whose_calendar_cannot_be_built_is_held_alone(project, interval
     assert outcome.ledger("US").promoted > 0
     assert outcome.ledger("GR").status == "blocked"
     assert "cannot build calendar 'ASEX'" in outcome.ledger("GR").reason
-    assert outcome.records["monitor"].details["freshness"]["GR"]["status"] == "unknown"
+    assert outcome.records["monitor"].details.freshness["GR"].status == "unknown"

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from sentinel_lib.settings.project import PROJECT_ROOT
+from tests import handed_on
 from tests.sentry_ingest import KEY, ingest, silent_dsn
 
 pytestmark = pytest.mark.thorough
@@ -32,8 +33,10 @@ class Command:
         for layer in ("bronze", "silver", "gold"):
             self.write(f"config/expectations/{layer}.yaml", f"table: {layer}.bars\n{SUITE}")
         self.write("config/assets.yaml", "start: 2024-01-01\nassets: {AAPL: {}}\n")
-        fresh = {"details": {"freshness": {"AAPL": {"status": "fresh"}}}}
-        said = {"validate": {"assets": {"AAPL": {"status": "passed"}}}, "monitor": fresh}
+        fresh = {"details": handed_on.monitored(AAPL="fresh")}
+        details = handed_on.details("validate")
+        passed = {"assets": {"AAPL": {"status": "passed"}}, "details": details}
+        said = {"validate": passed, "monitor": fresh}
         self.write("data/says.json", json.dumps(said))
 
     def write(self, name, text):

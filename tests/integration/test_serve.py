@@ -18,7 +18,7 @@ import pytest
 from sentinel_lib.service import standing
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.storage.run_history import RunHistory
-from tests import processes
+from tests import handed_on, processes
 
 STAGES = PROJECT_ROOT / "tests" / "notebooks"
 SUITE = "rules: [{expect: expect_column_to_exist, column: close, on_fail: block}]\n"
@@ -90,7 +90,7 @@ sys.exit(serve(request, clock, lambda: clock.moment, wait))
 """
 
 
-FRESH = {"details": {"freshness": {"AAPL": {"status": "fresh"}}}}
+FRESH = {"details": handed_on.monitored(AAPL="fresh")}
 
 
 class Service:
@@ -113,7 +113,8 @@ class Service:
 
     def says(self, status, verdict):
         """What the stage ``validate`` will say; ``monitor`` finds everything fresh."""
-        said = {"status": status, "assets": {"AAPL": {"status": verdict}}}
+        assets = {"AAPL": {"status": verdict}}
+        said = {"status": status, "assets": assets, "details": handed_on.details("validate")}
         self.write("data/said.json", json.dumps({"validate": said, "monitor": FRESH}))
         (self.folder / "data" / "said.json").replace(self.folder / "data" / "says.json")
 

@@ -17,6 +17,7 @@ from sentinel_lib.errors import UsageError
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage.run_history import RunHistory
+from tests import handed_on
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "tests" / "notebooks"
@@ -50,7 +51,8 @@ def config(tmp_path: Path) -> Path:
     """A project with one stage, which says that AAPL passed."""
     suite = "rules: [{expect: expect_column_to_exist, column: close, on_fail: block}]"
     stage = (NOTEBOOKS / "stage.ipynb").read_text()
-    fresh = {"details": {"freshness": {"AAPL": {"status": "fresh"}}}}
+    fresh = {"details": handed_on.monitored(AAPL="fresh")}
+    passed = {"assets": {"AAPL": {}}, "details": handed_on.details("validate")}
     files = {
         "config/pipeline.yaml": "".join(
             f"{name}: {tmp_path / name}\n" for name in ("data", "reports", "logs", "notebooks")
@@ -60,7 +62,7 @@ def config(tmp_path: Path) -> Path:
         "config/assets.yaml": "start: 2024-01-01\nassets: {AAPL: {}}\n",
         "notebooks/validate.ipynb": stage.replace("STAGE", "validate"),
         "notebooks/monitor.ipynb": stage.replace("STAGE", "monitor"),
-        "data/says.json": json.dumps({"validate": {"assets": {"AAPL": {}}}, "monitor": fresh}),
+        "data/says.json": json.dumps({"validate": passed, "monitor": fresh}),
     }
     layers = ("bronze", "silver", "gold")
     files |= {f"config/expectations/{one}.yaml": f"table: {one}.bars\n{suite}\n" for one in layers}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel_lib.freshness import AssetFreshness, freshness
+from sentinel_lib.freshness import freshness
+from sentinel_lib.records.details import AssetFreshness
 from sentinel_lib.settings.assets import Asset
 
 START = date(2026, 11, 2)
@@ -189,7 +190,7 @@ def test_pause_without_a_reason_ends_on_its_date() -> None:
 
 
 def test_json_has_the_names_of_dbt_and_times_in_utc() -> None:
-    found = judged(asset(), "2026-11-20", "2026-11-23T22:00").as_json()
+    found = judged(asset(), "2026-11-20", "2026-11-23T22:00").model_dump(mode="json")
 
     assert json.loads(json.dumps(found)) == {
         "status": "late",
@@ -204,7 +205,7 @@ def test_json_has_the_names_of_dbt_and_times_in_utc() -> None:
 
 
 def test_json_of_an_asset_without_a_bar_has_nulls_where_nothing_is_known() -> None:
-    found = judged(asset(), None, "2026-11-04T12:00").as_json()
+    found = judged(asset(), None, "2026-11-04T12:00").model_dump(mode="json")
 
     empty = {name for name, value in found.items() if value is None}
     assert empty == {"max_loaded_at", "max_loaded_at_time_ago_in_s", "next_breach_at"}

@@ -27,7 +27,7 @@ from sentinel_lib.settings.assets import (
 )
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import source_named
-from sentinel_lib.stages.origin import ingest_record
+from sentinel_lib.stages.origin import details_in_effect, ingest_record
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.tables import Lake
 
@@ -44,9 +44,8 @@ def choose_assets(
     file, document = read_assets(stage.config)
     stage.archive = archive
     if archive and not stage.is_replay:
-        recorded = stage.recorded_ingest().details
-        stage.assets = recorded_assets(recorded["assets"])
-        stage.selected = tuple(recorded["selected"])
+        recorded = details_in_effect(stage.recorded_ingest())
+        stage.assets, stage.selected = recorded_assets(recorded.assets), recorded.selected
         return stage.chosen
     options = {"path": in_project(input_path)} if input_path else {}
     implied = "files" if input_path else ""
@@ -55,7 +54,7 @@ def choose_assets(
         stage.assets = _assets_in(input_path, options, file, stage.assets)
     record = ingest_record(stage.history, "", is_always=False) if stage.is_replay else None
     if record is not None:
-        stage.assets = {**recorded_assets(record.details["assets"]), **stage.assets}
+        stage.assets = {**recorded_assets(details_in_effect(record).assets), **stage.assets}
     wanted = [symbol.strip() for symbol in assets.split(",") if symbol.strip()]
     stage.selected = tuple(select(stage.assets, wanted or stage.assets))
     return stage.chosen

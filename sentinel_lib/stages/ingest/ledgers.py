@@ -15,6 +15,7 @@ from sentinel_lib.errors import counted, listed
 from sentinel_lib.ingestion.batch import Fetched, Parsed
 from sentinel_lib.ingestion.files import own_locator, stem
 from sentinel_lib.ingestion.schedule import due_sessions
+from sentinel_lib.records.details import IngestDetails
 from sentinel_lib.records.payload import Window
 from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
 from sentinel_lib.records.stage import AssetLedger, AssetStatus
@@ -46,8 +47,9 @@ def due_by_asset(stage: Stage, last_bars: Mapping[str, datetime]) -> dict[str, i
     """
     if stage.is_replay:
         return dict.fromkeys(stage.selected, 0)
-    if stage.archive:
-        return dict(stage.recorded_ingest().details["due_sessions"])
+    recorded = stage.recorded_ingest().handed_on(IngestDetails) if stage.archive else None
+    if recorded is not None:
+        return recorded.due_sessions
     return {
         symbol: due_sessions(asset, stage.start, last_bars.get(symbol), stage.as_of)
         for symbol, asset in stage.chosen.items()

@@ -14,7 +14,7 @@ from sentinel_lib.cleaning.row_rules import applicable
 from sentinel_lib.cleaning.rule_names import DEDUPLICATED, INSERT, PROMOTED
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.errors import GateBlocked, counted, listed
-from sentinel_lib.records.certificate import Certificate
+from sentinel_lib.records.details import Certificate
 from sentinel_lib.records.roles import BRONZE_FETCHES, SILVER_BARS, SILVER_CANDIDATE
 from sentinel_lib.records.stage import AssetLedger, Check
 from sentinel_lib.rules.rule import RowRule

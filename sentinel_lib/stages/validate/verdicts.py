@@ -15,6 +15,7 @@ from sentinel_lib.cleaning.remedies import remedies
 from sentinel_lib.cleaning.rule_names import HELD_WITH_ASSET, PROMOTED, QUARANTINED
 from sentinel_lib.errors import StageError, counted, listed
 from sentinel_lib.records.bar import SCALE
+from sentinel_lib.records.details import IngestDetails
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, AssetStatus, Check, StageRecord
 from sentinel_lib.rules.rule import RowRule
@@ -134,16 +135,17 @@ def _due_sessions(assets: Mapping[str, Asset], ingested: StageRecord | None) -> 
     """How many sessions each asset should have delivered. Without that nobody could tell
     "expected but absent" from "nothing expected".
     """
-    due = ingested.details.get("due_sessions") if ingested else None
-    missing = [symbol for symbol in assets if not isinstance(due, dict) or symbol not in due]
+    details = ingested.handed_on(IngestDetails) if ingested else None
+    due = details.due_sessions if details else {}
+    missing = [symbol for symbol in assets if symbol not in due]
     if missing:
         raise StageError(
             f"stage '{INGEST}' recorded no due_sessions of {listed(missing)}",
-            observed=f"details['due_sessions']: {due!r:.200}" if ingested else "no record",
+            observed=f"due_sessions of {listed(due) or 'no asset'}" if ingested else "no record",
             expected="for each asset how many sessions were due",
             next_step="restore the last cell of 10_ingest.ipynb, and run the pipeline again",
         )
-    return dict(due or {})
+    return due
 
 
 def _without_rows(symbol: str, counts: AssetCounts, suite: Suite, due_sessions: int) -> Verdict:

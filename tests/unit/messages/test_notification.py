@@ -13,6 +13,7 @@ from sentinel_lib.records.stage import (
     StageOutcome,
     StageRecord,
 )
+from tests import handed_on
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 RUN_ID = "20240103T120000Z-00ff"
@@ -68,10 +69,12 @@ def a_blocked_run() -> RunRecord:
         error="nothing may be promoted\n  observed: 18 of 179 rows\n  next: mend the source",
         record=said_by("validate", assets={"MSFT": ledger}, offending_rows=[row]),
     )
-    ages = {"MSFT": {"status": "stale", "reason": "3 sessions behind"}, "AAPL": {"reason": "fine"}}
-    monitor = StageOutcome(
-        name="monitor", status="ok", record=said_by("monitor", details={"freshness": ages})
-    )
+    ages = {
+        "MSFT": handed_on.freshness("stale", reason="3 sessions behind"),
+        "AAPL": handed_on.freshness(reason="fine"),
+    }
+    details = handed_on.details("monitor", freshness=ages)
+    monitor = StageOutcome(name="monitor", status="ok", record=said_by("monitor", details=details))
     return a_run(
         status="failed",
         exit_code=4,

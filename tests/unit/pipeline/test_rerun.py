@@ -14,9 +14,10 @@ from sentinel_lib.errors import UsageError
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.skipping import resumption
+from tests import handed_on
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
-FRESH = {"details": {"freshness": {"AAPL": {"status": "late"}, "MSFT": {"status": "stale"}}}}
+FRESH = {"details": handed_on.monitored(AAPL="late", MSFT="stale")}
 PASSED = {"assets": {"AAPL": {"rows_in": 1, "promoted": 1}, "MSFT": {"status": "not_due"}}}
 
 

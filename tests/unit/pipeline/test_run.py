@@ -13,6 +13,7 @@ from sentinel_lib.notebook_runner import Cell
 from sentinel_lib.pipeline.interruption import Terminated
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import RunRecord, StageOutcome
+from tests import handed_on
 
 
 class Heard(Progress):
@@ -60,9 +61,7 @@ def test_degraded_run_promotes_the_rest_and_keeps_its_record_log_and_reports(
             "assets": {"AAPL": {"rows_in": 3, "promoted": 2, "quarantined": 1}},
         },
         promote_silver={"assets": {"AAPL": {"rows_in": 2, "promoted": 2}}},
-        monitor={
-            "details": {"freshness": {"AAPL": {"status": "fresh"}, "MSFT": {"status": "stale"}}}
-        },
+        monitor={"details": handed_on.monitored(AAPL="fresh", MSFT="stale")},
     )
     heard = Heard()
 
@@ -70,8 +69,8 @@ def test_degraded_run_promotes_the_rest_and_keeps_its_record_log_and_reports(
 
     assert (record.exit_code, record.status) == (8, "degraded")
     assert record.conditions == ["degraded", "freshness"]
-    assert record.assets["AAPL"]["promoted"] == 2
-    assert record.assets["MSFT"]["status"] == "unreachable"
+    assert record.assets["AAPL"].promoted == 2
+    assert record.assets["MSFT"].status == "unreachable"
     assert heard.started == ["ingest", "validate", "promote_silver", "monitor"]
     assert heard.finished[1] == ("validate", "degraded")
     assert project.history.runs() == [record]
@@ -109,14 +108,15 @@ def test_blocked_gate_skips_the_later_stages_but_not_the_one_that_always_runs(
 def test_monitor_that_records_no_freshness_fails_the_run_until_it_does(project: Any) -> None:
     project.stages("validate", "monitor")
     passed = {"assets": {"AAPL": {}, "MSFT": {}}}
-    project.says(validate=passed, monitor={})
+    project.says(validate=passed, monitor={"details": handed_on.IN_EFFECT})
 
     silent = project.run(fail_on="never")
     project.says(validate=passed)
     mended = project.run(fail_on="never")
 
     assert (silent.exit_code, statuses(silent)) == (1, {"validate": "ok", "monitor": "failed"})
-    assert "stage 'monitor' recorded no freshness of AAPL, MSFT" in silent.stages[1].error
+    assert "stage 'monitor': its record lacks what" in silent.stages[1].error
+    assert "observed: missing or malformed: freshness, quiet_until" in silent.stages[1].error
     assert (mended.exit_code, statuses(mended)) == (0, {"validate": "skipped", "monitor": "ok"})
 
 

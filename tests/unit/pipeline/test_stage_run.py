@@ -10,6 +10,7 @@ from sentinel_lib.pipeline import stage_run
 from sentinel_lib.planning import plan as planning
 from sentinel_lib.planning.plan import Plan
 from sentinel_lib.records.stage import StageRecord
+from tests import handed_on
 
 NOW = datetime(2024, 1, 3, 12, tzinfo=UTC)
 ENDED = Execution("ok", 1.23456)
@@ -22,7 +23,8 @@ def plan(project: Any) -> Plan:
 
 def record(plan: Plan, **said: Any) -> StageRecord:
     content = {"run_id": plan.run_id, "stage": "validate", "as_of": plan.as_of, "status": "ok"}
-    return StageRecord.model_validate({**content, **said})
+    details = handed_on.details(said.get("stage", "validate"))
+    return StageRecord.model_validate({**content, "details": details, **said})
 
 
 @pytest.mark.parametrize("status", ["ok", "degraded"])
@@ -85,6 +87,22 @@ def test_record_that_does_not_say_well_is_believed_although_every_cell_passed(
     assert outcome.status == ("blocked" if status == "blocked" else "failed")
     assert outcome.error_name == error_name
     assert words in outcome.error
+
+
+@pytest.mark.parametrize("status", ["ok", "degraded"])
+def test_record_without_a_required_detail_fails_the_stage_and_names_it(
+    plan: Plan, status: str
+) -> None:
+    certificate = {**handed_on.CERTIFICATE, "base_version": "newest"}
+    details = handed_on.details("validate", certificate=certificate, start=None)
+
+    outcome = stage_run.outcome_of(
+        "validate", plan, ENDED, record(plan, status=status, details=details)
+    )
+
+    assert (outcome.status, outcome.error_name) == ("failed", "StageError")
+    assert "observed: missing or malformed: certificate, start" in outcome.error
+    assert "next: restore the last cell of its notebook" in outcome.error
 
 
 def test_rows_that_nothing_accounts_for_fail_the_stage(plan: Plan) -> None:

@@ -8,7 +8,8 @@ import pytest
 from sentinel_lib.errors import ExitCode, most_severe
 from sentinel_lib.pipeline import verdict
 from sentinel_lib.records.request import FailOn
-from sentinel_lib.records.stage import StageOutcome, StageRecord
+from sentinel_lib.records.stage import AssetOutcome, StageOutcome, StageRecord
+from tests import handed_on
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 SYMBOLS = ("AAPL", "MSFT")
@@ -42,10 +43,9 @@ def failure_of_freshness(*outcomes: StageOutcome) -> str:
 
 def judged(aapl: str, msft: str, **ages: str) -> tuple[StageOutcome, ...]:
     """A run in which every stage ended, with these verdicts and ages."""
-    freshness = {symbol: {"status": age} for symbol, age in ages.items()}
     return (
         stage("validate", assets=ledgers(AAPL=aapl, MSFT=msft)),
-        stage("monitor", details={"freshness": freshness}),
+        stage("monitor", details=handed_on.monitored(**ages)),
     )
 
 
@@ -57,20 +57,20 @@ def test_line_of_an_asset_has_validations_ledger_and_what_was_really_promoted() 
             assets={"AAPL": {"rows_in": 9, "promoted": 6, "quarantined": 2, "deduplicated": 1}},
         ),
         stage("promote_silver", assets={"AAPL": {"rows_in": 6, "promoted": 6}}),
-        stage("monitor", details={"freshness": {"AAPL": {"status": "late"}}}),
+        stage("monitor", details=handed_on.monitored(AAPL="late")),
     ]
 
     lines = verdict.asset_lines(outcomes, [])
 
     assert lines == {
-        "AAPL": {
-            "status": "passed",
-            "rows_in": 9,
-            "promoted": 6,
-            "quarantined": 2,
-            "deduplicated": 1,
-            "freshness": "late",
-        }
+        "AAPL": AssetOutcome(
+            status="passed",
+            rows_in=9,
+            promoted=6,
+            quarantined=2,
+            deduplicated=1,
+            freshness="late",
+        )
     }
 
 
@@ -83,7 +83,7 @@ def test_nothing_counts_as_promoted_when_promotion_did_not_run() -> None:
 
     lines = verdict.asset_lines(outcomes, [])
 
-    assert (lines["AAPL"]["status"], lines["AAPL"]["promoted"]) == ("passed", 0)
+    assert (lines["AAPL"].status, lines["AAPL"].promoted) == ("passed", 0)
 
 
 def test_asset_that_was_only_fetched_was_not_evaluated() -> None:
@@ -94,7 +94,7 @@ def test_asset_that_was_only_fetched_was_not_evaluated() -> None:
 
     lines = verdict.asset_lines(outcomes, [])
 
-    assert {symbol: line["status"] for symbol, line in lines.items()} == {
+    assert {symbol: line.status for symbol, line in lines.items()} == {
         "AAPL": "not_evaluated",
         "MSFT": "not_due",
     }
@@ -106,26 +106,33 @@ def test_asset_held_back_twice_shows_the_first_reason() -> None:
         stage("validate", assets=ledgers(AAPL="not_evaluated")),
     ]
 
-    assert verdict.asset_lines(outcomes, [])["AAPL"]["status"] == "unreachable"
-
-
-@pytest.mark.parametrize("details", [{}, {"freshness": []}, {"freshness": {"AAPL": "fresh"}}])
-def test_freshness_not_written_as_agreed_is_none(details: dict[str, Any]) -> None:
-    outcomes = [stage("monitor", details=details)]
-
-    assert verdict.asset_lines(outcomes, ["AAPL"])["AAPL"]["freshness"] == ""
+    assert verdict.asset_lines(outcomes, [])["AAPL"].status == "unreachable"
 
 
 @pytest.mark.parametrize(
     "details",
     [
         {},
-        {"freshness": []},
-        {"freshness": {}},
-        {"freshness": {"AAPL": {"status": "fresh"}}},
-        {"freshness": {"AAPL": {"status": "fresh"}, "MSFT": {}}},
-        {"freshness": {"AAPL": {"status": "fresh"}, "MSFT": {"status": "Stale"}}},
-        {"freshness": {"AAPL": {"status": "fresh"}, "MSFT": "fresh"}},
+        handed_on.details("monitor", freshness=[]),
+        handed_on.details("monitor", freshness={"AAPL": "fresh"}),
+    ],
+)
+def test_freshness_not_written_as_agreed_is_none(details: dict[str, Any]) -> None:
+    outcomes = [stage("monitor", details=details)]
+
+    assert verdict.asset_lines(outcomes, ["AAPL"])["AAPL"].freshness == ""
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {},
+        handed_on.details("monitor", freshness=[]),
+        handed_on.monitored(),
+        handed_on.monitored(AAPL="fresh"),
+        handed_on.details("monitor", freshness={"AAPL": handed_on.freshness(), "MSFT": {}}),
+        handed_on.monitored(AAPL="fresh", MSFT="Stale"),
+        handed_on.details("monitor", freshness={"AAPL": handed_on.freshness(), "MSFT": "fresh"}),
     ],
 )
 def test_run_whose_monitor_leaves_an_asset_without_freshness_has_failed(
@@ -267,11 +274,11 @@ def test_rows_of_no_asset_fail_nothing_and_owe_no_freshness() -> None:
     outcomes = [
         stage("ingest", assets=passed | unlisted),
         stage("validate", assets=passed | unlisted),
-        stage("monitor", details={"freshness": {"AAPL": {"status": "fresh"}}}),
+        stage("monitor", details=handed_on.monitored(AAPL="fresh")),
     ]
 
     lines = verdict.asset_lines(outcomes, ["AAPL"])
 
-    assert lines["(unlisted)"]["freshness"] == ""
+    assert lines["(unlisted)"].freshness == ""
     assert verdict.conditions(outcomes, lines, "warn") == []
     assert verdict.held_to_freshness(outcomes, ["AAPL"]) == outcomes

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sentinel_lib.records.stage import (
     HELD_BACK,
     AssetLedger,
+    AssetOutcome,
     AssetStatus,
     Check,
     OffendingRow,
@@ -18,6 +19,7 @@ from sentinel_lib.records.stage import (
     StageOutcome,
     StageRecord,
 )
+from tests import handed_on
 
 AS_OF = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -69,7 +71,7 @@ def full_record() -> StageRecord:
             OffendingRow(symbol="AAPL", rule="not_null", reason="no value", file="a.csv", line=3)
         ],
         artifacts={"aggregates.csv": "data/gold/aggregates.csv"},
-        details={"tables": {"silver.bars": 4}, "fraction": 0.5, "note": None},
+        details=handed_on.details("validate", follows="", note={"fraction": 0.5}),
     )
 
 
@@ -90,7 +92,7 @@ def test_run_record_survives_a_round_trip_through_json() -> None:
         exit_code=8,
         conditions=["AAPL is blocked"],
         stages=[stage],
-        assets={"AAPL": {"status": "blocked", "rows_in": 3}},
+        assets={"AAPL": AssetOutcome(status="blocked", rows_in=3)},
     )
 
     assert RunRecord.model_validate_json(record.model_dump_json()) == record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from sentinel_lib.records.stage import RunRecord, StageOutcome
+from sentinel_lib.records.stage import AssetOutcome, RunRecord, StageOutcome
 from sentinel_lib.reporting import write_history
 from sentinel_lib.reporting.history import MAX_RUNS
 
@@ -72,7 +72,10 @@ def test_history_before_the_first_run_says_how_to_start_one(tmp_path: Path, read
 
 def test_history_escapes_what_it_shows(tmp_path: Path, read_page, ok_run: RunRecord) -> None:
     run = ok_run.model_copy(
-        update={"run_id": "<b>R</b>", "assets": {"A": {"status": "<script>alert(1)</script>"}}}
+        update={
+            "run_id": "<b>R</b>",
+            "assets": {"A": AssetOutcome.model_construct(status="<script>alert(1)</script>")},
+        }
     )
 
     page = read_page(write_history([run], tmp_path))

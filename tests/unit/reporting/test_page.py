@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from sentinel_lib.records.stage import AssetLedger, OffendingRow, RunRecord
+from sentinel_lib.records.stage import AssetLedger, AssetOutcome, OffendingRow, RunRecord
 from sentinel_lib.reporting import write_run_report
 from sentinel_lib.reporting.page import MAX_TABLE_ROWS, excerpt, render
 
@@ -55,8 +55,8 @@ def test_report_escapes_everything_it_is_given(
             "conditions": [HOSTILE],
             "stages": [stage],
             "assets": {
-                HOSTILE: {"status": HOSTILE, "freshness": HOSTILE},
-                "B": {"status": "blocked"},
+                HOSTILE: AssetOutcome.model_construct(status=HOSTILE, freshness=HOSTILE),
+                "B": AssetOutcome(status="blocked"),
             },
         }
     )
@@ -83,7 +83,7 @@ def test_report_of_thousands_of_assets_stays_small(
     symbols = [f"S{number:04}" for number in range(3_000)]
     asset = ok_run.assets["AAPL"]
     run = ok_run.model_copy(
-        update={"assets": dict.fromkeys(symbols, asset) | {"ZZZ": {"status": "blocked"}}}
+        update={"assets": dict.fromkeys(symbols, asset) | {"ZZZ": AssetOutcome(status="blocked")}}
     )
     aggregates = "symbol,sessions\n" + "".join(f"{symbol},1\n" for symbol in symbols)
     freshness = {"assets": {symbol: {"status": "fresh"} for symbol in symbols}}

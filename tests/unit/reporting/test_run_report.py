@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_lib.records.stage import AssetLedger, RunRecord, StageOutcome, StageRecord
+from sentinel_lib.records.stage import (
+    AssetLedger,
+    AssetOutcome,
+    RunRecord,
+    StageOutcome,
+    StageRecord,
+)
 from sentinel_lib.reporting import write_run_report
 
 AGGREGATES = (
@@ -73,7 +79,7 @@ def test_report_reconciles_the_rows_of_an_asset(
 def test_report_names_rows_that_nothing_accounts_for(
     tmp_path: Path, read_page, ok_run: RunRecord
 ) -> None:
-    asset = ok_run.assets["AAPL"] | {"promoted": 1_198}
+    asset = ok_run.assets["AAPL"].model_copy(update={"promoted": 1_198})
 
     page = read_page(write(ok_run.model_copy(update={"assets": {"AAPL": asset}}), tmp_path))
 
@@ -239,7 +245,7 @@ def test_report_of_an_interrupted_run_calls_no_row_unexplained(
         StageOutcome(name="promote_silver", status="skipped"),
         StageOutcome(name="monitor", status="skipped"),
     ]
-    line = {"status": "not_evaluated", "rows_in": 5, "promoted": 0, "freshness": ""}
+    line = AssetOutcome(status="not_evaluated", rows_in=5)
     stopped = {"status": "interrupted", "exit_code": 143, "stages": stages}
 
     page = read_page(

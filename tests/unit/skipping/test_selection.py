@@ -13,6 +13,7 @@ from sentinel_lib.planning.plan import Plan
 from sentinel_lib.records.stage import RunRecord, StageOutcome, StageRecord
 from sentinel_lib.skipping.outlook import outlook
 from sentinel_lib.skipping.selection import Selection
+from tests import handed_on
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 NEXT_CLOSE = AS_OF + timedelta(days=1)
@@ -44,7 +45,8 @@ def end_run(project: Any, at: datetime = AS_OF, **said: dict[str, Any]) -> str:
     plan, selection = planned(project, at)
     outcomes = []
     for one in plan.stages:
-        details = {"quiet_until": NEXT_CLOSE.isoformat()} if one.stage.name == "monitor" else {}
+        until = {"quiet_until": NEXT_CLOSE} if one.stage.name == "monitor" else {}
+        details = handed_on.details(one.stage.name, **until)
         terms = {"status": "ok", "details": details, **said.get(one.stage.name, {})}
         record = StageRecord(run_id=plan.run_id, stage=one.stage.name, as_of=at, **terms)
         outcomes.append(StageOutcome(name=record.stage, status=record.status, record=record))

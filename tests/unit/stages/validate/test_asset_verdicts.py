@@ -13,6 +13,7 @@ from sentinel_lib.records.stage import AssetLedger, StageRecord
 from sentinel_lib.rules.suites import Suite
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.validate.verdicts import Verdict, asset_verdicts
+from tests import handed_on
 
 RULE = {"expect": "expect_column_values_to_not_be_null", "column": "close", "on_fail": "block"}
 SUITE = Suite.model_validate({"table": "silver.bars", "rules": [RULE]})
@@ -30,7 +31,7 @@ def ingested(**assets: Any) -> StageRecord:
         as_of=datetime(2024, 1, 6, tzinfo=UTC),
         status="ok",
         assets={name: AssetLedger(**ledger) for name, ledger in assets.items()},
-        details={"due_sessions": {"AAPL": 1, "MSFT": 1}},
+        details=handed_on.details("ingest", due_sessions={"AAPL": 1, "MSFT": 1}),
     )
 
 
