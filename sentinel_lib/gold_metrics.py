@@ -1,4 +1,4 @@
-"""The figures of ``aggregates.csv``: one function per column, over one asset's sessions.
+"""The metrics of ``aggregates.csv``: one function per column, over one asset's sessions.
 
 Each takes a frame of one asset from ``gold.daily``, a row per session in order of date:
 
@@ -7,23 +7,25 @@ Each takes a frame of one asset from ``gold.daily``, a row per session in order 
 - ``missing_before``: how many sessions of the asset's calendar are missing before this one;
 - ``sessions_per_year``: of the asset's calendar, by the convention of volatility.
 
-"Nd" means the last N sessions that are there; a figure is empty (None) where there are fewer, or
-where it needs a field that the asset lacks. ``@unit`` declares what a figure is; that decides the
-type of its column and how it is written.
+"Nd" means the last N sessions that are there; a metric is None where there are fewer, or where it
+needs a field that the asset lacks. ``@unit`` declares its unit, which decides the type of its
+column and how it is written.
 """
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Context, Decimal
+from io import StringIO
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from sentinel_lib.errors import StageError, nearest
+from sentinel_lib.errors import StageError, listed, nearest
 from sentinel_lib.records.bar import DIGITS, SCALE, plain_number
 
 Metric = Callable[[pd.DataFrame], Any]
@@ -48,7 +50,9 @@ def unit(name: str) -> Callable[[Metric], Metric]:
     """Declare the unit of a metric, one of ``UNITS``. Raises ``StageError`` for any other."""
     if name not in UNITS:
         raise StageError(
-            f"'{name}' is no unit of a metric{nearest(name, UNITS)}", expected=", ".join(UNITS)
+            f"'{name}' is not a unit of a metric{nearest(name, UNITS)}",
+            expected=f"one of {', '.join(UNITS)}",
+            next_step="declare one of these by @unit, or add another to UNITS in gold_metrics.py",
         )
 
     def declare(metric: Metric) -> Metric:
@@ -151,72 +155,81 @@ def latest_volume(daily: pd.DataFrame) -> Decimal:
 def aggregates(daily_bars: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
     """One row per asset, one column per metric, named after it; sorted by symbol.
 
-    Raises ``StageError`` for a metric without a unit, and for figures that are not of its unit.
+    Raises ``StageError`` for a metric that declares no unit, or gives what is not of its unit.
     """
     units = units_of(metrics)
     per_asset = list(daily_bars.groupby("symbol", sort=True))
-    figures = {
+    columns = {
         metric.__name__: _column(metric, units, [metric(daily) for _, daily in per_asset])
         for metric in metrics
     }
-    return pd.DataFrame({"symbol": [symbol for symbol, _ in per_asset], **figures})
+    return pd.DataFrame({"symbol": [symbol for symbol, _ in per_asset], **columns})
 
 
 def units_of(metrics: Sequence[Metric]) -> dict[str, str]:
     """The unit of each metric by its name. Raises ``StageError`` where one is not declared."""
     units = {metric.__name__: metric.__dict__.get("unit", "") for metric in metrics}
-    for name, declared in units.items():
-        if not declared:
-            raise StageError(
-                f"the metric {name} does not say in which unit its figures are",
-                expected=", ".join(f'@unit("{known}")' for known in UNITS),
-                next_step=f"write one of these on a line of its own above 'def {name}'",
-            )
+    for name in (name for name, declared in units.items() if not declared):
+        raise StageError(
+            f"the metric {name} does not declare its unit",
+            expected=", ".join(f'@unit("{known}")' for known in UNITS),
+            next_step=f"write one of these on a line of its own above 'def {name}'",
+        )
     return units
 
 
-def figures_table(figures: pd.DataFrame, metrics: Sequence[Metric]) -> pa.Table:
-    """What ``aggregates`` gives, as a table whose columns say their unit.
+def metrics_table(aggregates: pd.DataFrame, metrics: Sequence[Metric]) -> pa.Table:
+    """``aggregates`` as a table, whose columns carry their unit as metadata.
 
     Raises ``StageError`` for a column that is no metric's, or that its unit cannot hold.
     """
     units = units_of(metrics)
-    strangers = [name for name in figures.columns if name not in ("symbol", *units)]
-    if strangers:
+    unknown = [name for name in aggregates.columns if name not in ("symbol", *units)]
+    if unknown:
         raise StageError(
-            f"the figures have columns that no metric makes: {', '.join(strangers)}",
+            f"aggregates has columns that no metric makes: {listed(unknown)}",
             expected=", ".join(units),
             next_step="make each a function with a @unit, and add it to the list of metrics",
         )
-    fields = [pa.field("symbol", pa.string())]
-    for name in figures.columns.drop("symbol"):
-        fields.append(pa.field(name, UNITS[units[name]], metadata={"unit": units[name]}))
+    fields = [
+        pa.field(name, UNITS[units[name]], metadata={"unit": units[name]})
+        for name in aggregates.columns.drop("symbol")
+    ]
+    schema = pa.schema([pa.field("symbol", pa.string()), *fields])
     try:
-        return pa.Table.from_pandas(figures, pa.schema(fields), preserve_index=False)
+        return pa.Table.from_pandas(aggregates, schema, preserve_index=False)
     except pa.ArrowException as misfit:
-        raise StageError(f"the figures are not of the units of their metrics: {misfit}") from misfit
+        raise StageError(
+            f"aggregates has values that are not of their metric's unit: {misfit}",
+            next_step="fix the metric, or declare another @unit above it",
+        ) from misfit
 
 
-def csv_text(figures: pa.Table) -> str:
-    """``figures_table`` as CSV, each column in the way of its unit; empty for null; LF line ends.
+def csv_text(metrics: pa.Table) -> str:
+    """``metrics_table`` as CSV, each column as its unit is written; empty for null; LF line ends.
 
     Rounded half to even: prices to 6 decimals, those below 1 to 10 significant digits, percentages
-    to 6 decimals. Volumes are exact, without trailing zeros.
+    to 6 decimals. Volumes are exact, without trailing zeros. Raises ``StageError`` for a column
+    without a unit, as releases before 0.2 wrote them.
     """
     columns = []
-    for field, column in zip(figures.schema, figures.columns, strict=True):
+    for field, column in zip(metrics.schema, metrics.columns, strict=True):
         declared = (field.metadata or {}).get(b"unit", b"").decode()
         if not declared and field.name != "symbol":
             raise StageError(
-                f"the column {field.name} of the figures does not say its unit",
+                f"the column {field.name} of gold.aggregates does not declare its unit",
                 next_step="python run_pipeline.py upgrade",
             )
-        columns.append([field.name, *(_cell(value, declared) for value in column.to_pylist())])
-    return "".join(",".join(line) + "\n" for line in zip(*columns, strict=True))
+        write = _WRITTEN.get(declared, str)
+        values = ("" if value is None else write(value) for value in column.to_pylist())
+        columns.append([field.name, *values])
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(zip(*columns, strict=True))
+    return text.getvalue()
 
 
 def price_text(price: float) -> str:
-    """A price in figures: 6 decimals, or below 1 as many as 10 significant digits take."""
+    """A price with 6 decimals, or below 1 with as many as 10 significant digits take."""
     if price == 0 or abs(price) >= 1:
         return _fixed(price)
     return f"{Decimal(f'{price:.{SIGNIFICANT_DIGITS - 1}e}'):f}"
@@ -243,8 +256,8 @@ def _column(metric: Metric, units: dict[str, str], values: list[Any]) -> pd.Seri
         return pd.Series(values, dtype=object if declared == "date" else "float64")
     except (TypeError, ValueError, ArithmeticError) as misfit:
         raise StageError(
-            f"the metric {metric.__name__} gives what is no {declared}: {misfit}",
-            next_step="mend the metric, or declare another @unit above it",
+            f"the metric {metric.__name__} gives what is not a {declared}: {misfit}",
+            next_step="fix the metric, or declare another @unit above it",
         ) from misfit
 
 
@@ -258,21 +271,14 @@ def _volume(value: Any) -> Decimal | None:
     return Decimal(plain_number(rounded))
 
 
-def _cell(value: Any, declared: str) -> str:
-    if value is None:
-        return ""
-    if declared == "price":
-        return price_text(value)
-    if declared == "percent":
-        return _fixed(value)
-    if declared == "volume":
-        return plain_number(value)
-    text = str(value)
-    if any(character in text for character in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
-
-
 def _fixed(value: float) -> str:
     """``DECIMALS`` places, and no minus before a zero."""
     return f"{value:.{DECIMALS}f}".replace(f"-{0:.{DECIMALS}f}", f"{0:.{DECIMALS}f}")
+
+
+_WRITTEN: dict[str, Callable[[Any], str]] = {
+    "price": price_text,
+    "percent": _fixed,
+    "volume": plain_number,
+}
+"""How a value of each unit is written in ``aggregates.csv``; of the others as ``str`` does."""

@@ -20,12 +20,12 @@ from sentinel_lib.gold_metrics import (
     avg_30d_close,
     change_1d_pct,
     csv_text,
-    figures_table,
     first_date,
     latest_close,
     latest_date,
     latest_volume,
     max_drawdown_pct,
+    metrics_table,
     sessions,
     unit,
     volatility_20d_pct,
@@ -51,17 +51,17 @@ def price_only(closes: list[float]) -> pd.DataFrame:
 
 def csv_of(frame: pd.DataFrame, metrics: list[Any]) -> str:
     """What ``aggregates.csv`` says of ``metrics`` over the sessions of ``frame``."""
-    return csv_text(figures_table(aggregates(frame, metrics), metrics))
+    return csv_text(metrics_table(aggregates(frame, metrics), metrics))
 
 
 def cell_of(value: Any, declared: str) -> str:
-    """How a figure of this unit is written."""
+    """How a value of this unit is written."""
 
     @unit(declared)
-    def figure(daily: pd.DataFrame) -> Any:
+    def metric(daily: pd.DataFrame) -> Any:
         return value
 
-    return csv_of(daily([1.0]), [figure]).removeprefix("symbol,figure\nBTC-USD,").removesuffix("\n")
+    return csv_of(daily([1.0]), [metric]).removeprefix("symbol,metric\nBTC-USD,").removesuffix("\n")
 
 
 def test_sessions_are_counted_and_dated() -> None:
@@ -113,7 +113,7 @@ def test_average_of_thirty_days_is_that_of_the_last_thirty() -> None:
         (avg_30d_close, 30),
     ],
 )
-def test_figure_is_empty_with_one_session_too_few(metric: Any, needed: int) -> None:
+def test_metric_is_empty_with_one_session_too_few(metric: Any, needed: int) -> None:
     enough = daily([100.0] * needed)
 
     assert metric(enough) is not None
@@ -218,7 +218,7 @@ def test_metric_without_a_unit_is_an_error_that_says_what_to_write() -> None:
     def range_pct(daily: pd.DataFrame) -> float:
         return 1.0
 
-    with pytest.raises(StageError, match="the metric range_pct does not say") as error:
+    with pytest.raises(StageError, match="the metric range_pct does not declare its unit") as error:
         aggregates(daily([50.0]), [sessions, range_pct])
 
     assert '@unit("percent")' in str(error.value.expected)
@@ -226,37 +226,37 @@ def test_metric_without_a_unit_is_an_error_that_says_what_to_write() -> None:
 
 
 def test_unit_that_is_not_known_is_an_error_with_the_nearest_one() -> None:
-    with pytest.raises(StageError, match=r"'procent' is no unit.*did you mean 'percent'"):
+    with pytest.raises(StageError, match=r"'procent' is not a unit.*did you mean 'percent'"):
         unit("procent")
 
 
 @pytest.mark.parametrize(
     ("declared", "value"), [("count", 1.5), ("count", "x"), ("price", "x"), ("volume", "many")]
 )
-def test_figure_that_is_not_of_its_unit_is_an_error_that_names_the_metric(
+def test_value_that_is_not_of_its_unit_is_an_error_that_names_the_metric(
     declared: str, value: Any
 ) -> None:
-    with pytest.raises(StageError, match=f"the metric figure gives what is no {declared}"):
+    with pytest.raises(StageError, match=f"the metric metric gives what is not a {declared}"):
         cell_of(value, declared)
 
 
-def test_figures_that_their_table_cannot_hold_are_an_error() -> None:
-    with pytest.raises(StageError, match="the figures are not of the units of their metrics"):
+def test_values_that_their_table_cannot_hold_are_an_error() -> None:
+    with pytest.raises(StageError, match="values that are not of their metric"):
         cell_of(Decimal(10) ** 20, "volume")
 
 
 def test_column_that_no_metric_made_is_an_error() -> None:
-    figures = aggregates(daily([1.0]), [sessions]).assign(more=1)
+    table = aggregates(daily([1.0]), [sessions]).assign(more=1)
 
     with pytest.raises(StageError, match="columns that no metric makes: more"):
-        figures_table(figures, [sessions])
+        metrics_table(table, [sessions])
 
 
 def test_table_whose_columns_lost_their_units_is_not_written() -> None:
-    figures = figures_table(aggregates(daily([1.0]), [latest_close]), [latest_close])
-    bare = pa.table(dict(zip(figures.column_names, figures.columns, strict=True)))
+    table = metrics_table(aggregates(daily([1.0]), [latest_close]), [latest_close])
+    bare = pa.table(dict(zip(table.column_names, table.columns, strict=True)))
 
-    with pytest.raises(StageError, match="latest_close of the figures does not say its unit"):
+    with pytest.raises(StageError, match="latest_close of .* does not declare its unit"):
         csv_text(bare)
 
 
@@ -270,12 +270,12 @@ def test_whole_numbers_stay_whole_where_an_asset_has_none() -> None:
     assert csv_of(bars, [up_days]) == "symbol,up_days\nAAPL,\nSPY,2\n"
 
 
-def test_type_of_a_column_is_that_of_its_unit_whatever_figures_there_are() -> None:
+def test_type_of_a_column_is_that_of_its_unit_whatever_values_there_are() -> None:
     metrics = [sessions, latest_date, avg_7d_close, change_1d_pct, latest_volume]
     kinds = ["string", "int64", "date32[day]", "double", "double", "decimal128(38, 18)"]
 
     for frame in (daily([1.0] * 9), price_only([1.0]), daily([])):
-        table = figures_table(aggregates(frame, metrics), metrics)
+        table = metrics_table(aggregates(frame, metrics), metrics)
 
         assert [str(kind) for kind in table.schema.types] == kinds
 
@@ -321,7 +321,7 @@ def test_aggregates_of_no_bars_have_their_columns_and_no_row() -> None:
         ("date", pd.NaT, ""),
     ],
 )
-def test_figure_is_written_in_the_way_of_its_unit(declared: str, value: Any, text: str) -> None:
+def test_value_is_written_in_the_way_of_its_unit(declared: str, value: Any, text: str) -> None:
     assert cell_of(value, declared) == text
 
 
