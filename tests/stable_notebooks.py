@@ -24,7 +24,7 @@ STABLE = {
     "20_validate": ("verdicts = validate.with_remedies", "record = stage.record"),
     "30_promote_silver": ("require_certificate(", "record = stage.record"),
     "40_build_gold": ("record = stage.record",),
-    "50_monitor": ("records = stage_records", "record = stage.record"),
+    "50_monitor": ("records = stage.other_records", "record = stage.record"),
 }
 """Of each notebook the cells, by words in them, whose outputs are the same wherever they run."""
 

@@ -74,9 +74,7 @@ def rollback(options: argparse.Namespace, command: str) -> Answer:
     data, now = data_folder(options), clock.now()
     target = known_run(data, options.run)
     with writing(data, options, command):
-        record = roll_back(
-            options.config, data, target, run_id=new_run_id(now), now=now, command=command
-        )
+        record = roll_back(data, target, run_id=new_run_id(now), now=now, command=command)
         reports.write_index(data, reports_folder(options))
     return of_run(record)
 

@@ -97,7 +97,7 @@ def _make_again(
 ) -> None:
     history = RunHistory(data)
     if record is not None and record.kind == "rollback":
-        _roll_back_again(history, scratch, record)
+        _roll_back_again(scratch, record)
         found.rebuilt_runs += 1
         return
     config = history.config_of(run_id)
@@ -129,14 +129,8 @@ def _make_again(
     _note_code(data, run_id, config, found)
 
 
-def _roll_back_again(history: RunHistory, scratch: Path, record: RunRecord) -> None:
-    """A rollback goes by the configuration of what it restored."""
-    configs = map(history.config_of, history.standing(record.restored))
-    config = next((config for config in configs if config.is_dir()), None)
-    if config is None:
-        raise StageError(f"the configuration of run {record.restored}, which it restored, is gone")
+def _roll_back_again(scratch: Path, record: RunRecord) -> None:
     rollback(
-        _config_with_logs_in(scratch.parent, config),
         scratch,
         record.restored,
         run_id=record.run_id,

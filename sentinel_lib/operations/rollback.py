@@ -10,11 +10,11 @@ from sentinel_lib.errors import StorageError, UsageError
 from sentinel_lib.operations.scratch import linked
 from sentinel_lib.operations.versions import commit_after
 from sentinel_lib.records.details import StageDetails
-from sentinel_lib.records.roles import INGEST, MONITOR, ROLES
+from sentinel_lib.records.roles import INGEST, ROLES
 from sentinel_lib.records.stage import AssetOutcome, RunRecord
 from sentinel_lib.settings.assets import recorded_assets
-from sentinel_lib.stages import Stage
-from sentinel_lib.stages.monitor import freshness_board, quality_of, write_board
+from sentinel_lib.stages.monitor import asset_freshness, asset_quality, write_files
+from sentinel_lib.stages.silver import last_bars
 from sentinel_lib.storage import journal
 from sentinel_lib.storage.catalog import PUBLISHED_TABLES, RESTORED_TABLES
 from sentinel_lib.storage.journal import Journal
@@ -23,9 +23,7 @@ from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Commit, Lake
 
 
-def rollback(
-    config: Path, data: Path, target: str, *, run_id: str, now: datetime, command: str
-) -> RunRecord:
+def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: str) -> RunRecord:
     """Restore what ``target`` had published, under the new ``run_id``. Nothing is deleted.
 
     What is published is then as of that time again, and the runs after ``target`` are undone: what
@@ -48,12 +46,14 @@ def rollback(
     commit = Commit(run_id, as_of)
     prepared = journal.prepare(data)
     copied = _tables_copied(lake, prepared)
+    publisher = Publisher(Lake(prepared), commit)
     for name in RESTORED_TABLES:
-        _restore(lake, Publisher(Lake(prepared), commit), name, target)
-    stage = _stage(config, history, prepared, commit, target)
-    board = freshness_board(stage)
-    said = (history.read_stage(target, name) for name in ROLES)
-    write_board(stage, board, quality_of([record for record in said if record is not None]))
+        _restore(lake, publisher, name, target)
+    in_effect = _in_effect(history, target)
+    assets = recorded_assets(in_effect.assets)
+    ages = asset_freshness(assets, last_bars(publisher.lake), as_of, in_effect.start)
+    records = (history.read_stage(target, name) for name in ROLES)
+    write_files(publisher, ages, asset_quality(list(filter(None, records))))
     record = RunRecord(
         run_id=run_id,
         kind="rollback",
@@ -65,8 +65,8 @@ def rollback(
         exit_code=0,
         command=command,
         assets={
-            symbol: AssetOutcome(status="restored", freshness=freshness.status)
-            for symbol, freshness in board.items()
+            symbol: AssetOutcome(status="restored", freshness=state.status)
+            for symbol, state in ages.items()
         },
     )
     RunHistory(prepared).write_run(record)
@@ -110,8 +110,8 @@ def _restore(lake: Lake, prepared: Publisher, name: str, target: str) -> None:
     prepared.restore(name, rows)
 
 
-def _stage(config: Path, history: RunHistory, prepared: Path, commit: Commit, target: str) -> Stage:
-    """What judges freshness, over the tables in ``prepared`` and the assets of ``target``."""
+def _in_effect(history: RunHistory, target: str) -> StageDetails:
+    """The assets of ``target``, as the newest run that it rests on recorded them."""
     records = (history.read_stage(run_id, INGEST) for run_id in history.standing(target))
     recorded = (
         record.handed_on(StageDetails)
@@ -124,15 +124,4 @@ def _stage(config: Path, history: RunHistory, prepared: Path, commit: Commit, ta
             f"the records of run {target} and of all before it are gone: its assets are not known",
             next_step="restore ops/runs from a backup",
         )
-    return Stage(
-        name=MONITOR,
-        run_id=commit.run_id,
-        as_of=commit.as_of,
-        config=config,
-        data=prepared,
-        threads=None,
-        input_run_id=target,
-        start=in_effect.start,
-        layer=None,
-        assets=recorded_assets(in_effect.assets),
-    )
+    return in_effect

@@ -1,8 +1,9 @@
-"""Gold: sessions and figures from Silver, checked for completeness, and published."""
+"""The library of ``40_build_gold``: sessions and metrics from Silver, checked, and published."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,48 +15,50 @@ from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions, sessions_per_year
 from sentinel_lib.errors import StorageError
-from sentinel_lib.gold_metrics import Metric, figures_table
+from sentinel_lib.gold_metrics import Metric, metrics_table
 from sentinel_lib.records.bar import WHOLE_DIGITS
 from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY, SILVER_BARS
 from sentinel_lib.records.stage import AssetLedger, Check
+from sentinel_lib.rules.suites import Suite
+from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.known_calendars import has_known_sessions
 from sentinel_lib.stages.sessions import placed_bars
 from sentinel_lib.stages.stage import Stage
-from sentinel_lib.storage.catalog import schema_of
+from sentinel_lib.storage.catalog import CATALOG, schema_of
+from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.publisher import Publisher
-from sentinel_lib.storage.tables import is_one_of
+from sentinel_lib.storage.tables import Lake, is_one_of
 from sentinel_lib.validation import audit
 
-_KEY = ["symbol", "session"]
+_KEY = list(CATALOG[GOLD_DAILY].key)
+_COLUMNS = schema_of(GOLD_DAILY).names
 
 
-def silver_bars(stage: Stage) -> Table:
-    """The published bars of every asset that is configured; those of removed assets stay behind.
+def silver_bars(lake: Lake, engine: Engine, assets: Mapping[str, Asset], as_of: datetime) -> Table:
+    """The bars of ``assets`` in Silver, each with its ``session`` and ``is_within_hours``.
 
-    So do those of an asset whose calendar does not know the day: it keeps its last good figures.
-    Each has its ``session``, and ``is_within_hours``.
+    Those of an asset whose calendar does not know the day are left out: it keeps its last good
+    metrics. Raises ``StorageError`` if there is no Silver yet.
     """
-    lake = stage.input(SILVER_BARS)
     if not lake.exists(SILVER_BARS):
         raise StorageError(
-            f"table {SILVER_BARS} has not been published in {lake.root}", next_step="make run"
+            f"table {SILVER_BARS} has not been published in {lake.root}",
+            next_step="python run_pipeline.py run",
         )
-    bars = stage.engine.scan(lake.files(SILVER_BARS), schema_of(SILVER_BARS))
-    known = [s for s, asset in stage.assets.items() if has_known_sessions(asset, stage.as_of)]
-    known_bars = bars.filter(bars.symbol.isin(known or [""]))
-    return placed_bars(stage.engine, known_bars, stage.assets, stage.as_of)
+    bars = engine.scan(lake.files(SILVER_BARS), schema_of(SILVER_BARS))
+    known = [symbol for symbol, asset in assets.items() if has_known_sessions(asset, as_of)]
+    return placed_bars(engine, bars.filter(bars.symbol.isin(known or [""])), assets, as_of)
 
 
-def daily_frame(stage: Stage, daily: Table) -> pd.DataFrame:
+def daily_frame(daily: Table, assets: Mapping[str, Asset]) -> pd.DataFrame:
     """``gold.daily`` as the metrics take it, in order of symbol and session.
 
     ``sentinel_lib.gold_metrics`` says what its columns are.
     """
     rows = daily.order_by(_KEY).to_pyarrow()
     frame = frame_of(rows)
-    calendars = {symbol: asset.calendar for symbol, asset in stage.assets.items()}
-    calendar = frame["symbol"].map(calendars)
+    calendar = frame["symbol"].map({symbol: asset.calendar for symbol, asset in assets.items()})
     return frame.assign(
         exact_volume=pd.arrays.ArrowExtensionArray(rows["volume"]),
         missing_before=_missing_before(frame, calendar),
@@ -63,9 +66,9 @@ def daily_frame(stage: Stage, daily: Table) -> pd.DataFrame:
     )
 
 
-def completeness(stage: Stage, silver: Table, daily: Table) -> list[Check]:
-    """Per asset: every bar of Silver within hours, at least one, is in a session of Gold, and no
-    other. A session's volume that has more digits than a table holds is a check of its own.
+def completeness(bars: Table, daily: Table) -> list[Check]:
+    """A check per asset: every one of its ``bars`` within hours, at least one, is in a session of
+    ``daily``, and no other. A session's volume with more digits than a table holds is another.
     """
     made = daily.group_by("symbol").agg(count=daily.bar_count.sum()).to_pyarrow().to_pylist()
     counts = {row["symbol"]: int(row["count"]) for row in made}
@@ -90,20 +93,19 @@ def completeness(stage: Stage, silver: Table, daily: Table) -> list[Check]:
             observed=f"sessions made of {counts.get(symbol, 0)} bars",
             expected=f"{within} bars" if within else f"one of {outside} bars within hours",
         )
-        for symbol, (within, outside) in _bars_by_hours(silver).items()
+        for symbol, (within, outside) in _bars_by_hours(bars).items()
     ]
 
 
-def gold_ledgers(silver: Table, checks: list[Check]) -> dict[str, AssetLedger]:
-    """Every asset's bars within hours: all of them promoted into sessions, or the asset is held
-    back whole. Those outside are counted beside them.
+def gold_ledgers(bars: Table, checks: Iterable[Check]) -> dict[str, AssetLedger]:
+    """By symbol an asset's bars within hours: all of them promoted into sessions, or held back
+    whole where one of its ``checks`` failed. Those outside hours are counted beside them.
     """
-    failed = {one.symbol: one for one in checks if not one.passed and one.blocks}
+    failed = {check.symbol: check for check in checks if not check.passed and check.blocks}
     ledgers = {}
-    for symbol, (within, outside) in _bars_by_hours(silver).items():
+    for symbol, (within, outside) in _bars_by_hours(bars).items():
         ledger = AssetLedger(rows_in=within, promoted=within, outside_hours=outside)
-        check = failed.get(symbol)
-        if check is not None:
+        if check := failed.get(symbol):
             reason = f"{check.name}: observed {check.observed}, expected {check.expected}"
             held = {"status": "blocked", "reason": reason, "promoted": 0, "quarantined": within}
             ledger = ledger.model_copy(update=held)
@@ -111,48 +113,68 @@ def gold_ledgers(silver: Table, checks: list[Check]) -> dict[str, AssetLedger]:
     return ledgers
 
 
-def audit_aggregates(stage: Stage, aggregates: pd.DataFrame) -> list[Check]:
-    """The Gold suite over the figures, and that every one of them is finite.
-
-    Where no asset passes there is nothing new to judge: nothing is due, or the gate stops anyway.
+def sessions_to_publish(
+    daily: Table, passing: Collection[str], assets: Collection[str], published: Lake, engine: Engine
+) -> Table:
+    """The sessions of Gold as they will stand: those of ``daily`` for the assets that pass, and
+    the ``published`` ones of the other ``assets``, which are held back.
     """
-    if not stage.passing:
+    held = is_one_of("symbol", [symbol for symbol in assets if symbol not in passing])
+    last_good = engine.load(published.read_or_empty(GOLD_DAILY, where=held))
+    new = daily.filter(daily.symbol.isin(list(passing) or [""]))
+    return engine.materialise(new.select(_COLUMNS).union(last_good.select(_COLUMNS)))
+
+
+def audit_aggregates(
+    aggregates: pd.DataFrame, suite: Suite, passing: Collection[str]
+) -> list[Check]:
+    """The Gold suite over ``aggregates``, and a check that every metric is finite.
+
+    Where no asset passes there is nothing new to audit: nothing is due, or the gate stops anyway.
+    """
+    if not passing:
         return []
     judged = aggregates.apply(_with_floats)
     numbers = judged.select_dtypes("number").astype("float64")
     infinite = int(numbers.isin([float("inf"), float("-inf")]).to_numpy().sum())
     finite = Check(
-        name="every figure is finite",
+        name="every metric is finite",
         passed=infinite == 0,
         table=GOLD_AGGREGATES,
         observed=f"{infinite} infinite",
         expected="none",
     )
-    return [finite, *audit(stage.suite, judged)]
+    return [finite, *audit(suite, judged)]
 
 
-def sessions_to_publish(stage: Stage, daily: Table) -> Table:
-    """The sessions of Gold as they will stand: those of ``daily`` for the assets that pass, and
-    the published ones of assets that are held back. Call it after ``stage.account``.
+def extremes(aggregates: pd.DataFrame) -> pd.DataFrame:
+    """One row per metric that every asset has as a number: the lowest and the highest value, and
+    the symbols that have them.
     """
-    passing, names = stage.passing, schema_of(GOLD_DAILY).names
-    held = is_one_of("symbol", [symbol for symbol in stage.assets if symbol not in passing])
-    last_good = stage.engine.load(stage.published.read_or_empty(GOLD_DAILY, where=held))
-    new = daily.filter(daily.symbol.isin(passing or [""]))
-    return stage.engine.materialise(new.select(names).union(last_good.select(names)))
+    by_symbol = aggregates.set_index("symbol").select_dtypes("number").dropna(axis=1)
+    rows = [
+        (name, values.idxmin(), values.min(), values.idxmax(), values.max())
+        for name, values in by_symbol.items()
+        if len(values)
+    ]
+    columns = ["metric", "lowest_symbol", "lowest", "highest_symbol", "highest"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def publish_gold(
     stage: Stage, daily: Table, aggregates: pd.DataFrame, metrics: Sequence[Metric]
 ) -> Path:
-    """Publish the sessions of the assets that pass, and the figures; ``daily`` and ``metrics``
-    are what the figures were made of. ``gold.daily`` receives only the sessions that changed.
+    """Publish the sessions of the assets that pass, and the metrics; ``daily`` and ``metrics`` are
+    what ``aggregates`` was made of. ``gold.daily`` receives only the sessions that changed.
+
+    Gives the path of ``aggregates.csv``. Raises ``GateBlocked`` where no gate has heard the suite,
+    ``StageError`` for a column that no metric makes, ``StorageError`` if nothing can be written.
     """
     stage.require_audit()
     passing, publisher = stage.passing, Publisher(stage.lake, stage.commit)
     rows = daily.filter(daily.symbol.isin(passing or [""]))
     before = stage.published.read_or_empty(GOLD_DAILY, where=is_one_of("symbol", passing))
-    new = rows.select(schema_of(GOLD_DAILY).names).to_pyarrow().cast(schema_of(GOLD_DAILY))
+    new = rows.select(_COLUMNS).to_pyarrow().cast(schema_of(GOLD_DAILY))
     changed = stage.engine.load(new).difference(stage.engine.load(before)).to_pyarrow()
     is_gone = before.join(new.select(_KEY), keys=_KEY, join_type="left anti")
     if stage.is_by_hand or len(is_gone):
@@ -161,7 +183,7 @@ def publish_gold(
         publisher.sessions(pa.concat_tables([kept, new]), is_whole=True)
     else:
         publisher.sessions(changed, is_whole=False)
-    return publisher.aggregates(figures_table(aggregates, metrics))
+    return publisher.aggregates(metrics_table(aggregates, metrics))
 
 
 def _bars_by_hours(bars: Table) -> dict[str, tuple[int, int]]:
@@ -177,10 +199,9 @@ def _missing_before(frame: pd.DataFrame, calendar: pd.Series) -> pd.Series:
     missing = pd.Series(0, index=frame.index)
     for name, rows in frame.groupby(calendar):
         days = rows["session"].to_numpy("datetime64[D]")
-        known = [one.date for one in sessions(name, rows["session"].min(), rows["session"].max())]
-        before, until = (
-            np.searchsorted(np.array(known, days.dtype), days, side) for side in ("left", "right")
-        )
+        expected = sessions(name, rows["session"].min(), rows["session"].max())
+        dates = np.array([session.date for session in expected], days.dtype)
+        before, until = (np.searchsorted(dates, days, side) for side in ("left", "right"))
         gaps = before[1:] - until[:-1]
         follows = rows["symbol"].to_numpy()[1:] == rows["symbol"].to_numpy()[:-1]
         missing[rows.index[1:]] = np.where(follows, gaps, 0)

@@ -6,7 +6,7 @@ import sys
 from types import FrameType
 
 
-def cell_of(caller: FrameType | None) -> str:
+def cell_of(caller: FrameType) -> str:
     """What tells the cell that ``caller`` is in from others: its id where the front end sends one
     (then it may be edited), else its text.
     """
@@ -14,4 +14,4 @@ def cell_of(caller: FrameType | None) -> str:
     shell = ipython.get_ipython() if ipython else None
     message = shell.get_parent() if shell is not None and hasattr(shell, "get_parent") else {}
     cell_id = message.get("metadata", {}).get("cellId")
-    return str(cell_id or (caller.f_code.co_filename if caller else ""))
+    return str(cell_id or caller.f_code.co_filename)

@@ -1,4 +1,4 @@
-"""Examples of refused rows, for the stage record and the report."""
+"""Examples of quarantined rows, for the stage record and the report."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _COLUMNS = ["asset", "rule", "reason", "file", "line"]
 def examples(rows: pa.Table, symbols: Iterable[str]) -> list[OffendingRow]:
     """A few of the quarantined ``rows`` of each symbol, in the order of ``symbols``.
 
-    Rows that are refused only because their asset is held back come last: they explain nothing.
+    Rows that are there only because their asset is held back come last: they explain nothing.
     """
     is_held = pc.equal(rows["rule"], HELD_WITH_ASSET)
     telling, held = rows.filter(pc.invert(is_held)), rows.filter(is_held)
-    found: list[OffendingRow] = []
+    rows_shown: list[OffendingRow] = []
     for symbol in symbols:
-        own = [part.filter(pc.equal(part["asset"], symbol)) for part in (telling, held)]
-        sample = pa.concat_tables(own).select(_COLUMNS).slice(0, MAX_ROWS_PER_ASSET)
+        of_asset = [part.filter(pc.equal(part["asset"], symbol)) for part in (telling, held)]
+        sample = pa.concat_tables(of_asset).select(_COLUMNS).slice(0, MAX_ROWS_PER_ASSET)
         sample = sample.rename_columns({"asset": "symbol"})
-        found += [OffendingRow(**row) for row in sample.to_pylist()]
-    return found[:MAX_ROWS]
+        rows_shown += [OffendingRow(**row) for row in sample.to_pylist()]
+    return rows_shown[:MAX_ROWS]

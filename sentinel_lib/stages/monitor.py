@@ -1,10 +1,10 @@
-"""The monitor's work: the state of every asset, and the history of runs as tables."""
+"""The library of ``50_monitor``: how fresh and how good every asset is, and the history of runs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from sentinel_lib.clock import iso
+from sentinel_lib.errors import listed
 from sentinel_lib.freshness import freshness
-from sentinel_lib.ingestion.schedule import next_due
 from sentinel_lib.records.details import AssetFreshness
 from sentinel_lib.records.roles import (
     INGEST,
@@ -21,60 +22,57 @@ from sentinel_lib.records.roles import (
     OPS_FRESHNESS,
     OPS_QUARANTINE,
     OPS_STAGE_RUNS,
-    SILVER_BARS,
     VALIDATE,
 )
-from sentinel_lib.records.stage import AssetLedger, StageRecord
-from sentinel_lib.settings.pipeline import load_pipeline
-from sentinel_lib.stages.silver import last_bars
-from sentinel_lib.stages.stage import Stage
+from sentinel_lib.records.stage import StageRecord
+from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.publisher import Publisher
+from sentinel_lib.storage.tables import Commit, Lake
 
-ATTEMPTS: dict[str, str] = {
-    "unreachable": "source unreachable",
-    "blocked": "gate blocked",
-    "not_evaluated": "source late",
-}
-"""What a stage's verdict says about why an asset's data did not arrive."""
+SHOWN = ("symbol", "status", "max_loaded_at", "sessions_behind", "next_breach_at", "reason")
+CAUSES = {"unreachable": "source unreachable", "blocked": "gate blocked"}
+"""Why an asset's data did not arrive, by its verdict; by any other its source is late."""
 
 
-def freshness_board(stage: Stage) -> dict[str, AssetFreshness]:
-    """The state of every configured asset at ``as_of``, from what Silver holds."""
-    bars = last_bars(stage.input(SILVER_BARS))
+def asset_freshness(
+    assets: Mapping[str, Asset], last_bars: Mapping[str, datetime], as_of: datetime, start: date
+) -> dict[str, AssetFreshness]:
+    """The freshness of each asset at ``as_of`` by its symbol, in order.
+
+    ``last_bars`` are the timestamps (UTC) of the last bars in Silver; history begins at ``start``.
+    """
     return {
-        symbol: freshness(asset, bars.get(symbol), stage.as_of, stage.start)
-        for symbol, asset in sorted(stage.assets.items())
+        symbol: freshness(asset, last_bars.get(symbol), as_of, start)
+        for symbol, asset in sorted(assets.items())
     }
 
 
-def quiet_until(stage: Stage) -> datetime | None:
-    """Until when no source owes anything new, UTC; None if one does already.
+def shown(ages: Mapping[str, AssetFreshness]) -> pd.DataFrame:
+    """One row per asset, the ones furthest behind first; times are UTC."""
+    rows = [{"symbol": symbol, **state.model_dump()} for symbol, state in ages.items()]
+    frame = pd.DataFrame(rows, columns=list(SHOWN))
+    return frame.sort_values(["sessions_behind", "symbol"], ascending=[False, True])
 
-    A run before that has nothing to ask for.
-    """
-    return next_due(stage.chosen, stage.start, last_bars(stage.input(SILVER_BARS)), stage.as_of)
 
-
-def board_shown(board: Mapping[str, AssetFreshness]) -> pd.DataFrame:
-    """The board as a table, a row per asset."""
-    columns = ["symbol", "status", "max_loaded_at", "sessions_behind", "next_breach_at", "reason"]
-    rows = [{"symbol": symbol, **state.model_dump()} for symbol, state in board.items()]
+def by_status(ages: Mapping[str, AssetFreshness]) -> pd.DataFrame:
+    """One row per status that an asset has: how many have it, and which."""
+    columns = ["status", "assets", "symbols"]
+    symbols: dict[str, list[str]] = {}
+    for symbol, state in ages.items():
+        symbols.setdefault(state.status, []).append(symbol)
+    rows = [(status, len(names), listed(names)) for status, names in sorted(symbols.items())]
     return pd.DataFrame(rows, columns=columns)
 
 
-def stage_records(stage: Stage) -> list[StageRecord]:
-    """What the stages before this one said in the run."""
-    names = [one.name for one in load_pipeline(stage.config).stages if one.name != stage.name]
-    return [record for record in map(stage.said_by, names) if record is not None]
+def asset_quality(records: Sequence[StageRecord]) -> dict[str, dict[str, Any]]:
+    """By symbol an asset's rows through the run, the fraction quarantined, and its failed checks.
 
-
-def quality_of(records: list[StageRecord]) -> dict[str, Any]:
-    """Each asset's rows through the run, and what was checked of it."""
+    The rows are those of validate, or of ingest where the run did not get beyond it.
+    """
     by_stage = {record.stage: record for record in records}
     judged = by_stage.get(VALIDATE) or by_stage.get(INGEST)
-    ledgers: Mapping[str, AssetLedger] = judged.assets if judged else {}
     failed = [check for record in records for check in record.checks if not check.passed]
     return {
         symbol: {
@@ -83,89 +81,101 @@ def quality_of(records: list[StageRecord]) -> dict[str, Any]:
             if ledger.rows_in
             else None,
             "failed_checks": [
-                {"name": check.name, "observed": check.observed, "expected": check.expected}
+                check.model_dump(include={"name", "observed", "expected"})
                 for check in failed
                 if check.symbol == symbol
             ],
         }
-        for symbol, ledger in sorted(ledgers.items())
+        for symbol, ledger in sorted(judged.assets.items() if judged else ())
     }
 
 
-def write_board(
-    stage: Stage, board: Mapping[str, AssetFreshness], quality: Mapping[str, Any]
+def write_files(
+    publisher: Publisher, ages: Mapping[str, AssetFreshness], quality: Mapping[str, Any]
 ) -> dict[str, Path]:
-    """Write ``freshness.json`` to Gold, a function of the data and ``as_of``, and ``quality.json``
-    to ops, which is about the run.
+    """Write ``freshness.json`` to Gold, which is a function of the data and ``as_of``, and
+    ``quality.json`` to ops, which is about the run. Gives their paths by name.
+
+    Raises ``StorageError`` if one cannot be written.
     """
-    publisher = Publisher(stage.lake, stage.commit)
-    states = {symbol: state.model_dump(mode="json") for symbol, state in board.items()}
-    paths = [publisher.freshness(_json_of(stage, states)), Layout(stage.output).quality]
-    artifacts.replace(paths[1], _json_of(stage, dict(quality)).encode())
-    return {str(path.relative_to(stage.output)): path for path in paths}
+    as_of, root = publisher.commit.as_of, publisher.lake.root
+    states = {symbol: state.model_dump(mode="json") for symbol, state in ages.items()}
+    freshness_path = publisher.freshness(_json(as_of, states))
+    quality_path = Layout(root).quality
+    artifacts.replace(quality_path, _json(as_of, quality).encode())
+    return {str(path.relative_to(root)): path for path in (freshness_path, quality_path)}
 
 
 def write_history(
-    stage: Stage, board: Mapping[str, AssetFreshness], records: list[StageRecord]
+    lake: Lake,
+    commit: Commit,
+    run_id: str,
+    ages: Mapping[str, AssetFreshness],
+    records: Sequence[StageRecord],
 ) -> dict[str, int]:
-    """Add this run to the ``ops`` tables: its stages, checks, freshness and quarantine.
+    """Add run ``run_id`` to the ``ops`` tables: its stages, checks, freshness and quarantine.
 
-    A run that is monitored again replaces its own rows; what a stage that was skipped said is in
-    those of the run that executed it. Gives the rows written per table.
+    A run that is monitored again replaces its own rows; what a stage that was skipped recorded is
+    in those of the run that executed it. Gives the rows written by table. Raises ``StorageError``
+    if a table cannot be written.
     """
+    tables = history_rows(run_id, ages, records)
+    for name, rows in tables.items():
+        run = {"run_id": run_id, "as_of": commit.as_of}
+        if rows:
+            table = pa.Table.from_pylist([{**run, **row} for row in rows])
+            lake.overwrite(name, table, commit, only=ds.field("run_id") == run_id)
+    return {name: len(rows) for name, rows in tables.items()}
+
+
+def history_rows(
+    run_id: str, ages: Mapping[str, AssetFreshness], records: Sequence[StageRecord]
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a run by ``ops`` table, without its ``run_id`` and ``as_of``."""
     verdicts = {
         symbol: ledger.status for record in records for symbol, ledger in record.assets.items()
     }
-    records = [record for record in records if record.run_id == stage.input_run_id]
-    tables = {
-        OPS_STAGE_RUNS: [_stage_run(record) for record in records],
+    executed = [record for record in records if record.run_id == run_id]
+    return {
+        OPS_STAGE_RUNS: [_stage_run(record) for record in executed],
         OPS_CHECKS: [
             {"stage": record.stage, **check.model_dump()}
-            for record in records
+            for record in executed
             for check in record.checks
         ],
         OPS_FRESHNESS: [
             _freshness_row(symbol, state, verdicts.get(symbol, ""))
-            for symbol, state in board.items()
+            for symbol, state in ages.items()
         ],
         OPS_QUARANTINE: [
             {"stage": record.stage, "rule": rule, "rows": count}
-            for record in records
+            for record in executed
             for rule, count in record.quarantine.items()
         ],
     }
-    only = ds.field("run_id") == stage.input_run_id
-    for name, rows in tables.items():
-        run = {"run_id": stage.input_run_id, "as_of": stage.as_of}
-        if rows:
-            table = pa.Table.from_pylist([{**run, **row} for row in rows])
-            stage.lake.overwrite(name, table, stage.commit, only=only)
-    return {name: len(rows) for name, rows in tables.items()}
 
 
-def _json_of(stage: Stage, assets: Mapping[str, Any]) -> str:
-    content = {"as_of": stage.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"), "assets": assets}
+def _json(as_of: datetime, assets: Mapping[str, Any]) -> str:
+    content = {"as_of": iso(as_of), "assets": assets}
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _stage_run(record: StageRecord) -> dict[str, Any]:
+    counts = ("rows_in", "promoted", "quarantined", "deduplicated")
     ledgers = record.assets.values()
-    sums = {
-        name: sum(getattr(one, name) for one in ledgers)
-        for name in ("rows_in", "promoted", "quarantined", "deduplicated")
-    }
+    sums = {name: sum(getattr(ledger, name) for ledger in ledgers) for name in counts}
     return {"stage": record.stage, "status": record.status, "error": record.error, **sums}
 
 
 def _freshness_row(symbol: str, state: AssetFreshness, verdict: str) -> dict[str, Any]:
-    row = state.model_dump(mode="json")
-    cause = ATTEMPTS.get(verdict, "source late") if state.status in ("late", "stale") else ""
+    written = state.model_dump(mode="json")
+    is_late = state.status in ("late", "stale")
     return {
         "symbol": symbol,
         "status": state.status,
-        "cause": cause,
-        "max_loaded_at": row["max_loaded_at"] or "",
+        "cause": CAUSES.get(verdict, "source late") if is_late else "",
+        "max_loaded_at": written["max_loaded_at"] or "",
         "sessions_behind": state.sessions_behind,
-        "next_breach_at": row["next_breach_at"] or "",
+        "next_breach_at": written["next_breach_at"] or "",
         "reason": state.reason,
     }

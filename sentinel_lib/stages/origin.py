@@ -10,6 +10,7 @@ from sentinel_lib import logger
 from sentinel_lib.clock import parse_as_of
 from sentinel_lib.errors import (
     StageError,
+    listed,
     nearest,
 )
 from sentinel_lib.records.details import StageDetails
@@ -17,8 +18,8 @@ from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.assets import read_assets, recorded_assets
 from sentinel_lib.settings.environment import load_environment
+from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
 from sentinel_lib.settings.pipeline import Stage as StageSpec
-from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.stages.stage import BY_HAND, Stage
@@ -30,14 +31,17 @@ from sentinel_lib.storage.run_history import RunHistory
 
 
 def open_stage(
-    name: str, *, run_id: str, as_of: str, config_dir: str, data_dir: str, threads: int
+    name: str, run_id: str, as_of: str, config_dir: str, data_dir: str, threads: int
 ) -> Stage:
     """The stage ``name`` of ``pipeline.yaml``.
 
     Without a ``run_id`` it is opened by hand: it continues the last run, or what earlier stages did
     by hand since, and writes to ``data/sandbox``. An empty ``as_of`` is then theirs, or up to
-    ``ingest`` the present. A stage of a run reads the copy of ``config_dir`` that was kept when the
-    run began.
+    ``ingest`` the present. A stage of a run reads the copy of ``config_dir`` that the run keeps.
+
+    Raises ``StageError`` for a stage that is not there or has nothing to continue, ``ConfigError``
+    for a configuration that cannot be read, ``StorageError`` for a data folder of another release
+    or in use.
     """
     shown, data = in_project(config_dir), in_project(data_dir)
     history = RunHistory(data)
@@ -50,9 +54,7 @@ def open_stage(
     config = _kept_config(history, run_id, shown, data) if run_id else shown
     pipeline = load_pipeline(config, shown)
     names = [stage.name for stage in pipeline.stages]
-    spec = {stage.name: stage for stage in pipeline.stages}.get(name)
-    if spec is None:
-        raise StageError(f"pipeline.yaml has no stage '{name}'{nearest(name, names)}")
+    spec = _listed(name, pipeline)
     is_always = spec.when == "always"
     earlier = pipeline.stages[: names.index(name)]
     follows = "" if run_id else next(iter(history.run_ids()), "")
@@ -64,9 +66,10 @@ def open_stage(
         if before is None and not is_always:
             raise StageError(
                 f"stage {name} continues a run, and its stage '{INGEST}' left no record",
-                next_step="make run",
+                next_step="run the pipeline, or the first notebook, before this one",
             )
     in_effect = details_in_effect(before) if before else None
+    written = [table for stage in earlier if stage.name in tried for table in stage.writes]
     file, document = read_assets(config, shown)
     stage = Stage(
         name=name,
@@ -79,9 +82,7 @@ def open_stage(
         start=in_effect.start if in_effect else file.start,
         layer=spec.suite,
         tried=tried,
-        tried_tables=frozenset(
-            table for one in earlier if one.name in tried for table in one.writes
-        ),
+        tried_tables=frozenset(written),
         follows=follows,
     )
     if in_effect is not None:
@@ -91,6 +92,31 @@ def open_stage(
         stage.selected = tuple(stage.assets)
     _begin_log(stage, in_project(pipeline.logs))
     return stage
+
+
+def _listed(name: str, pipeline: PipelineFile) -> StageSpec:
+    stages = {stage.name: stage for stage in pipeline.stages}
+    if name not in stages:
+        raise StageError(
+            f"pipeline.yaml has no stage '{name}'{nearest(name, stages)}",
+            expected=f"one of {listed(stages, at_most=10)}",
+            next_step="list the stage there, or open one that is listed",
+        )
+    return stages[name]
+
+
+def recorded_ingest(stage: Stage) -> StageRecord:
+    """What ingest recorded when the run of ``stage`` was first made, where the archive is.
+
+    Raises ``StageError`` if that record is gone.
+    """
+    record = RunHistory(stage.archive_folder).read_stage(stage.run_id, stage.name)
+    if record is None:
+        raise StageError(
+            f"run {stage.run_id} left no record of {stage.name} in {stage.archive}",
+            next_step="restore ops/runs of that folder from a backup",
+        )
+    return record
 
 
 def _begin_log(stage: Stage, logs: Path) -> None:
@@ -135,7 +161,7 @@ def _tried_by_hand(
     Empty where none of them wrote what ``spec`` reads: then it reads what is published.
     """
     sandbox = RunHistory(Layout(data).sandbox)
-    records = {one.name: sandbox.read_stage(BY_HAND, one.name) for one in earlier}
+    records = {stage.name: sandbox.read_stage(BY_HAND, stage.name) for stage in earlier}
     tried = {
         name: record
         for name, record in records.items()
@@ -144,7 +170,7 @@ def _tried_by_hand(
         and (details := record.handed_on(StageDetails)) is not None
         and details.follows == follows
     }
-    feeds = any(one.name in tried and set(one.writes) & set(spec.reads) for one in earlier)
+    feeds = any(stage.name in tried and set(stage.writes) & set(spec.reads) for stage in earlier)
     return tried if feeds else {}
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 from pydantic import ValidationError
 
-from sentinel_lib.errors import GateBlocked, SourceError, StageError
+from sentinel_lib.clock import iso
+from sentinel_lib.errors import GateBlocked, SourceError, StageError, counted, listed
 from sentinel_lib.logger import log
-from sentinel_lib.records.details import Details, StageDetails
+from sentinel_lib.records.details import StageDetails
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import (
     DETAILS,
@@ -25,10 +27,10 @@ from sentinel_lib.records.stage import (
     Check,
     OffendingRow,
     StageRecord,
-    StageStatus,
 )
 from sentinel_lib.rules.suites import Suite, load_suite
 from sentinel_lib.settings.assets import Asset
+from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.stages.cells import cell_of
 from sentinel_lib.stages.examples import examples
 from sentinel_lib.storage.engine import Engine
@@ -46,13 +48,11 @@ class Stage:
 
     ``published`` is what stands and ``lake`` what the stage writes: the same folder in a run; by
     hand the writes go to ``data/sandbox``. ``tried`` are the records of earlier stages that were
-    run by hand since ``follows``, the last run: what those wrote is read from the sandbox, see
-    ``input``. ``assets`` are all that the configuration lists (or
-    that the input holds), ``selected`` those that this run is about. ``archive`` is what stands in
-    for the sources, if anything: ``quarantine``, or another data folder. The stages before this one
-    speak through their records in ``input_run_id``; of a stage that was skipped there is what it
-    said in the run that executed it. ``is_transient`` says whether asking the sources again may
-    help those that did not answer.
+    run by hand since ``follows``, the last run: what those wrote is the ``input``. ``assets`` are
+    all that the configuration lists (or that the input holds), ``selected`` those of this run.
+    ``archive`` stands in for the sources, if set: ``quarantine``, or another data folder. Earlier
+    stages left their records in ``input_run_id``, also those that it skipped. ``is_transient``:
+    asking the sources again may help.
     """
 
     name: str
@@ -92,19 +92,14 @@ class Stage:
         """The data folder whose archive stands in for the sources."""
         return self.data if self.is_replay else Path(self.archive)
 
-    def recorded_ingest(self) -> StageRecord:
-        """What the first stage said when this run was first made, where the archive is."""
-        record = RunHistory(self.archive_folder).read_stage(self.run_id, self.name)
-        if record is None:
-            raise StageError(
-                f"run {self.run_id} left no record of {self.name} in {self.archive}",
-                next_step="restore ops/runs of that folder from a backup",
-            )
-        return record
-
     def said_by(self, name: str) -> StageRecord | None:
-        """What the stage ``name``, which comes before this one, has said."""
+        """The record of the earlier stage ``name``, if it has left one."""
         return self.tried.get(name) or self.history.read_stage(self.input_run_id, name)
+
+    def other_records(self) -> list[StageRecord]:
+        """The records that the other stages of the run have left."""
+        names = [spec.name for spec in load_pipeline(self.config).stages if spec.name != self.name]
+        return list(filter(None, map(self.said_by, names)))
 
     @cached_property
     def batch_run_id(self) -> str:
@@ -123,21 +118,18 @@ class Stage:
         return Lake(self.data)
 
     def input(self, table: str) -> Lake:
-        """Where ``table`` is read, which an earlier stage writes: what is published, or the
-        sandbox if that stage was run by hand since the last run.
-        """
+        """Where ``table`` is read: published, or the sandbox if it was written by hand since."""
         return Lake(Layout(self.data).sandbox) if table in self.tried_tables else self.published
 
     @property
     def origin(self) -> str:
         """What this stage is of, what it reads and where it writes, in a line."""
         if not self.is_by_hand:
-            return f"run {self.run_id}, as of {self.as_of:%Y-%m-%dT%H:%M:%SZ}"
+            return f"run {self.run_id}, as of {iso(self.as_of)}"
         last = f"run {self.follows}" if self.follows else "no run"
-        reads = f"what is published by {last}"
-        if self.tried:
-            reads = f"the sandbox, where {', '.join(self.tried)} ran by hand after {last}"
-        return f"by hand, as of {self.as_of:%Y-%m-%dT%H:%M:%SZ}: reads {reads}; writes the sandbox"
+        by_hand = f"the sandbox, where {', '.join(self.tried)} ran by hand after {last}"
+        reads = by_hand if self.tried else f"what is published by {last}"
+        return f"by hand, as of {iso(self.as_of)}: reads {reads}; writes the sandbox"
 
     @property
     def lake(self) -> Lake:
@@ -163,7 +155,10 @@ class Stage:
     def suite(self) -> Suite:
         """The rules and limits of this stage's gate."""
         if self.layer is None:
-            raise StageError(f"stage {self.name} has no suite in pipeline.yaml")
+            raise StageError(
+                f"stage {self.name} has no suite in pipeline.yaml",
+                next_step="give it one there, 'suite: gold' for instance",
+            )
         return load_suite(self.config, self.layer)
 
     @property
@@ -176,68 +171,69 @@ class Stage:
         """The assets that no gate of this stage holds back."""
         return [
             symbol
-            for symbol, one in self.ledgers.items()
-            if one.status not in HELD_BACK and symbol not in NO_ASSET
+            for symbol, ledger in self.ledgers.items()
+            if ledger.status not in HELD_BACK and symbol not in NO_ASSET
         ]
 
     def account(self, ledgers: Mapping[str, AssetLedger]) -> pd.DataFrame:
-        """Take note of where every asset's rows went; a row that went nowhere stops the stage."""
+        """Note where every asset's rows went, and show it, a row per asset.
+
+        Raises ``StageError`` if a row is unaccounted for.
+        """
         for symbol, ledger in ledgers.items():
             if ledger.unexplained:
                 raise StageError(
-                    f"{symbol}: {ledger.unexplained} row(s) are unaccounted for in {self.name}",
+                    f"{symbol}: {counted(ledger.unexplained, 'row')} unaccounted for "
+                    f"in {self.name}",
                     observed=f"{ledger.rows_in} rows in, {ledger.promoted} promoted, "
                     f"{ledger.quarantined} quarantined, {ledger.deduplicated} deduplicated",
                     expected="rows in = promoted + quarantined + deduplicated",
-                    next_step="look at what a cell adds or removes without saying so",
+                    next_step="look for a cell that adds or removes rows without counting them",
                 )
         self.ledgers = dict(ledgers)
         return pd.DataFrame(
-            [{"symbol": symbol, **one.model_dump()} for symbol, one in ledgers.items()]
+            [{"symbol": symbol, **ledger.model_dump()} for symbol, ledger in ledgers.items()]
         )
 
-    def refuse(self, rows: pa.Table) -> None:
-        """Take note of the quarantined rows: how many by rule, and examples of each asset's."""
-        self.quarantine = {
-            one["values"]: one["counts"] for one in rows["rule"].value_counts().to_pylist()
-        }
+    def note_quarantined(self, rows: pa.Table) -> None:
+        """Note how many of the quarantined rows each rule caught, and examples of each asset's."""
+        counts = rows["rule"].value_counts().to_pylist()
+        self.quarantine = {count["values"]: count["counts"] for count in counts}
         self.offending_rows = examples(rows, (*self.selected, *NO_ASSET))
 
     def gate(self, checks: Iterable[Check] = ()) -> pd.DataFrame:
-        """Note what was checked, and stop the run here if no asset may pass.
+        """Note the ``checks`` in place of those of the cell's last time, and show all, a row each.
 
-        A cell that is run again replaces what it noted before.
+        Raises ``GateBlocked`` if a check of no single asset fails, or if no asset may pass;
+        ``SourceError`` if that is because no source answered.
         """
-        frame = inspect.currentframe()
-        self._checked[cell_of(frame.f_back if frame else None)] = list(checks)
+        self._checked[cell_of(sys._getframe(1))] = list(checks)
         self.checks = [check for noted in self._checked.values() for check in noted]
         failed = [check for check in self.checks if not check.passed]
         for check in failed:
-            log().warning(
-                "check failed", check=check.name, asset=check.symbol, observed=check.observed
-            )
-        lines = {symbol: one for symbol, one in self.ledgers.items() if symbol not in NO_ASSET}
-        held = {symbol: one for symbol, one in lines.items() if one.status in HELD_BACK}
-        suite_failures = [one for one in failed if one.blocks and not one.symbol]
-        if suite_failures:
-            self._stop(GateBlocked, [f"{one.name}: {one.observed}" for one in suite_failures])
-        if held and len(held) == len(lines):
-            reasons = [f"{symbol}: {one.reason}" for symbol, one in held.items()]
-            unreachable = all(one.status == "unreachable" for one in held.values())
+            event = {"check": check.name, "asset": check.symbol, "observed": check.observed}
+            log().warning("check failed", **event)
+        of_suite = [check for check in failed if check.blocks and not check.symbol]
+        if of_suite:
+            self._stop(GateBlocked, [f"{check.name}: {check.observed}" for check in of_suite])
+        held = {s: ledger for s, ledger in self.ledgers.items() if ledger.status in HELD_BACK}
+        if held and not self.passing:
+            unreachable = all(ledger.status == "unreachable" for ledger in held.values())
+            reasons = [f"{symbol}: {ledger.reason}" for symbol, ledger in held.items()]
             self._stop(SourceError if unreachable else GateBlocked, reasons)
-        columns = ["name", "symbol", "passed", "observed", "expected"]
-        return pd.DataFrame([check.model_dump() for check in self.checks], columns=columns)
+        rows = [check.model_dump() for check in self.checks]
+        return pd.DataFrame(rows, columns=["name", "symbol", "passed", "observed", "expected"])
 
     def require_audit(self) -> None:
-        """Refuse to promote rows on which the suite was not heard: a gate left out is no pass."""
+        """Raise ``GateBlocked`` if rows are to be promoted that no gate has judged by the suite."""
         promoted = sum(self.ledgers[symbol].promoted for symbol in self.passing)
         if self.layer is None or not promoted:
             return
-        if not any(one.table == self.suite.table and not one.symbol for one in self.checks):
+        if all(check.symbol or check.table != self.suite.table for check in self.checks):
             raise GateBlocked(
                 f"{self.name}: no gate has evaluated the suite of {self.suite.table}",
-                observed=f"{promoted} rows to promote, and no check of the suite",
-                expected="stage.gate with what the audit has found",
+                observed=f"{counted(promoted, 'row')} to promote, and no check of the suite",
+                expected="stage.gate with the checks of the audit",
                 next_step="restore the cell that calls stage.gate",
             )
 
@@ -250,56 +246,48 @@ class Stage:
         files that it has written, by name. Raises ``StageError`` for details that are missing.
         """
         self.require_audit()
-        is_degraded = any(one.status in HELD_BACK for one in self.ledgers.values())
+        is_degraded = any(ledger.status in HELD_BACK for ledger in self.ledgers.values())
         model = DETAILS.get(self.name, StageDetails)
         try:
             details = model.model_validate({**self._in_effect.model_dump(), **handed_on})
         except ValidationError as invalid:
             raise StageError(
                 f"stage '{self.name}' does not hand on what it has to: {invalid}",
-                observed=f"stage.record(..., {', '.join(handed_on) or 'nothing'})",
+                observed=f"stage.record({', '.join(handed_on)})",
                 expected=", ".join(model.model_fields.keys() - StageDetails.model_fields.keys()),
                 next_step="restore the last cell of its notebook",
             ) from invalid
-        return self._write("degraded" if is_degraded else "ok", "", details, artifacts)
+        return self._write(
+            status="degraded" if is_degraded else "ok",
+            details=details,
+            artifacts={
+                name: str(path.relative_to(self.data)) for name, path in (artifacts or {}).items()
+            },
+        )
 
     def _stop(self, error: type[GateBlocked | SourceError], reasons: Sequence[str]) -> None:
-        shown = "; ".join(reasons[:5]) + (
-            f"; and {len(reasons) - 5} more" if len(reasons) > 5 else ""
-        )
         stopped = error(
-            f"{self.name}: nothing may be promoted. {shown}",
-            next_step="see the rows and rules in the report, mend the source or the rules, "
+            f"{self.name}: nothing may be promoted. {listed(reasons, separator='; ')}",
+            next_step="see the rows and rules in the report, fix the source or the rules, "
             "and run the same command again; what is published is unchanged",
         )
-        self._write("blocked", str(stopped), self._in_effect)
+        self._write(status="blocked", error=str(stopped), details=self._in_effect)
         raise stopped
 
-    def _write(
-        self,
-        status: StageStatus,
-        error: str,
-        details: Details,
-        artifacts: Mapping[str, Path] | None = None,
-    ) -> StageRecord:
+    def _write(self, **outcome: Any) -> StageRecord:
         record = StageRecord(
             run_id=self.run_id,
             stage=self.name,
             as_of=self.as_of,
-            status=status,
-            error=error,
             is_transient=self.is_transient,
             assets=self.ledgers,
             checks=self.checks,
             quarantine=self.quarantine,
             offending_rows=self.offending_rows,
-            artifacts={
-                name: str(path.relative_to(self.data)) for name, path in (artifacts or {}).items()
-            },
-            details=details,
+            **outcome,
         )
         RunHistory(self.output).write_stage(record)
-        log().info("stage recorded", status=status)
+        log().info("stage recorded", status=record.status)
         return record
 
     @property

@@ -16,7 +16,7 @@ from tests.crash.stage_cells import STAGES
 
 PUBLISHING = (
     "ingest.store(", "write_quarantine(", "write_candidate(", "certify(", "publish_silver(",
-    "release_waiting(", "publish_gold(", "write_board(", "stage.record(",
+    "release_waiting(", "publish_gold(", "write_files(", "stage.record(",
 )  # fmt: skip
 """What cells call that others may see the effect of."""
 

@@ -118,9 +118,9 @@ def test_change_is_empty_where_the_session_before_the_latest_is_missing(project)
 
 
 INCOMPLETE = (
-    "checks = completeness(",
+    "checks = build_gold.completeness(",
     "daily = daily.filter((daily.symbol != 'TINY') | (daily.session < '2026-06-14'))\n"
-    "checks = completeness(",
+    "checks = build_gold.completeness(",
 )
 NEW_METRIC = (
     "metrics = [\n",

@@ -120,9 +120,7 @@ def test_rollback_restores_silver_and_gold_and_deletes_nothing(three_runs):
     before = closes(three_runs)
     history = len(Lake(three_runs.data).commits("silver.bars"))
 
-    record = rollback(
-        three_runs.config, three_runs.data, "run-001", run_id="run-004", now=NOW, command="rollback"
-    )
+    record = rollback(three_runs.data, "run-001", run_id="run-004", now=NOW, command="rollback")
 
     assert (record.kind, record.restored) == ("rollback", "run-001")
     assert record.as_of == datetime(2024, 1, 8, tzinfo=UTC)
@@ -139,9 +137,7 @@ def test_rollback_restores_silver_and_gold_and_deletes_nothing(three_runs):
 
 
 def roll_back(project, target, run_id="run-004"):
-    return rollback(
-        project.config, project.data, target, run_id=run_id, now=NOW, command="rollback"
-    )
+    return rollback(project.data, target, run_id=run_id, now=NOW, command="rollback")
 
 
 def state(project):
@@ -284,9 +280,7 @@ def test_a_root_that_a_run_has_taken_far_ahead_can_be_used_again_after_a_rollbac
 
 @pytest.mark.thorough
 def test_verify_does_a_rollback_again(three_runs):
-    rollback(
-        three_runs.config, three_runs.data, "run-002", run_id="run-004", now=NOW, command="rollback"
-    )
+    rollback(three_runs.data, "run-002", run_id="run-004", now=NOW, command="rollback")
 
     found = verify(three_runs.data, "run-004")
 
@@ -298,7 +292,7 @@ def test_rollback_to_a_run_that_published_nothing_is_refused(project):
     project.run("2024-02-01T00:00:00Z")
 
     with pytest.raises(UsageError, match="nothing that could be restored"):
-        rollback(project.config, project.data, "run-001", run_id="r2", now=NOW, command="rollback")
+        rollback(project.data, "run-001", run_id="r2", now=NOW, command="rollback")
 
 
 @pytest.mark.thorough

@@ -149,8 +149,8 @@ def test_a_removed_asset_leaves_the_figures_and_keeps_its_history(project):
             StageError,
         ),
         (
-            "checks = completeness(stage, bars, daily)",
-            "daily = daily.filter(daily.volume < 0); checks = completeness(stage, bars, daily)",
+            "checks = build_gold.completeness(bars, daily)",
+            "daily = daily.filter(daily.volume < 0)\nchecks = build_gold.completeness(bars, daily)",
             GateBlocked,
         ),
     ],
@@ -171,7 +171,11 @@ def test_a_cell_that_skips_a_gate_or_loses_a_row_stops_the_run(project, cell, ed
     [
         ("ingest", "stage.gate(checks)"),
         ("validate", "stage.gate([*checks, *validate.audit_candidate(stage)])"),
-        ("build_gold", "stage.gate([*checks, *audit_aggregates(stage, aggregates)])"),
+        (
+            "build_gold",
+            "stage.gate([*checks, *build_gold.audit_aggregates("
+            "aggregates, stage.suite, stage.passing)])",
+        ),
     ],
 )
 def test_a_gate_that_is_left_out_is_no_pass(project, stage, gate):

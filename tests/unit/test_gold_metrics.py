@@ -256,7 +256,7 @@ def test_table_whose_columns_lost_their_units_is_not_written() -> None:
     table = metrics_table(aggregates(daily([1.0]), [latest_close]), [latest_close])
     bare = pa.table(dict(zip(table.column_names, table.columns, strict=True)))
 
-    with pytest.raises(StageError, match="latest_close of .* does not declare its unit"):
+    with pytest.raises(StageError, match=r"latest_close of .* does not declare its unit"):
         csv_text(bare)
 
 

@@ -27,7 +27,7 @@ from sentinel_lib.settings.assets import (
 )
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import source_named
-from sentinel_lib.stages.origin import details_in_effect, ingest_record
+from sentinel_lib.stages.origin import details_in_effect, ingest_record, recorded_ingest
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.tables import Lake
 
@@ -44,7 +44,7 @@ def choose_assets(
     file, document = read_assets(stage.config)
     stage.archive = archive
     if archive and not stage.is_replay:
-        recorded = details_in_effect(stage.recorded_ingest())
+        recorded = details_in_effect(recorded_ingest(stage))
         stage.assets, stage.selected = recorded_assets(recorded.assets), recorded.selected
         return stage.chosen
     options = {"path": in_project(input_path)} if input_path else {}

@@ -20,6 +20,7 @@ from sentinel_lib.records.payload import Window
 from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
 from sentinel_lib.records.stage import AssetLedger, AssetStatus
 from sentinel_lib.settings.assets import Asset
+from sentinel_lib.stages.origin import recorded_ingest
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import unlisted_counts, unlisted_ledgers
 
@@ -47,7 +48,7 @@ def due_by_asset(stage: Stage, last_bars: Mapping[str, datetime]) -> dict[str, i
     """
     if stage.is_replay:
         return dict.fromkeys(stage.selected, 0)
-    recorded = stage.recorded_ingest().handed_on(IngestDetails) if stage.archive else None
+    recorded = recorded_ingest(stage).handed_on(IngestDetails) if stage.archive else None
     if recorded is not None:
         return recorded.due_sessions
     return {

@@ -18,6 +18,7 @@ from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.records.roles import BRONZE_FETCHES, QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET, UNLISTED
 from sentinel_lib.settings.assets import Asset
+from sentinel_lib.stages.origin import recorded_ingest
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage import root
 from sentinel_lib.storage.payloads import PayloadArchive
@@ -70,7 +71,7 @@ def _rebuilt(stage: Stage) -> Fetched:
 
     Where no source reads a payload so, today's reading stands for it.
     """
-    record, archive = stage.recorded_ingest(), PayloadArchive(stage.archive_folder)
+    record, archive = recorded_ingest(stage), PayloadArchive(stage.archive_folder)
     fetched = Fetched(
         failures=[
             FetchFailure(symbol, ledger.reason)
