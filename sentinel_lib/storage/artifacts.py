@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sentinel_lib.errors import StorageError
@@ -13,8 +15,9 @@ def replace(path: Path, content: bytes, beside: Path | None = None) -> None:
     """Make ``content`` the file at ``path``: written beside it, synced, renamed into place.
 
     ``beside`` is where it is written, if the file's own name with ``HALF_WRITTEN`` will not do.
+    Raises ``StorageError`` if it cannot be written.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = beside or path.with_name(f".{path.name}{HALF_WRITTEN}")
         try:
@@ -26,8 +29,16 @@ def replace(path: Path, content: bytes, beside: Path | None = None) -> None:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def writing(target: object) -> Iterator[None]:
+    """Raise ``StorageError`` if the system keeps ``target`` from being written in this block."""
+    try:
+        yield
     except OSError as failed:
         raise StorageError(
-            f"{path} could not be written: {failed.strerror or failed}",
-            next_step="make room or fix the folder's permissions, then run the same command again",
+            f"{target} could not be written: {failed.strerror or failed}",
+            next_step="free disk space or fix the folder's permissions, then run the same command "
+            "again",
         ) from failed

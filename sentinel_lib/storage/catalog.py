@@ -9,20 +9,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from sentinel_lib.records import roles
 from sentinel_lib.records.bar import DIGITS, SCALE, VALUE_COLUMNS, Bar
-from sentinel_lib.records.roles import (
-    BRONZE_BARS,
-    BRONZE_FETCHES,
-    GOLD_AGGREGATES,
-    GOLD_DAILY,
-    OPS_CHECKS,
-    OPS_FRESHNESS,
-    OPS_QUARANTINE,
-    OPS_STAGE_RUNS,
-    QUARANTINE_BARS,
-    SILVER_BARS,
-    SILVER_CANDIDATE,
-)
 
 TEXT = pa.string()
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -30,16 +18,19 @@ VALUE = pa.decimal128(DIGITS, SCALE)
 """Prices and volumes."""
 COUNT = pa.int64()
 
-_BAR_TYPES = {"timestamp": INSTANT, **dict.fromkeys(VALUE_COLUMNS, VALUE)}
-_SILVER = [
-    *((name, _BAR_TYPES.get(name, TEXT)) for name in Bar.model_fields),
-    ("source", TEXT),
-    ("fetched_as_of", INSTANT),
-]
-_PROVENANCE = [("payload", TEXT), ("layout", TEXT), ("line", COUNT)]
-_RAW = [(name, TEXT) for name in ("symbol", "timestamp", *VALUE_COLUMNS)]
+ABOUT_THE_RUN = ("source", "fetched_as_of", "judged_as_of", "run_id", "reason")
+"""Columns that say when and by whom, not what: they make no difference between two runs."""
+
+_TYPES = {
+    **dict.fromkeys(("as_of", "fetched_as_of", "judged_as_of"), INSTANT),
+    **dict.fromkeys(("line", "bytes", "rows", "bar_count"), COUNT),
+    "session": pa.date32(),
+    "is_provisional": pa.bool_(),
+}
+_VALUES = dict.fromkeys(VALUE_COLUMNS, VALUE)
 _BAR_KEY = ("symbol", "interval", "timestamp")
-_RAW_KEY = ("payload", "layout", "line")
+_PROVENANCE = ("payload", "layout", "line")
+_RAW = ("symbol", "timestamp", *VALUE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +38,8 @@ class Table:
     """A table, no two rows of which have the same ``key``.
 
     ``schema`` is None where the columns follow from the rows that are written. Readers rely on a
-    table that ``is_published``; a rollback restores one that ``is_restored``. ``called_by`` names
-    a row to a person, in a table by which two runs are compared.
+    table that ``is_published``. One that ``is_restored`` is what a rollback restores, and what two
+    runs are compared by; ``called_by`` names its rows to a person, if its key does not.
     """
 
     key: tuple[str, ...]
@@ -58,97 +49,62 @@ class Table:
     called_by: tuple[str, ...] = ()
 
 
+def _schema(*columns: str, **types: pa.DataType) -> pa.Schema:
+    """Columns of their usual types: of text, if they are not in ``_TYPES``; else of ``types``."""
+    return pa.schema({name: types.get(name, _TYPES.get(name, TEXT)) for name in columns})
+
+
+_SILVER = _schema(*Bar.model_fields, "source", "fetched_as_of", timestamp=INSTANT, **_VALUES)
+
 CATALOG: dict[str, Table] = {
-    # one fetch of a payload for a run
-    BRONZE_FETCHES: Table(
-        key=("run_id", "payload", "layout", "locator"),
-        schema=pa.schema(
-            [
-                ("run_id", TEXT),
-                ("as_of", INSTANT),
-                ("source", TEXT),
-                ("locator", TEXT),
-                ("symbol", TEXT),
-                ("payload", TEXT),
-                ("layout", TEXT),
-                ("date_format", TEXT),
-                ("timezone", TEXT),
-                ("bytes", COUNT),
-                ("rows", COUNT),
-                ("symbols", TEXT),  # JSON: the symbols of its rows
-                ("columns", TEXT),  # JSON: the source's columns, each with its kind and fields
-            ]
+    # one fetch of a payload for a run; symbols: those of its rows, columns: those of the source,
+    # each with its kind and fields, both as JSON
+    roles.BRONZE_FETCHES: Table(
+        key=("run_id", "source", "locator", "symbol", "payload", "layout"),
+        schema=_schema(
+            *("run_id", "as_of", "source", "locator", "symbol", "payload", "layout"),
+            *("date_format", "timezone", "bytes", "rows", "symbols", "columns"),
         ),
     ),
     # one row of a payload, as text
-    BRONZE_BARS: Table(
-        key=_RAW_KEY,
-        schema=pa.schema([*_PROVENANCE, *_RAW, ("defect", TEXT), ("is_provisional", pa.bool_())]),
+    roles.BRONZE_BARS: Table(
+        key=_PROVENANCE, schema=_schema(*_PROVENANCE, *_RAW, "defect", "is_provisional")
     ),
-    # one bar that may be published
-    SILVER_CANDIDATE: Table(key=_BAR_KEY, schema=pa.schema([*_SILVER, ("change", TEXT)])),
+    # one bar that validate proposes, and whether Silver has it already
+    roles.SILVER_CANDIDATE: Table(key=_BAR_KEY, schema=_SILVER.append(pa.field("change", TEXT))),
     # one bar; fetched_as_of decides which correction wins
-    SILVER_BARS: Table(
-        key=_BAR_KEY,
-        schema=pa.schema(_SILVER),
-        is_published=True,
-        is_restored=True,
-        called_by=_BAR_KEY,
-    ),
+    roles.SILVER_BARS: Table(_BAR_KEY, _SILVER, is_published=True, is_restored=True),
     # one asset's session
-    GOLD_DAILY: Table(
+    roles.GOLD_DAILY: Table(
         key=("symbol", "session"),
-        schema=pa.schema(
-            [
-                ("symbol", TEXT),
-                ("session", pa.date32()),
-                *[(name, VALUE) for name in ("open", "high", "low", "close", "volume")],
-                ("bar_count", COUNT),
-            ]
+        schema=_schema(
+            "symbol", "session", "open", "high", "low", "close", "volume", "bar_count", **_VALUES
         ),
         is_published=True,
         is_restored=True,
-        called_by=("symbol", "session"),
     ),
-    # one asset, a column a metric
-    GOLD_AGGREGATES: Table(
-        key=("symbol",), is_published=True, is_restored=True, called_by=("symbol",)
-    ),
-    # one quarantined row of a payload; restored, so that what was promoted later waits again
-    QUARANTINE_BARS: Table(
-        key=_RAW_KEY,
-        schema=pa.schema(
-            [
-                ("asset", TEXT),
-                ("rule", TEXT),
-                ("reason", TEXT),
-                ("file", TEXT),
-                *_PROVENANCE,
-                *_RAW,
-                ("text", TEXT),
-                ("is_provisional", pa.bool_()),
-                ("fetched_as_of", INSTANT),
-                ("judged_as_of", INSTANT),
-                ("run_id", TEXT),
-            ]
+    # one asset; a column a metric
+    roles.GOLD_AGGREGATES: Table(key=("symbol",), is_published=True, is_restored=True),
+    # one quarantined row of a payload; restored, so that one that was promoted later waits again
+    roles.QUARANTINE_BARS: Table(
+        key=_PROVENANCE,
+        schema=_schema(
+            *("asset", "rule", "reason", "file", *_PROVENANCE, *_RAW, "text"),
+            *("is_provisional", "fetched_as_of", "judged_as_of", "run_id"),
         ),
         is_restored=True,
         called_by=("asset", "file", "line", "rule"),
     ),
-    OPS_STAGE_RUNS: Table(key=("run_id", "stage")),
-    OPS_CHECKS: Table(key=("run_id", "stage", "name", "table", "symbol")),
-    OPS_FRESHNESS: Table(key=("run_id", "symbol")),
-    OPS_QUARANTINE: Table(key=("run_id", "stage", "rule")),
+    # about a run, which replaces its rows when it is monitored again
+    roles.OPS_STAGE_RUNS: Table(key=("run_id", "stage")),
+    roles.OPS_CHECKS: Table(key=("run_id", "stage", "name", "table", "symbol")),
+    roles.OPS_FRESHNESS: Table(key=("run_id", "symbol")),
+    roles.OPS_QUARANTINE: Table(key=("run_id", "stage", "rule")),
 }
-"""Every table by its name. Those of ``ops`` are about runs: a run that is monitored again replaces
-its rows.
-"""
+"""Every table, by its name."""
 
 PUBLISHED_TABLES = tuple(name for name, table in CATALOG.items() if table.is_published)
 RESTORED_TABLES = tuple(name for name, table in CATALOG.items() if table.is_restored)
-
-ABOUT_THE_RUN = ("source", "fetched_as_of", "judged_as_of", "run_id", "reason")
-"""Columns that say when and by whom, not what: they make no difference between two runs."""
 
 
 def schema_of(name: str) -> pa.Schema:

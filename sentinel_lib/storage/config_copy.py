@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sentinel_lib.errors import ConfigError, StorageError
+from sentinel_lib.errors import ConfigError
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.storage import artifacts
@@ -30,7 +30,10 @@ def exact_files(config: Path) -> dict[Path, bytes]:
         try:
             content = path.read_bytes()
         except OSError as unreadable:
-            raise ConfigError(f"{path}: cannot be read: {unreadable.strerror}") from None
+            raise ConfigError(
+                f"{path}: cannot be read: {unreadable.strerror}",
+                next_step="fix the permissions of the file",
+            ) from None
         text = content.decode(errors="surrogateescape")
         if secret := scrubber.first(text):
             start, variable = secret
@@ -45,31 +48,22 @@ def exact_files(config: Path) -> dict[Path, bytes]:
 
 @contextmanager
 def config_copy(config: Path, data: Path) -> Iterator[Path]:
-    """A copy of ``exact_files`` under ``data/ops``. It goes with the block, unless a run keeps it.
+    """A copy of ``exact_files`` in the data folder. It goes with the block, unless a run keeps it.
 
-    For who holds the lock: copies that killed runs have left are removed.
+    For who holds the lock: copies that killed runs have left are removed. Raises ``ConfigError`` as
+    ``exact_files`` does, and ``StorageError`` if the copy cannot be written.
     """
-    ops = Layout(data).local.config_copies
-    for left in ops.glob(f"{_PREFIX}*"):
+    copies = Layout(data).local.config_copies
+    for left in copies.glob(f"{_PREFIX}*"):
         shutil.rmtree(left, ignore_errors=True)
-    folder = _copied(exact_files(config), ops)
+    files = exact_files(config)
+    with artifacts.writing(copies):
+        copies.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=copies))
+        (folder / _COPY).mkdir()
     try:
+        for name, content in files.items():
+            artifacts.replace(folder / _COPY / name, content)
         yield folder / _COPY
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _copied(files: Mapping[Path, bytes], ops: Path) -> Path:
-    """A new folder in ``ops`` that holds the copy."""
-    try:
-        ops.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=ops))
-        (folder / _COPY).mkdir()
-        for name, content in files.items():
-            artifacts.replace(folder / _COPY / name, content)
-    except OSError as failed:
-        raise StorageError(
-            f"the configuration could not be copied to {ops}: {failed.strerror or failed}",
-            next_step="make room or fix the folder's permissions, then run the same command again",
-        ) from failed
-    return folder

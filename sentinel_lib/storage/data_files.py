@@ -92,20 +92,20 @@ def damage(path: Path, *, is_afresh: bool = False) -> str | None:
 
 
 def _stats(metadata: pq.FileMetaData) -> str:
-    found: dict[str, Any] = {"numRecords": metadata.num_rows}
-    found |= {"minValues": {}, "maxValues": {}, "nullCount": {}}
+    stats: dict[str, Any] = {"numRecords": metadata.num_rows}
+    stats |= {"minValues": {}, "maxValues": {}, "nullCount": {}}
     for place, column in enumerate(metadata.schema.names):
         groups = range(metadata.num_row_groups)
         parts = [metadata.row_group(group).column(place).statistics for group in groups]
         if not parts or not all(part and part.has_null_count for part in parts):
             continue
-        found["nullCount"][column] = sum(part.null_count for part in parts)
+        stats["nullCount"][column] = sum(part.null_count for part in parts)
         if all(part.has_min_max for part in parts):
             least, most = min(part.min for part in parts), max(part.max for part in parts)
             if _is_ordered(least) and _is_ordered(most):
-                found["minValues"][column] = _written(least)
-                found["maxValues"][column] = _written(most)
-    return json.dumps(found, ensure_ascii=False)
+                stats["minValues"][column] = _written(least)
+                stats["maxValues"][column] = _written(most)
+    return json.dumps(stats, ensure_ascii=False)
 
 
 def _is_ordered(value: Any) -> bool:

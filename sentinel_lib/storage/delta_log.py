@@ -60,10 +60,8 @@ class DeltaLog:
                 return
             with _reading(self.name, self.folder):
                 actions = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-                info: dict[str, Any] = next(
-                    (one["commitInfo"] for one in actions if "commitInfo" in one), {}
-                )
-            yield {**info, "version": version}
+                infos = [action["commitInfo"] for action in actions if "commitInfo" in action]
+            yield {**(infos[0] if infos else {}), "version": version}
 
     def schema(self) -> pa.Schema | None:
         """The columns of the table, if there is one."""
@@ -96,7 +94,7 @@ class DeltaLog:
         _sync(self.folder)
         now = time.time_ns() // 1_000_000
         properties = CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0)
-        adds = [AddAction(one.name, one.size, {}, now, True, one.stats) for one in added]
+        adds = [AddAction(file.name, file.size, {}, now, True, file.stats) for file in added]
         kind = Schema.from_arrow(schema)
         if self.table is None:
             create_table_with_add_actions(
@@ -144,7 +142,7 @@ def changing(name: str) -> Iterator[None]:
     except Exception as failed:  # deltalake raises a bare Exception for some failures
         raise StorageError(
             f"table {name} could not be written: {_CAUSE.sub(': ', str(failed)).strip()}",
-            next_step="make room or fix the permissions of the data folder, "
+            next_step="free disk space or fix the permissions of the data folder, "
             "then run the same command again",
         ) from failed
 

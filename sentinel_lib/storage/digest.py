@@ -13,9 +13,9 @@ _ROWS_AT_A_TIME = 1 << 17
 
 def content_digest(rows: pa.Table, key: Sequence[str]) -> str:
     """sha256 over the schema and the rows, in the order of ``key`` and then of all their values."""
-    found = ordered_digest(rows.to_reader(), key)
-    if found is not None:
-        return found
+    digest = ordered_digest(rows.to_reader(), key)
+    if digest is not None:
+        return digest
     others = [name for name in rows.column_names if name not in key]
     ordered = rows.sort_by([(column, "ascending") for column in (*key, *others)])
     return _digest(ordered.schema, blocks(ordered.to_reader()))
@@ -75,9 +75,9 @@ def _ascends(keys: pa.Table) -> bool:
     earlier, later = keys.slice(0, max(0, len(keys) - 1)), keys.slice(1)
     is_greater = pa.repeat(False, len(later))
     for name in reversed(keys.column_names):
-        one, other = earlier[name].combine_chunks(), later[name].combine_chunks()
-        is_same_so_far = pc.and_(pc.equal(one, other), is_greater)
-        is_greater = pc.or_(pc.less(one, other), is_same_so_far)
+        before, after = earlier[name].combine_chunks(), later[name].combine_chunks()
+        is_same_so_far = pc.and_(pc.equal(before, after), is_greater)
+        is_greater = pc.or_(pc.less(before, after), is_same_so_far)
     return is_greater.null_count == 0 and bool(pc.all(is_greater, min_count=0).as_py())
 
 

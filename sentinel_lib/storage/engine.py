@@ -15,6 +15,7 @@ from ibis.backends.duckdb import Backend
 from ibis.expr.types import Table
 
 from sentinel_lib.errors import StorageError
+from sentinel_lib.storage.processes import is_gone
 
 MEMORY_LIMIT = "1GiB"
 """What tables and sorts of the engine may take; the rest goes to its spill folder."""
@@ -91,10 +92,9 @@ class Engine:
 
         They are to be taken before the engine is asked for anything else.
         """
-        found = self.connection.con.sql(self._sql(expression))
-        reader = found.to_arrow_reader(_ROWS_AT_A_TIME)
+        reader = self.connection.con.sql(self._sql(expression)).to_arrow_reader(_ROWS_AT_A_TIME)
         schema = expression.schema().to_pyarrow()
-        return pa.RecordBatchReader.from_batches(schema, (one.cast(schema) for one in reader))
+        return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in reader))
 
     def _sql(self, expression: Table) -> str:
         return str(self.connection.compile(expression))
@@ -104,8 +104,8 @@ class Engine:
             self.connection.con.execute(statement)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as failed:
             raise StorageError(
-                f"the rows could not be worked on: {failed}",
-                next_step="make room in the data folder, then run the same command again",
+                f"the engine could not process the rows: {failed}",
+                next_step="free disk space in the data folder, then run the same command again",
             ) from failed
 
     def _name(self, kind: str) -> str:
@@ -118,11 +118,7 @@ def _quoted(text: object) -> str:
 
 
 def _remove_abandoned(spill: Path) -> None:
-    """Remove what processes left in the folder that are no more: they were killed."""
+    """Remove what processes left in the folder that were killed."""
     for folder in spill.glob("[0-9]*"):
-        try:
-            os.kill(int(folder.name), 0)
-        except ProcessLookupError:
+        if is_gone(int(folder.name)):
             shutil.rmtree(folder, ignore_errors=True)
-        except PermissionError:  # it is alive, and somebody else's
-            continue

@@ -22,7 +22,7 @@ def frame_of(rows: pa.Table | pa.RecordBatchReader) -> pd.DataFrame:
     """
     if isinstance(rows, pa.RecordBatchReader):
         schema = _plain(rows.schema, text=pa.dictionary(pa.int32(), pa.string()))
-        rows = pa.Table.from_batches((_with_floats(one).cast(schema) for one in rows), schema)
+        rows = pa.Table.from_batches((_with_floats(batch).cast(schema) for batch in rows), schema)
     else:
         rows = _with_floats(rows).cast(_plain(rows.schema))
     frame: pd.DataFrame = rows.to_pandas()

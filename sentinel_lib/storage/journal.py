@@ -9,7 +9,7 @@ which may itself be a mount.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -38,15 +38,22 @@ class Journal(BaseModel, frozen=True):
 
 
 def prepare(data: Path) -> Path:
-    """An empty folder for the files of a change. What a killed command had prepared is gone."""
+    """An empty folder for the files of a change. What a killed command had prepared is gone.
+
+    Raises ``StorageError`` if it cannot be made.
+    """
     folder = Layout(data).local.unfinished
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    with artifacts.writing(folder):
+        folder.mkdir(parents=True)
     return folder
 
 
 def carry_out(data: Path, journal: Journal) -> None:
-    """Make a change whose files are prepared. Only for the one writer."""
+    """Make a change whose files are prepared. Only for the one writer.
+
+    Raises ``StorageError`` if a file cannot be moved; the next command that writes goes on then.
+    """
     artifacts.replace(Layout(data).local.journal, journal.model_dump_json().encode())
     finish(data)
 
@@ -56,18 +63,21 @@ def finish(data: Path) -> None:
 
     Only for the one writer. Raises ``StorageError`` if a file cannot be moved.
     """
-    folder = Layout(data).local.unfinished
-    if not folder.exists():
+    local = Layout(data).local
+    if not local.unfinished.exists():
         return
     journal = read(data)
     for move in journal.moves if journal else ():
         _make(data / move.source, data / move.target)
-    Layout(data).local.journal.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    local.journal.unlink(missing_ok=True)
+    shutil.rmtree(local.unfinished, ignore_errors=True)
 
 
 def read(data: Path) -> Journal | None:
-    """The change that has begun and is not finished; None where there is none."""
+    """The change that has begun and is not finished; None where there is none.
+
+    Raises ``StorageError`` if the journal is damaged or another version's.
+    """
     path = Layout(data).local.journal
     try:
         return Journal.model_validate_json(path.read_bytes())
@@ -76,11 +86,12 @@ def read(data: Path) -> Journal | None:
     except (OSError, ValidationError) as unreadable:
         raise StorageError(
             f"{path} is not a journal that this version can read: {unreadable}",
-            next_step="run the command of the version that wrote it, or restore a backup",
+            next_step="run the command of the version that wrote it, or restore the data folder "
+            "from a backup",
         ) from unreadable
 
 
-def moves_into(data: Path, prepared: Path, paths: Sequence[Path]) -> list[Move]:
+def moves_into(data: Path, prepared: Path, paths: Iterable[Path]) -> list[Move]:
     """The moves that give ``paths``, relative to ``prepared``, the same place in ``data``."""
     return [Move(source=(prepared / path).relative_to(data), target=path) for path in paths]
 
@@ -88,11 +99,6 @@ def moves_into(data: Path, prepared: Path, paths: Sequence[Path]) -> list[Move]:
 def _make(source: Path, target: Path) -> None:
     if not source.exists() or target.is_dir():
         return  # it has been made
-    try:
+    with artifacts.writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
-    except OSError as failed:
-        raise StorageError(
-            f"{source} cannot be moved to {target}: {failed.strerror or failed}",
-            next_step="make room or fix the folder's permissions, then run the same command again",
-        ) from failed

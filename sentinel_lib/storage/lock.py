@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from sentinel_lib.errors import LockedError, StorageError
-from sentinel_lib.storage import journal
+from sentinel_lib.storage import journal, processes
 from sentinel_lib.storage.layout import Layout
 
 POLL_SECONDS = 0.2
@@ -29,8 +29,7 @@ STAGE_WAIT_SECONDS = 60.0
 class Owner(BaseModel, frozen=True):
     """Who holds a lock: a process, what it runs, and since when.
 
-    ``birth`` is when the process began, in a count of the system's own: another one may have its
-    number by now, in a container most of all.
+    ``birth`` is that of ``processes.birth_of``.
     """
 
     pid: int
@@ -56,22 +55,8 @@ class Owner(BaseModel, frozen=True):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the process is known to have ended; of another host's nothing is known.
-
-        One that nobody has reaped yet has ended.
-        """
-        if self.host != socket.gethostname() or os.name != "posix":
-            return False
-        state, birth = _process(self.pid)
-        if state in ("Z", "X") or (self.birth and birth and self.birth != birth):
-            return True
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:  # it is there, and somebody else's
-            return False
-        return False
+        """Whether the process is known to have ended; of another host's nothing is known."""
+        return self.host == socket.gethostname() and processes.is_gone(self.pid, self.birth)
 
 
 class Lock:
@@ -111,7 +96,7 @@ class Lock:
             run_id=run_id,
             stage=stage,
             command=command,
-            birth=_process(os.getpid())[1],
+            birth=processes.birth_of(os.getpid()),
         )
         with self._lockable():
             self.owner_file.write_text(owner.model_dump_json(), encoding="utf-8")
@@ -139,7 +124,7 @@ class Lock:
             raise StorageError(
                 f"{self.file} cannot be locked: {failed.strerror or failed}",
                 expected="a folder that may be written to, on a file system with locks (flock)",
-                next_step="make room, fix the folder's permissions, or give another by --data",
+                next_step="free disk space, fix the permissions, or give another folder by --data",
             ) from failed
 
 
@@ -149,7 +134,7 @@ class RunLock:
     def __init__(self, data: Path, now: Callable[[], datetime]) -> None:
         self.data = data
         self.now = now
-        self.lock = _run_lock(data)
+        self.lock = Lock(Layout(data).local.run_lock)
         self._command = ""
         self._since = now()
 
@@ -163,14 +148,19 @@ class RunLock:
     ) -> Iterator[None]:
         """Be the only writer within the block; ``on_wait`` hears whom it has to wait for.
 
-        ``LockedError`` if somebody else still is after ``wait_seconds``; 0 does not wait. What a
-        killed command has left half done is made whole first.
+        What a killed command has left half done is made whole first. Raises ``LockedError`` if
+        somebody else still is after ``wait_seconds`` (0 does not wait), ``StorageError`` if the
+        folder cannot be locked or made whole.
         """
         if not self.lock.acquire(0):
             if wait_seconds:
                 on_wait(f"waiting for {self._holder()}")
             if not wait_seconds or not self.lock.acquire(wait_seconds):
-                raise self._refusal(wait_seconds)
+                waited = f" after {wait_seconds:g} s of waiting" if wait_seconds else ""
+                raise LockedError(
+                    f"another run is writing to {self.data}{waited}: {self._holder()}",
+                    next_step="--wait waits until it has ended, --wait SECONDS at most that long",
+                )
         try:
             self._command, self._since = command, self.now()
             self.lock.sign(self._since, command=command)
@@ -187,12 +177,9 @@ class RunLock:
         owner = self.lock.owner()
         return owner.words(self.now()) if owner else "a process that has only just begun"
 
-    def _refusal(self, waited_seconds: float) -> LockedError:
-        waited = f" after {waited_seconds:g} s of waiting" if waited_seconds else ""
-        return LockedError(
-            f"another run is writing to {self.data}{waited}: {self._holder()}",
-            next_step="--wait waits for it as long as it takes, --wait SECONDS no longer than that",
-        )
+
+_entered: list[Lock] = []
+"""The stage lock that this process holds: one at most."""
 
 
 def enter_stage(
@@ -207,18 +194,15 @@ def enter_stage(
 
     A kernel outlives a pipeline that is killed, by a second or so. The next run's stage waits for
     its end here, and a stage that comes too late, when another run has begun, is refused. A
-    process may enter again and again; it is in one folder at a time.
+    process may enter again and again; it is in one folder at a time. Raises ``LockedError`` for a
+    stage that is refused or has waited for ``wait_seconds``.
     """
     file = Layout(data).local.stage_lock
-    lock = next((one for one in _entered if one.file == file and one.is_held), None)
-    if lock is None:
+    if not any(lock.file == file and lock.is_held for lock in _entered):
         while _entered:
             _entered.pop().release()
-        lock = Lock(file)
-        if not lock.acquire(wait_seconds):
-            raise _still_there(lock, data, now(), wait_seconds)
-        _entered.append(lock)
-    lock.sign(now(), run_id=run_id, stage=stage)
+        _entered.append(_acquired_stage_lock(data, now, wait_seconds))
+    _entered[0].sign(now(), run_id=run_id, stage=stage)
     owner = writer(data)
     if owner is not None and owner.run_id != run_id:
         raise LockedError(
@@ -234,11 +218,10 @@ def without_stages(
 ) -> Iterator[None]:
     """Wait until no stage of a killed run writes under ``data`` any more, and let none begin.
 
-    For commands other than runs, within their ``RunLock``.
+    For commands other than runs, within their ``RunLock``. Raises ``LockedError`` as
+    ``enter_stage`` does.
     """
-    lock = Lock(Layout(data).local.stage_lock)
-    if not lock.acquire(wait_seconds):
-        raise _still_there(lock, data, now(), wait_seconds)
+    lock = _acquired_stage_lock(data, now, wait_seconds)
     try:
         yield
     finally:
@@ -251,41 +234,26 @@ def require_whole(data: Path) -> None:
     For who reads. One that is being made at this moment is no error: it takes milliseconds.
     """
     begun = journal.read(data)
-    if begun is not None and _run_lock(data).owner() is None:
+    if begun is not None and writer(data) is None:
         raise StorageError(
             f"{begun.what} was killed half-way: the tables in {data} do not fit together",
             next_step=f"{begun.command} finishes it, as does every command that writes",
         )
 
 
-_entered: list[Lock] = []
-"""The stage lock that this process holds: one at most."""
-
-
 def writer(data: Path) -> Owner | None:
     """Who is writing under the data folder ``data``, as far as anybody can tell without a lock."""
-    return _run_lock(data).owner()
+    return Lock(Layout(data).local.run_lock).owner()
 
 
-def _process(pid: int) -> tuple[str, str]:
-    """State and start of a process, as Linux tells them; two empty texts elsewhere."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "", ""
-    after_name = fields.rpartition(")")[2].split()
-    return after_name[0], after_name[19]
-
-
-def _run_lock(data: Path) -> Lock:
-    return Lock(Layout(data).local.run_lock)
-
-
-def _still_there(lock: Lock, data: Path, now: datetime, waited_seconds: float) -> LockedError:
+def _acquired_stage_lock(data: Path, now: Callable[[], datetime], wait_seconds: float) -> Lock:
+    lock = Lock(Layout(data).local.stage_lock)
+    if lock.acquire(wait_seconds):
+        return lock
     owner = lock.owner()
     pid = f"process {owner.pid}" if owner else "that process"
-    return LockedError(
-        f"a stage of another run is still writing to {data} after {waited_seconds:g} s of waiting",
-        observed=owner.words(now) if owner else "a process that has not said who it is",
+    raise LockedError(
+        f"a stage of another run is still writing to {data} after {wait_seconds:g} s of waiting",
+        observed=owner.words(now()) if owner else "a process that has not said who it is",
         next_step=f"wait for {pid} to end or end it, then run the same command again",
     )

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from sentinel_lib.errors import StorageError
+from sentinel_lib.errors import StorageError, UsageError, nearest
 from sentinel_lib.records.inspection import Inspection
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord, StageRecord
@@ -23,26 +23,27 @@ from sentinel_lib.storage.layout import Layout
 Fingerprint = dict[str, str]
 """What a stage depends on: the name of each part, and its digest or value."""
 
-Record = TypeVar("Record", StageRecord, RunRecord, RunRequest, Inspection)
+Record = TypeVar("Record", bound=BaseModel)
 
 
 class RunHistory:
-    """The runs under the data folder ``data``. A run's id sorts by when it started."""
+    """The runs under the data folder ``data``. A run's id sorts by when it started.
+
+    Whatever reads or writes raises ``StorageError`` for a record that is damaged or another
+    version's, or that cannot be written.
+    """
 
     def __init__(self, data: Path) -> None:
         self.data = data
         self.layout = Layout(data)
 
-    def write_stage(self, record: StageRecord) -> Path:
+    def write_stage(self, record: StageRecord) -> None:
         """Keep what a stage says of itself."""
-        path = self.layout.record(record.run_id, record.stage)
-        artifacts.replace(path, _scrubbed(record.model_dump_json()))
-        return path
+        _write(self.layout.record(record.run_id, record.stage), record.model_dump_json())
 
     def read_stage(self, run_id: str, stage: str) -> StageRecord | None:
         """What ``stage`` said in that run, or None where it has said nothing."""
-        path = self.layout.record(run_id, stage)
-        return _read(path, StageRecord) if path.exists() else None
+        return _read(self.layout.record(run_id, stage), StageRecord)
 
     def forget_stage(self, run_id: str, stage: str) -> None:
         """Drop a record, so that one found afterwards was written by the execution that follows."""
@@ -50,90 +51,90 @@ class RunHistory:
 
     def carry_over(self, stage: str, from_run: str, to_run: str) -> None:
         """Let a run that skips ``stage`` go by what another said; the record keeps its author."""
-        artifacts.replace(
-            self.layout.record(to_run, stage), self.layout.record(from_run, stage).read_bytes()
-        )
+        content = self.layout.record(from_run, stage).read_bytes()
+        artifacts.replace(self.layout.record(to_run, stage), content)
 
     def write_request(self, request: RunRequest) -> None:
         """Keep what is asked of a run, before it begins."""
-        path = self.layout.request(request.run_id)
-        artifacts.replace(path, _scrubbed(request.model_dump_json()))
+        _write(self.layout.request(request.run_id), request.model_dump_json())
 
     def request_of(self, run_id: str) -> RunRequest | None:
         """What was asked of a run, or None where that was not kept."""
-        path = self.layout.request(run_id)
-        return _read(path, RunRequest) if path.exists() else None
+        return _read(self.layout.request(run_id), RunRequest)
 
     def write_fingerprints(self, run_id: str, stages: Mapping[str, Fingerprint]) -> None:
         """Keep what each stage of a run went by, when the run has ended."""
-        path = self.layout.fingerprints(run_id)
-        artifacts.replace(path, _scrubbed(json.dumps(stages, sort_keys=True)))
+        _write(self.layout.fingerprints(run_id), json.dumps(stages, sort_keys=True))
 
     def fingerprints(self, run_id: str) -> dict[str, Fingerprint]:
         """What the stages of a run went by; empty where that cannot be known."""
-        path = self.layout.fingerprints(run_id)
         try:
-            return dict(json.loads(path.read_bytes()))
+            return dict(json.loads(self.layout.fingerprints(run_id).read_bytes()))
         except (OSError, ValueError):  # then nothing is known to be unchanged, and all stages run
             return {}
+
+    def write_run(self, record: RunRecord) -> None:
+        """Keep the record of a whole run."""
+        _write(self.layout.run_record(record.run_id), record.model_dump_json())
+
+    def run_of(self, run_id: str) -> RunRecord | None:
+        """The record of a run, or None where it has not ended."""
+        return _read(self.layout.run_record(run_id), RunRecord)
 
     def has_ended(self, run_id: str) -> bool:
         """Whether the run has left its record."""
         return self.layout.run_record(run_id).exists()
 
-    def run_of(self, run_id: str) -> RunRecord | None:
-        """The record of a run, or None where it has not ended."""
-        path = self.layout.run_record(run_id)
-        return _read(path, RunRecord) if path.exists() else None
-
-    def write_run(self, record: RunRecord) -> Path:
-        """Keep the record of a whole run."""
-        path = self.layout.run_record(record.run_id)
-        artifacts.replace(path, _scrubbed(record.model_dump_json()))
-        return path
-
     def write_inspection(self, inspection: Inspection) -> None:
         """Keep what the last look at every byte has found."""
-        path = self.layout.inspection
-        artifacts.replace(path, _scrubbed(inspection.model_dump_json()))
+        _write(self.layout.inspection, inspection.model_dump_json())
 
     def inspection(self) -> Inspection | None:
         """What the last look at every byte has found, or None where there was none."""
-        path = self.layout.inspection
-        return _read(path, Inspection) if path.exists() else None
+        return _read(self.layout.inspection, Inspection)
 
     def keep_config(self, run_id: str, copy: Path) -> None:
         """Make ``copy``, a folder of ``config_copy``, the configuration that the run goes by."""
         kept = self.config_of(run_id)
-        try:
+        with artifacts.writing(kept):
             kept.parent.mkdir(parents=True, exist_ok=True)
             copy.rename(kept)
-        except OSError as failed:
-            raise StorageError(
-                f"{kept} could not be written: {failed.strerror or failed}",
-                next_step="make room or fix the folder's permissions, then run again",
-            ) from failed
 
     def config_of(self, run_id: str) -> Path:
         """The folder of the configuration that a run went by."""
         return self.layout.local.config_of(run_id)
 
-    def runs(self) -> list[RunRecord]:
-        """Every finished run, the newest first."""
-        return list(self.newest())
-
     def newest(self) -> Iterator[RunRecord]:
         """Finished runs one after the other, the newest first, each read when it is asked for."""
-        for run_id in self.run_ids():
-            if self.has_ended(run_id):
-                yield _read(self.layout.run_record(run_id), RunRecord)
+        return (record for record in map(self.run_of, self.run_ids()) if record is not None)
 
     def run_ids(self) -> list[str]:
         """The ids of all runs, finished or not, the newest first."""
         runs = self.layout.runs
-        if not runs.is_dir():
-            return []
-        return sorted((path.name for path in runs.iterdir() if path.is_dir()), reverse=True)
+        folders = runs.iterdir() if runs.is_dir() else ()
+        return sorted((path.name for path in folders if path.is_dir()), reverse=True)
+
+    def known(self, run_id: str | None) -> str:
+        """``run_id`` if there is such a run (an unambiguous beginning will do); None: the last one.
+
+        Raises ``UsageError``, which lists what there is, if there is none or more than one.
+        """
+        ids = self.run_ids()
+        if not ids:
+            raise UsageError(
+                f"there is no run in {self.data} yet", next_step="python run_pipeline.py run"
+            )
+        if run_id is None or run_id in ids:
+            return run_id or ids[0]
+        matches = [known for known in ids if known.startswith(run_id)]
+        if len(matches) == 1:
+            return matches[0]
+        problem = "is the beginning of more than one run" if matches else "is not a run"
+        raise UsageError(
+            f"'{run_id}' {problem} of {self.data}{'' if matches else nearest(run_id, ids)}",
+            expected=f"one of {', '.join((matches or ids)[:5])}",
+            next_step="python run_pipeline.py history",
+        )
 
     def undone(self) -> frozenset[str]:
         """The runs that are not ``standing``: a rollback has restored what was before them."""
@@ -177,23 +178,25 @@ class RunHistory:
         path = self.layout.run_record(run_id)
         if self.layout.request(run_id).exists() or not path.exists():
             return ""
-        is_rollback = b'"rollback"' in path.read_bytes()
-        return _read(path, RunRecord).restored if is_rollback else ""
+        record = self.run_of(run_id) if b'"rollback"' in path.read_bytes() else None
+        return record.restored if record else ""
 
 
-def _scrubbed(content: str) -> bytes:
-    """JSON without secrets, for people to read. Text by text, as scrubbing the whole of it could
-    take away the sign that ends a text.
+def _write(path: Path, content: str) -> None:
+    """Write JSON without secrets, for people to read. Text by text, as scrubbing the whole of it
+    could take away the sign that ends a text.
     """
-    tree = load_scrubber().scrub_tree(json.loads(content))
-    return json.dumps(tree, indent=2, ensure_ascii=False).encode()
+    tree: Any = load_scrubber().scrub_tree(json.loads(content))
+    artifacts.replace(path, json.dumps(tree, indent=2, ensure_ascii=False).encode())
 
 
-def _read(path: Path, model: type[Record]) -> Record:
+def _read(path: Path, model: type[Record]) -> Record | None:
     try:
         return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
     except (OSError, ValidationError) as unreadable:
         raise StorageError(
             f"{path} is not a record that this version can read: {unreadable}",
-            next_step=f"move {path.parent} away and run again",
+            next_step=f"restore {path} from a backup, or move it away and run again",
         ) from unreadable

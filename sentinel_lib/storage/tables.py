@@ -86,11 +86,25 @@ class Lake:
 
     def commits(self, name: str) -> list[PublishedCommit]:
         """Every commit of a table that a run made, the oldest first."""
-        made = [one for one in delta_log.opened(self.root, name).commits() if _RUN_ID in one]
+        commits = reversed(list(delta_log.opened(self.root, name).commits()))
         return [
-            PublishedCommit(one["version"], one[_RUN_ID], datetime.fromisoformat(one[_AS_OF]))
-            for one in reversed(made)
+            PublishedCommit(info["version"], info[_RUN_ID], datetime.fromisoformat(info[_AS_OF]))
+            for info in commits
+            if _RUN_ID in info
         ]
+
+    def commit_after(self, name: str, run_id: str) -> PublishedCommit | None:
+        """The commit that was a table's newest when run ``run_id`` had ended; None: none yet.
+
+        Ids sort by when runs started, and runs do not overlap.
+        """
+        commits = [commit for commit in self.commits(name) if commit.run_id <= run_id]
+        return commits[-1] if commits else None
+
+    def read_after(self, name: str, run_id: str) -> pa.Table | None:
+        """The rows of a table when run ``run_id`` had ended; None: there was no table yet."""
+        commit = self.commit_after(name, run_id)
+        return None if commit is None else self.read(name, version=commit.version)
 
     def read(
         self,
@@ -204,9 +218,9 @@ class Lake:
     def damaged(self, name: str) -> list[StorageError]:
         """What is wrong with the files of a table's newest version, each of them read afresh."""
         log = delta_log.opened(self.root, name)
-        found = list(self._damaged(log, log.files(), is_afresh=True))
+        problems = list(self._damaged(log, log.files(), is_afresh=True))
         is_newest = self.version(name) == log.version  # else a writer may have removed files since
-        return found if is_newest or not found else self.damaged(name)
+        return problems if is_newest or not problems else self.damaged(name)
 
     def _replace(
         self,
@@ -270,8 +284,9 @@ class Lake:
         """The newest run that can be rolled back to without ``damaged``, or else a repair."""
         if log.name == BRONZE_FETCHES:
             return f"restore {damaged} from a backup: tables cannot be built again without it"
-        last = {made.run_id: made.version for made in self.commits(log.name)}
-        for run_id, version in reversed(last.items()) if log.name in RESTORED_TABLES else ():
+        commits = self.commits(log.name) if log.name in RESTORED_TABLES else []
+        versions = {commit.run_id: commit.version for commit in commits}
+        for run_id, version in reversed(versions.items()):
             files = log.at(version).files()
             if damaged not in files and not any(map(data_files.damage, files)):
                 return f"python run_pipeline.py rollback {run_id}"
@@ -291,7 +306,7 @@ def _published_version(log: DeltaLog, as_of: datetime) -> int:
     ]
     published: list[tuple[datetime, int]] = []
     for when, version in dated:  # a rollback goes back in time, and later commits do not count then
-        published = [*(one for one in published if one[0] <= when), (when, version)]
+        published = [*(commit for commit in published if commit[0] <= when), (when, version)]
     known = [version for when, version in published if when <= as_of]
     if not known:
         first = min(dated)[0].isoformat() if dated else "a moment after its first run"

@@ -72,7 +72,7 @@ def test_a_full_disk_is_a_clear_error_and_harms_nothing_and_room_heals_it(
         first, *more = error.words.splitlines()
         assert "No space left on device" in first
         assert [line.strip().partition(" ")[0] for line in more] == ["next:"]
-        assert "make room" in more[0]
+        assert "free disk space" in more[0]
     assert root.published() == batch.new
     assert root.remains() == batch.remains
 
@@ -90,6 +90,6 @@ def test_a_run_whose_data_folder_is_full_says_so_and_what_to_do(room_kib, batch,
     assert exit_code == 1
     assert str(root.data) in error
     assert "No space left on device" in error
-    assert "next: make room" in error
+    assert "next: free disk space" in error
     assert "Traceback" not in stderr
     assert trouble(root, batch.old) == []

@@ -84,7 +84,7 @@ def test_stopped_run_leaves_a_record_and_nothing_else(project, number, moment):
         seconds = time.monotonic() - told_at
 
     shown = json.loads(said)
-    [record] = project.history.runs()
+    [record] = project.history.newest()
     lock = Lock(project.folder / "data" / "ops" / "run.lock")
     assert run.returncode == shown["exit_code"] == code
     assert seconds < DOCKER_SECONDS

@@ -122,7 +122,7 @@ def test_readers_and_notebooks_by_hand_wait_for_nobody(meeting):
 
 
 def test_nothing_is_doubled(folder, meeting):
-    runs = RunHistory(folder / "data").runs()
+    runs = list(RunHistory(folder / "data").newest())
     bars = read_table("silver.bars", data=folder / "data")
     first, second = (meeting.worked.shown["assets"], meeting.waited.shown["assets"])
 

@@ -192,7 +192,7 @@ def test_sigterm_in_a_run_lets_it_end_and_leaves_nothing(service):
     said = process.communicate(timeout=60)[1]
 
     assert process.returncode == 0, said
-    [record] = service.history.runs()
+    [record] = service.history.newest()
     assert (record.status, record.exit_code) == ("ok", 0)
     assert [stage.status for stage in record.stages] == ["ok", "ok"]
     assert (service.history.data / standing.MARK).exists()
@@ -215,7 +215,7 @@ def test_run_that_does_not_end_in_time_is_interrupted_and_leaves_nothing(service
 
     assert process.returncode == 143, said
     assert time.monotonic() - began >= 0.5
-    [record] = service.history.runs()
+    [record] = service.history.newest()
     assert (record.status, record.exit_code) == ("interrupted", 143)
     assert [stage.status for stage in record.stages] == ["failed", "skipped"]
     assert "stopped by SIGTERM" in record.stages[0].error
@@ -232,7 +232,7 @@ def test_run_that_was_interrupted_is_made_up_for_after_the_next_start(service):
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=60)
     service.configure('schedule: {cron: "0 10 * * *", health: null}\n', ingest="stage")
-    yesterday = service.history.runs()[0]
+    yesterday = next(service.history.newest())
     service.history.write_run(
         yesterday.model_copy(
             update={
@@ -315,7 +315,7 @@ def test_command_waits_for_its_time_and_sigterm_ends_it_at_once_with_0(service):
     assert time.monotonic() - began < 60
     assert said[0].startswith("runs at '0 0 1 1 *' UTC; health: http://127.0.0.1:")
     assert (printed, rest) == ("", "the service ends\n")
-    assert service.history.runs() == []
+    assert list(service.history.newest()) == []
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_resident_service_does_not_grow(service):
     assert process.returncode == 0, said
     measured = [json.loads(line) for line in printed.splitlines()]
     warm, last = measured[WARM_UP_RUNS - 1], measured[-1]
-    records = service.history.runs()
+    records = list(service.history.newest())
     assert len(measured) == len(records) == RUNS
     assert {record.exit_code for record in records} == {0}
     assert all(stage.was_executed for record in records for stage in record.stages)

@@ -248,7 +248,9 @@ def test_history_is_newest_first_and_as_long_as_asked(
 def test_damaged_record_is_named_and_not_passed_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = RunHistory(tmp_path).write_run(record(1))
+    history = RunHistory(tmp_path)
+    history.write_run(record(1))
+    path = history.layout.run_record(record(1).run_id)
     path.write_text("{")
 
     code, shown, _ = answer(capsys, "history", "--data", str(tmp_path))

@@ -76,7 +76,7 @@ def test_run_whose_terminal_is_closed_goes_on_and_tells_the_truth(
             running.stdout.readline()
         running.stdout.close()
 
-    [record] = project.history.runs()
+    [record] = project.history.newest()
     assert (running.returncode, record.status, record.exit_code) == (0, "ok", 0)
     assert [stage.status for stage in record.stages] == ["ok", "ok"]
     assert Path(record.report).is_file()
@@ -94,7 +94,7 @@ def test_run_whose_output_goes_to_a_full_disk_ends_as_it_would_and_says_so(
             text=True, check=False,
         )  # fmt: skip
 
-    [record] = project.history.runs()
+    [record] = project.history.newest()
     assert (ended.returncode, record.status) == (0, "ok")
     last = ended.stderr.splitlines()[-1]
     assert last.startswith("standard output could not be written: [Errno 28]")
@@ -107,7 +107,7 @@ def test_command_started_without_standard_streams_ends_as_it_would(
 
     ended = subprocess.run(["sh", "-c", f"{words} >&- 2>&-"], cwd=PROJECT_ROOT, check=False)
 
-    [record] = project.history.runs()
+    [record] = project.history.newest()
     assert (ended.returncode, record.status) == (0, "ok")
 
 

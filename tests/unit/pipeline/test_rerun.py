@@ -216,6 +216,6 @@ def test_crash_of_the_pipeline_itself_is_in_the_record_of_the_run(project: Any) 
     with pytest.raises(RuntimeError, match="a fault of ours"):
         project.run(Broken())
 
-    [record] = project.history.runs()
+    [record] = project.history.newest()
     assert (record.exit_code, record.conditions) == (1, ["unexpected"])
     assert shown(record) == {"ingest": "ok"}

@@ -73,7 +73,7 @@ def test_degraded_run_promotes_the_rest_and_keeps_its_record_log_and_reports(
     assert record.assets["MSFT"].status == "unreachable"
     assert heard.started == ["ingest", "validate", "promote_silver", "monitor"]
     assert heard.finished[1] == ("validate", "degraded")
-    assert project.history.runs() == [record]
+    assert list(project.history.newest()) == [record]
     assert record.report == str(project.folder / "reports" / record.run_id / "index.html")
     assert {
         "reports/index.html",
@@ -140,7 +140,7 @@ def test_report_that_cannot_be_written_does_not_hide_how_the_run_ended(project: 
     assert statuses(record) == {"validate": "ok", "monitor": "ok"}
     assert (record.exit_code, record.conditions) == (1, ["report_not_written"])
     assert record.report == ""
-    assert project.history.runs() == [record]
+    assert list(project.history.newest()) == [record]
 
 
 def test_notebook_that_cannot_be_shown_costs_its_own_page_alone(project: Any) -> None:
@@ -174,7 +174,7 @@ def test_stopped_run_skips_the_rest_and_keeps_its_record(
         "monitor": "skipped",
     }
     assert (record.exit_code, record.status) == (code, "interrupted")
-    assert project.history.runs() == [record]
+    assert list(project.history.newest()) == [record]
     assert (project.folder / "reports" / record.run_id / "ingest.html").is_file()
 
 

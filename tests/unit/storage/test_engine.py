@@ -204,5 +204,5 @@ def test_too_little_room_to_spill_is_an_error_that_says_so(
     engine.connection.raw_sql("SET max_temp_directory_size = '1MiB'")
     small = engine.load(pa.table({"number": pa.array(range(4_000))}))
 
-    with pytest.raises(StorageError, match="could not be worked on"):
+    with pytest.raises(StorageError, match="could not process the rows"):
         engine.materialise(small.cross_join(small.view()))

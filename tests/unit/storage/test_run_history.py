@@ -33,7 +33,8 @@ def run_record(run_id: str) -> RunRecord:
 def test_stage_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     history = RunHistory(tmp_path)
 
-    path = history.write_stage(stage_record("r1"))
+    history.write_stage(stage_record("r1"))
+    path = history.layout.record("r1", "ingest")
 
     assert path == tmp_path / "ops" / "runs" / "r1" / "ingest.json"
     assert history.read_stage("r1", "ingest") == stage_record("r1")
@@ -64,7 +65,7 @@ def test_runs_are_listed_with_the_newest_first(tmp_path: Path) -> None:
     for run_id in ("20261122T120000Z", "20261123T120000Z", "20261121T120000Z"):
         history.write_run(run_record(run_id))
 
-    found = [one.run_id for one in history.runs()]
+    found = [record.run_id for record in history.newest()]
 
     assert found == ["20261123T120000Z", "20261122T120000Z", "20261121T120000Z"]
 
@@ -75,13 +76,13 @@ def test_run_that_has_not_finished_has_an_id_and_no_record(tmp_path: Path) -> No
     history.write_stage(stage_record("r2"))
 
     assert history.run_ids() == ["r2", "r1"]
-    assert [one.run_id for one in history.runs()] == ["r1"]
+    assert [record.run_id for record in history.newest()] == ["r1"]
 
 
 def test_history_of_no_runs_is_empty(tmp_path: Path) -> None:
     history = RunHistory(tmp_path / "nowhere")
 
-    assert (history.runs(), history.run_ids()) == ([], [])
+    assert (list(history.newest()), history.run_ids()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -89,14 +90,15 @@ def test_history_of_no_runs_is_empty(tmp_path: Path) -> None:
 )
 def test_record_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
     history = RunHistory(tmp_path)
-    path = history.write_stage(stage_record("r1"))
+    history.write_stage(stage_record("r1"))
+    path = history.layout.record("r1", "ingest")
     path.write_text(content)
 
     with pytest.raises(StorageError, match="is not a record that this version can read") as caught:
         history.read_stage("r1", "ingest")
 
     assert str(caught.value).startswith(str(path))
-    assert caught.value.next_step == f"move {path.parent} away and run again"
+    assert caught.value.next_step == f"restore {path} from a backup, or move it away and run again"
 
 
 def test_secrets_are_in_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +114,7 @@ def test_secrets_are_in_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = history.read_stage("r1", "ingest")
     assert found is not None
     assert found.error == 'said "(secret:NOTIFY_URLS)"'
-    assert history.runs()[0].command == "run --input (secret:NOTIFY_URLS)"
+    assert next(history.newest()).command == "run --input (secret:NOTIFY_URLS)"
 
 
 def rollback_record(run_id: str, restored: str) -> RunRecord:
