@@ -38,12 +38,11 @@ def serve(options: argparse.Namespace, command: str) -> Answer:
 
 def resume(options: argparse.Namespace, command: str) -> Answer:
     """Resume a run that failed, at the stage that did."""
-    from sentinel_lib.operations.versions import known_run
     from sentinel_lib.skipping.resumption import resumed
 
     data = data_folder(options)
     asked = RunRequest.of(options, command)
-    return of_run(_run(resumed(asked, data, known_run(data, options.run)), options))
+    return of_run(_run(resumed(asked, data, RunHistory(data).known(options.run)), options))
 
 
 def replay(options: argparse.Namespace, command: str) -> Answer:
@@ -121,13 +120,12 @@ def _run(request: RunRequest, options: argparse.Namespace) -> RunRecord:
 
 def _run_to_tell_of(options: argparse.Namespace) -> tuple[RunRecord | None, str]:
     """The record of the run that is named, or of the last one, and its id; None and "" if none."""
-    from sentinel_lib.operations.versions import known_run
 
     data = readable_data(options)
     runs = RunHistory(data)
     if options.run is None and not runs.run_ids():
         return None, ""
-    run_id = known_run(data, options.run)
+    run_id = RunHistory(data).known(options.run)
     return runs.run_of(run_id), run_id
 
 

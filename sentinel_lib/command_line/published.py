@@ -15,6 +15,7 @@ from sentinel_lib import clock
 from sentinel_lib.command_line.answer import Answer, of_run
 from sentinel_lib.command_line.folders import data_folder, readable_data, reports_folder, writing
 from sentinel_lib.errors import UsageError
+from sentinel_lib.storage.run_history import RunHistory
 
 
 def verify(options: argparse.Namespace, command: str) -> Answer:
@@ -24,7 +25,6 @@ def verify(options: argparse.Namespace, command: str) -> Answer:
     """
     from sentinel_lib.command_line import results
     from sentinel_lib.operations import inspection, rebuild, replacement
-    from sentinel_lib.operations.versions import known_run
 
     if options.run and (options.quick or options.repair):
         flag, about = ("quick", "kept") if options.quick else ("repair", "published now")
@@ -38,7 +38,7 @@ def verify(options: argparse.Namespace, command: str) -> Answer:
         with writing(data, options, command), _cells_may_print():
             return results.of_repair(replacement.repair(data, _progress(options)))
     data = readable_data(options)
-    run_id = known_run(data, options.run)
+    run_id = RunHistory(data).known(options.run)
     with _cells_may_print():
         return results.of_verification(rebuild.verify(data, run_id, _progress(options)))
 
@@ -57,22 +57,20 @@ def diff(options: argparse.Namespace, _: str) -> Answer:
     """What changed between two runs."""
     from sentinel_lib.command_line import results
     from sentinel_lib.operations.difference import difference
-    from sentinel_lib.operations.versions import known_run
 
     data = readable_data(options)
-    run_a, run_b = known_run(data, options.run_a), known_run(data, options.run_b)
+    run_a, run_b = RunHistory(data).known(options.run_a), RunHistory(data).known(options.run_b)
     return results.of_difference(difference(data, run_a, run_b))
 
 
 def rollback(options: argparse.Namespace, command: str) -> Answer:
     """Restore what a run had published."""
     from sentinel_lib.operations.rollback import rollback as roll_back
-    from sentinel_lib.operations.versions import known_run
     from sentinel_lib.pipeline import reports
     from sentinel_lib.planning.plan import new_run_id
 
     data, now = data_folder(options), clock.now()
-    target = known_run(data, options.run)
+    target = RunHistory(data).known(options.run)
     with writing(data, options, command):
         record = roll_back(data, target, run_id=new_run_id(now), now=now, command=command)
         reports.write_index(data, reports_folder(options))

@@ -1,4 +1,4 @@
-"""What differs between two runs: rows of every table, and each asset's figures."""
+"""What differs between two runs: rows of every table, and each asset's metrics."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
-from sentinel_lib.operations.versions import version_after
 from sentinel_lib.records.roles import GOLD_AGGREGATES
 from sentinel_lib.storage import root
-from sentinel_lib.storage.catalog import ABOUT_THE_RUN, CATALOG
+from sentinel_lib.storage.catalog import ABOUT_THE_RUN, CATALOG, RESTORED_TABLES
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.tables import Lake
-
-COMPARED = {name: table for name, table in CATALOG.items() if table.called_by}
 
 SAMPLE_ROWS = 5
 
@@ -45,7 +42,7 @@ class TableDifference:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """From one state to another: tables by name, and figures as (symbol, metric, before, after)."""
+    """From one state to another: tables by name, and metrics as (symbol, metric, before, after)."""
 
     tables: dict[str, TableDifference]
     metrics: list[tuple[str, str, Any, Any]]
@@ -53,7 +50,7 @@ class Difference:
     @property
     def is_none(self) -> bool:
         """Whether nothing differs."""
-        return all(one.is_none for one in self.tables.values())
+        return all(table.is_none for table in self.tables.values())
 
 
 def difference(
@@ -61,54 +58,55 @@ def difference(
 ) -> Difference:
     """What changed from ``run_a`` to ``run_b``; None means as things stand now.
 
-    ``other`` is the data folder of ``run_b``, where it is not the same.
+    ``other`` is the data folder of ``run_b``, where it is not the same. Raises ``StorageError`` if
+    a table cannot be read.
     """
-    engine = Engine()
-    before, after = Lake(data, is_checked=not root.is_older(data)), Lake(other or data)
-    tables = {}
-    for name in COMPARED:
-        rows = [_rows(lake, name, run) for lake, run in ((before, run_a), (after, run_b))]
-        tables[name] = _compared(engine, name, *rows)
-    figures = [_rows(lake, GOLD_AGGREGATES, run) for lake, run in ((before, run_a), (after, run_b))]
-    return Difference(tables, _metric_deltas(*figures))
+    engine, before, after = Engine(), _lake(data), Lake(other or data)
+    states = {
+        name: (_rows(before, name, run_a), _rows(after, name, run_b)) for name in RESTORED_TABLES
+    }
+    tables = {name: _compared(engine, name, *rows) for name, rows in states.items()}
+    return Difference(tables, _changed_metrics(*states[GOLD_AGGREGATES]))
+
+
+def _lake(data: Path) -> Lake:
+    return Lake(data, is_checked=not root.is_older(data))
 
 
 def _rows(lake: Lake, name: str, run_id: str | None) -> pa.Table | None:
     if not lake.exists(name):
         return None
-    if run_id is None:
-        return lake.read(name)
-    version = version_after(lake, name, run_id)
-    return None if version is None else lake.read(name, version=version)
+    return lake.read(name) if run_id is None else lake.read_after(name, run_id)
 
 
 def _compared(
     engine: Engine, name: str, before: pa.Table | None, after: pa.Table | None
 ) -> TableDifference:
-    there = [one for one in (before, after) if one is not None]
-    if not there:
+    known = before if before is not None else after
+    if known is None:
         return TableDifference()
-    rows = [there[0].schema.empty_table() if one is None else one for one in (before, after)]
-    left, right = (engine.load(one) for one in rows)
-    key = list(CATALOG[name].key)
-    shared = [column for column in left.columns if column in right.columns]
+    left, right = (
+        engine.load(known.schema.empty_table() if rows is None else rows)
+        for rows in (before, after)
+    )
+    table = CATALOG[name]
+    key, shared = list(table.key), [column for column in left.columns if column in right.columns]
     values = [column for column in shared if column not in (*key, *ABOUT_THE_RUN)]
     parts = {
         "added": right.anti_join(left, key),
         "removed": left.anti_join(right, key),
         "changed": _changed(left, right, key, values),
     }
-    counts = {part: int(table.count().to_pyarrow().as_py()) for part, table in parts.items()}
+    counts = {part: int(rows.count().to_pyarrow().as_py()) for part, rows in parts.items()}
     samples = {
-        part: [_shown(row, CATALOG[name].called_by, values) for row in _first_rows(table, key)]
-        for part, table in parts.items()
+        part: [
+            _shown(row, table.called_by or table.key, values)
+            for row in rows.order_by(key).limit(SAMPLE_ROWS).to_pyarrow().to_pylist()
+        ]
+        for part, rows in parts.items()
         if counts[part]
     }
     return TableDifference(**counts, samples=samples)
-
-
-def _first_rows(table: Table, key: list[str]) -> list[dict[str, Any]]:
-    return list(table.order_by(key).limit(SAMPLE_ROWS).to_pyarrow().to_pylist())
 
 
 def _shown(row: dict[str, Any], names: Sequence[str], values: Sequence[str]) -> dict[str, Any]:
@@ -128,17 +126,17 @@ def _changed(left: Table, right: Table, key: list[str], values: list[str]) -> Ta
     return both.filter(reduce(or_, differs, ibis.literal(False)))
 
 
-def _metric_deltas(
+def _changed_metrics(
     before: pa.Table | None, after: pa.Table | None
 ) -> list[tuple[str, str, Any, Any]]:
-    states = [
+    old, new = (
         {row["symbol"]: row for row in table.to_pylist()} if table is not None else {}
         for table in (before, after)
+    )
+    return [
+        (symbol, metric, was.get(metric), is_now.get(metric))
+        for symbol in sorted({*old, *new})
+        for was, is_now in [(old.get(symbol, {}), new.get(symbol, {}))]
+        for metric in {**was, **is_now}
+        if was.get(metric) != is_now.get(metric)
     ]
-    deltas = []
-    for symbol in sorted(states[0].keys() | states[1].keys()):
-        old, new = (state.get(symbol, {}) for state in states)
-        for metric in {**old, **new}:
-            if old.get(metric) != new.get(metric):
-                deltas.append((symbol, metric, old.get(metric), new.get(metric)))
-    return deltas

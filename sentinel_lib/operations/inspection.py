@@ -21,28 +21,29 @@ Hold = Callable[[], AbstractContextManager[None]]
 def inspect(data: Path, now: datetime, hold: Hold) -> Inspection:
     """Compare every file of the tables as they stand, and every payload, with its checksum.
 
-    A payload that is lost is asked for again. What was found is kept for ``/healthz``.
+    A payload that is lost is asked for again. What was found is kept for ``/healthz``. Raises
+    ``StorageError`` only if that cannot be written.
     """
-    lake, problems, files = Lake(data), list[str](), 0
+    problems, files = list[str](), 0
     for name in table_names(data):
         try:
             files += len(Lake(data, is_checked=False).files(name))
-            problems += map(str, lake.damaged(name))
+            problems += map(str, Lake(data).damaged(name))
         except StorageError as unreadable:
             problems.append(str(unreadable))
     try:
         count, (recovered, gone) = len(fetched_payloads(data)), _payloads(data, hold)
     except StorageError:  # the log of the fetches, which is among the problems already
         count, recovered, gone = 0, [], ["which payloads there must be cannot be known"]
-    found = Inspection(
+    inspection = Inspection(
         inspected_at_utc=now,
         files=files,
         payloads=count,
         problems=(*problems, *gone),
         recovered=tuple(recovered),
     )
-    RunHistory(data).write_inspection(found)
-    return found
+    RunHistory(data).write_inspection(inspection)
+    return inspection
 
 
 def _payloads(data: Path, hold: Hold) -> tuple[list[str], list[str]]:
@@ -55,4 +56,4 @@ def _payloads(data: Path, hold: Hold) -> tuple[list[str], list[str]]:
             recovered, gone = recover(data, lost)
     except LockedError as locked:
         return [], [f"{payload}; not asked for again, for {locked.message}" for payload in lost]
-    return [str(payload) for payload in recovered], [str(payload) for payload in gone]
+    return list(map(str, recovered)), list(map(str, gone))

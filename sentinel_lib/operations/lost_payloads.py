@@ -1,10 +1,10 @@
-"""Payloads that are altered or gone: said to be lost, and asked for again where that can be."""
+"""Payloads that are altered or gone: reported as lost, and fetched again where that is possible."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,31 +31,30 @@ class LostPayload:
     fetches: tuple[dict[str, Any], ...]
     refusal: str = ""
 
-    @property
-    def runs(self) -> list[str]:
-        """The runs that fetched it, the newest first."""
-        return list(dict.fromkeys(fetch["run_id"] for fetch in self.fetches))
-
     def __str__(self) -> str:
         last = self.fetches[0]
         symbols = json.loads(last["symbols"])
         more = f" and {len(symbols) - 5} more" if len(symbols) > 5 else ""
-        named = f"{', '.join(symbols[:5]) or 'no symbol'}{more}"
-        words = (
-            f"payload {self.digest[:12]} of {named} ({last['locator']}, which run {last['run_id']} "
-            f"fetched from {last['source']}) is lost: {self.why}"
+        text = (
+            f"payload {self.digest[:12]} of {', '.join(symbols[:5]) or 'no symbol'}{more} "
+            f"({last['locator']}, which run {last['run_id']} fetched from {last['source']}) is "
+            f"lost: {self.why}"
         )
         if not self.refusal:
-            return words
-        runs = f"{', '.join(self.runs[:3])}{' and others' if len(self.runs) > 3 else ''}"
+            return text
+        runs = list(dict.fromkeys(fetch["run_id"] for fetch in self.fetches))
         return (
-            f"{words}; asked again: {self.refusal}. Its rows are still in bronze.bars as text, but "
-            f"what follows from run {runs} cannot be built again, unless a backup has the file"
+            f"{text}; fetched again: {self.refusal}. Its rows are still in bronze.bars as text, "
+            f"but what follows from run {', '.join(runs[:3])}{' and others' * (len(runs) > 3)} "
+            "cannot be built again, unless a backup has the file"
         )
 
 
 def lost_payloads(data: Path, until: str | None = None) -> list[LostPayload]:
-    """The payloads that runs (up to ``until``) fetched and that are altered or missing."""
+    """The payloads that runs (up to ``until``) fetched and that are altered or missing.
+
+    Raises ``StorageError`` if the log of fetches cannot be read.
+    """
     archive, fetches = PayloadArchive(data), fetched_payloads(data, until)
     problems = {digest: archive.problem(digest) for digest in sorted(fetches)}
     return [
@@ -64,9 +63,11 @@ def lost_payloads(data: Path, until: str | None = None) -> list[LostPayload]:
 
 
 def fetched_payloads(data: Path, until: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """The payloads that runs (up to ``until``) fetched, each with its log, the newest first."""
-    lake = Lake(data, is_checked=not root.is_older(data))
-    rows = lake.read_or_empty(BRONZE_FETCHES)
+    """The payloads that runs (up to ``until``) fetched, each with its log, the newest first.
+
+    Raises ``StorageError`` if that log cannot be read.
+    """
+    rows = Lake(data, is_checked=not root.is_older(data)).read_or_empty(BRONZE_FETCHES)
     fetches: dict[str, list[dict[str, Any]]] = {}
     for row in rows.sort_by([("run_id", "descending"), ("locator", "ascending")]).to_pylist():
         if until is None or row["run_id"] <= until:
@@ -79,32 +80,27 @@ def recover(data: Path, lost: Iterable[LostPayload]) -> tuple[list[LostPayload],
 
     A payload is put back only if its bytes are the same. Only for the one writer.
     """
-    recovered, gone = [], []
-    for payload in lost:
-        refusal = _recover(data, payload)
-        if refusal:
-            gone.append(LostPayload(payload.digest, payload.why, payload.fetches, refusal))
-        else:
-            recovered.append(payload)
-    return recovered, gone
+    tried = [replace(payload, refusal=_recover(data, payload)) for payload in lost]
+    recovered = [payload for payload in tried if not payload.refusal]
+    return recovered, [payload for payload in tried if payload.refusal]
 
 
 def _recover(data: Path, payload: LostPayload) -> str:
     """Put a payload back; why not, if that failed."""
     refusals: dict[tuple[str, str], str] = {}
     for fetch in payload.fetches:
-        asked = (fetch["source"], fetch["locator"])
-        if asked in refusals:
+        place = (fetch["source"], fetch["locator"])
+        if place in refusals:
             continue
         try:
-            content = fetch_again(*asked, _asset(data, fetch), fetch["as_of"])
+            content = fetch_again(*place, _asset(data, fetch), fetch["as_of"])
         except (SourceError, StorageError) as refused:
-            refusals[asked] = refused.message
+            refusals[place] = refused.message
             continue
         if digest_of(content) == payload.digest:
             PayloadArchive(data).store(content)
             return ""
-        refusals[asked] = f"{fetch['source']} has other bytes for {fetch['locator']} now"
+        refusals[place] = f"{fetch['source']} has other bytes for {fetch['locator']} now"
     return "; ".join(dict.fromkeys(refusals.values()))
 
 

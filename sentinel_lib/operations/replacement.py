@@ -9,12 +9,7 @@ from pathlib import Path
 from sentinel_lib.errors import StorageError
 from sentinel_lib.operations.difference import Difference, difference
 from sentinel_lib.operations.lost_payloads import lost_payloads, recover
-from sentinel_lib.operations.rebuild import (
-    Say,
-    Verification,
-    build,
-    compare,
-)
+from sentinel_lib.operations.rebuild import Rebuild, Say, Verification
 from sentinel_lib.storage import journal, root
 from sentinel_lib.storage.journal import Journal, Move
 from sentinel_lib.storage.layout import Layout
@@ -23,10 +18,7 @@ from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
 _PLACES = Layout(Path())
-_FILES = [
-    str(path)
-    for path in (_PLACES.aggregates, _PLACES.freshness, _PLACES.quality, _PLACES.certificate)
-]
+_FILES = (_PLACES.aggregates, _PLACES.freshness, _PLACES.quality, _PLACES.certificate)
 _REPLACED = _PLACES.local.unfinished / "replaced"
 """Where what is replaced goes, until all is in its place."""
 
@@ -53,16 +45,13 @@ def upgrade(data: Path, say: Say = lambda _: None) -> Replacement | None:
     if not root.is_older(data):
         root.require_current(data)
         return None
-    built, new = _built(data, say)
-    change = difference(data, None, None, other=new)
-    tables = sorted({*table_names(data), *table_names(new)})
-    moves = [
-        *_moves(data, new, [str(_PLACES.version)]),
-        *_moves(data, new, [*tables, *map(str, _FILES)]),
-    ]
+    rebuild = _built(data, say)
+    change = difference(data, None, None, other=rebuild.scratch)
+    tables = sorted({*table_names(data), *table_names(rebuild.scratch)})
+    moves = _moves(rebuild, [_PLACES.version, *map(_PLACES.table, tables), *_FILES])
     moves += [Move(source=_PLACES.sandbox, target=_REPLACED / _PLACES.sandbox)]
     _carry_out(data, "the upgrade", "upgrade", moves)
-    return Replacement(built, tables, change)
+    return Replacement(rebuild.report, tables, change)
 
 
 def repair(data: Path, say: Say = lambda _: None) -> Replacement:
@@ -71,23 +60,27 @@ def repair(data: Path, say: Say = lambda _: None) -> Replacement:
     ``built.problems`` are what was wrong. Raises ``StorageError`` if a payload is lost, or if
     today's code does not make the runs again as they were made; then nothing has changed.
     """
-    built, new = _built(data, say)
-    if built.problems:
+    rebuild = _built(data, say)
+    report = rebuild.report
+    if report.problems:
         raise StorageError(
             "the runs cannot be made again as they were made, so nothing is replaced",
-            observed="; ".join(built.problems[:5]),
+            observed="; ".join(report.problems[:5]),
             next_step="undo the change of the code, or of the notebooks, that stops them",
         )
-    wrong = compare(data, new, built)
-    damaged = {name: Lake(data).damaged(name) for name in table_names(data) if name not in wrong}
-    built.problems += [str(one) for problems in damaged.values() for one in problems]
-    replaced = sorted([*wrong, *(name for name, problems in damaged.items() if problems)])
-    _carry_out(data, "the repair", "verify --repair", _moves(data, new, replaced))
-    return Replacement(built, replaced)
+    replaced = rebuild.compare()
+    for name in set(table_names(data)).difference(replaced):
+        if problems := Lake(data).damaged(name):
+            report.problems += map(str, problems)
+            replaced.append(name)
+    replaced.sort()
+    paths = [Path(name) if "/" in name else _PLACES.table(name) for name in replaced]
+    _carry_out(data, "the repair", "verify --repair", _moves(rebuild, paths))
+    return Replacement(report, replaced)
 
 
-def _built(data: Path, say: Say) -> tuple[Verification, Path]:
-    """Every run made again, and the folder where that is: where the journal wants it."""
+def _built(data: Path, say: Say) -> Rebuild:
+    """Every run made again, in a folder that is where the journal wants it."""
     runs = RunHistory(data).run_ids()
     if not runs:
         raise StorageError(
@@ -97,9 +90,9 @@ def _built(data: Path, say: Say) -> tuple[Verification, Path]:
     _require_payloads(data, runs[0])
     new = journal.prepare(data) / "new"
     root.begin(new)
-    built = Verification(runs[0])
-    build(data, new, built, say)
-    return built, new
+    rebuild = Rebuild(data, new, Verification(runs[0]))
+    rebuild.make(say)
+    return rebuild
 
 
 def _require_payloads(data: Path, run_id: str) -> None:
@@ -121,15 +114,15 @@ def _require_payloads(data: Path, run_id: str) -> None:
         )
 
 
-def _moves(data: Path, new: Path, names: Iterable[str]) -> list[Move]:
-    """The moves that put tables and files there as they are in ``new``, or take them away."""
+def _moves(rebuild: Rebuild, paths: Iterable[Path]) -> list[Move]:
+    """The moves that put tables and files there as they were built, or take them away."""
     moves = []
-    for name in names:
-        place = Path(name) if "/" in name else _PLACES.table(name)
-        if not (new / place).is_file():  # a file takes the place of another by itself
-            moves.append(Move(source=place, target=_REPLACED / place))
-        if (new / place).exists():
-            moves += journal.moves_into(data, new, [place])
+    for path in paths:
+        built = rebuild.scratch / path
+        if not built.is_file():  # a file takes the place of another by itself
+            moves.append(Move(source=path, target=_REPLACED / path))
+        if built.exists():
+            moves += journal.moves_into(rebuild.data, rebuild.scratch, [path])
     return moves
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sentinel_lib.errors import StorageError, UsageError
 from sentinel_lib.operations.scratch import linked
-from sentinel_lib.operations.versions import commit_after
 from sentinel_lib.records.details import StageDetails
 from sentinel_lib.records.roles import INGEST, ROLES
 from sentinel_lib.records.stage import AssetOutcome, RunRecord
@@ -29,10 +28,10 @@ def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: st
     What is published is then as of that time again, and the runs after ``target`` are undone: what
     they fetched is neither judged again nor compared with. All of it happens, or nothing; the same
     rollback again, with no run in between, does nothing. Raises ``UsageError`` if there is nothing
-    to restore.
+    to restore, ``StorageError`` if tables or records are damaged or cannot be written.
     """
     history, lake = RunHistory(data), Lake(data)
-    published = [commit_after(lake, name, target) for name in PUBLISHED_TABLES]
+    published = [lake.commit_after(name, target) for name in PUBLISHED_TABLES]
     if published[0] is None:
         raise UsageError(
             f"run {target} had published nothing that could be restored",
@@ -43,12 +42,12 @@ def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: st
     is_done = last is not None and (last.restored, last.as_of) == (target, as_of)
     if last and is_done and not any(map(lake.damaged, RESTORED_TABLES)):
         return last
-    commit = Commit(run_id, as_of)
     prepared = journal.prepare(data)
     copied = _tables_copied(lake, prepared)
-    publisher = Publisher(Lake(prepared), commit)
-    for name in RESTORED_TABLES:
-        _restore(lake, publisher, name, target)
+    publisher = Publisher(Lake(prepared), Commit(run_id, as_of))
+    for name in filter(lake.exists, RESTORED_TABLES):
+        rows = lake.read_after(name, target)
+        publisher.restore(name, lake.read(name).slice(0, 0) if rows is None else rows)
     in_effect = _in_effect(history, target)
     assets = recorded_assets(in_effect.assets)
     ages = asset_freshness(assets, last_bars(publisher.lake), as_of, in_effect.start)
@@ -70,44 +69,27 @@ def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: st
         },
     )
     RunHistory(prepared).write_run(record)
-    made = _files(prepared) - copied
-    journal.carry_out(
-        data,
-        Journal(
-            what=f"the rollback to run {target}",
-            command=f"python run_pipeline.py rollback {target}",
-            moves=tuple(journal.moves_into(data, prepared, sorted(path for path, _ in made))),
-        ),
+    made = sorted(path for path, _ in _files(prepared) - copied)
+    change = Journal(
+        what=f"the rollback to run {target}",
+        command=f"python run_pipeline.py rollback {target}",
+        moves=tuple(journal.moves_into(data, prepared, made)),
     )
+    journal.carry_out(data, change)
     return record
 
 
 def _tables_copied(lake: Lake, prepared: Path) -> set[tuple[Path, int]]:
     """Put each table into ``prepared`` as it is: a commit made there fits it here as well."""
-    for name in RESTORED_TABLES:
-        if lake.exists(name):
-            folder = lake.path(name)
-            copy = prepared / folder.relative_to(lake.root)
-            shutil.copytree(folder, copy, copy_function=linked)
+    for name in filter(lake.exists, RESTORED_TABLES):
+        shutil.copytree(lake.path(name), Lake(prepared).path(name), copy_function=linked)
     return _files(prepared)
 
 
 def _files(folder: Path) -> set[tuple[Path, int]]:
     """The files below ``folder``, relative to it, and which file each is: a new one is another."""
-    return {
-        (path.relative_to(folder), path.stat().st_ino)
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-def _restore(lake: Lake, prepared: Publisher, name: str, target: str) -> None:
-    """A table's next commit in ``prepared``: its rows when ``target`` had ended, if it had any."""
-    if not lake.exists(name):
-        return
-    then = commit_after(lake, name, target)
-    rows = lake.read(name, version=then.version) if then else lake.read(name).slice(0, 0)
-    prepared.restore(name, rows)
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {(path.relative_to(folder), path.stat().st_ino) for path in files}
 
 
 def _in_effect(history: RunHistory, target: str) -> StageDetails:

@@ -1,4 +1,4 @@
-"""A copy of the data folder to try things on."""
+"""Folders beside the data for as long as something is tried, and a copy of the data in one."""
 
 from __future__ import annotations
 
@@ -13,16 +13,25 @@ from sentinel_lib.storage.layout import SCRATCH, Layout
 
 
 @contextmanager
+def scratch_folder(data: Path) -> Iterator[Path]:
+    """An empty folder in ``data`` that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=data) as folder:
+        yield Path(folder)
+
+
+@contextmanager
 def scratch_copy(data: Path) -> Iterator[Path]:
-    """A copy that is gone afterwards. It takes no room of its own where files can be linked.
+    """A copy of ``data`` that is gone afterwards. It takes no room where files can be linked.
 
     Nothing in a data folder is ever changed in place (tables add files, artifacts are renamed into
     place), so a link is as good as a copy.
     """
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=data) as folder:
-        copy, layout = Path(folder) / data.name, Layout(data)
-        left_out = [layout.sandbox.name, layout.local.unfinished.name, f"{SCRATCH}*", "*.lock"]
-        shutil.copytree(data, copy, copy_function=linked, ignore=shutil.ignore_patterns(*left_out))
+    layout = Layout(data)
+    left_out = (layout.sandbox.name, layout.local.unfinished.name, f"{SCRATCH}*", "*.lock")
+    with scratch_folder(data) as folder:
+        copy = folder / data.name
+        ignore = shutil.ignore_patterns(*left_out)
+        shutil.copytree(data, copy, copy_function=linked, ignore=ignore)
         yield copy
 
 

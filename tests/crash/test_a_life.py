@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from sentinel_lib.errors import SentinelError
-from sentinel_lib.operations import verify
+from sentinel_lib.operations.rebuild import verify
 from sentinel_lib.planning.plan import new_run_id
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.lock import RunLock, require_whole

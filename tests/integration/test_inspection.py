@@ -10,7 +10,7 @@ import pytest
 
 from run_pipeline import main
 from sentinel_lib.errors import LockedError, StorageError
-from sentinel_lib.operations import inspect
+from sentinel_lib.operations.inspection import inspect
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.table_versions import table_names

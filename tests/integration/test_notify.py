@@ -168,7 +168,7 @@ def test_a_run_that_is_none_is_refused_before_anything_is_sent(mailbox, notify, 
     code, _, err = notify("2023")
 
     assert code == 2
-    assert "'2023' is no run" in err
+    assert "'2023' is not a run" in err
     assert mailbox.mails == []
 
 

@@ -11,8 +11,11 @@ import yaml
 
 from sentinel_lib import read_table
 from sentinel_lib.errors import UsageError
-from sentinel_lib.operations import difference, rollback, scratch_copy, vacuum, verify
-from sentinel_lib.operations.versions import known_run
+from sentinel_lib.operations.difference import difference
+from sentinel_lib.operations.rebuild import verify
+from sentinel_lib.operations.retention import vacuum
+from sentinel_lib.operations.rollback import rollback
+from sentinel_lib.operations.scratch import scratch_copy
 from sentinel_lib.storage import journal
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.lock import RunLock
@@ -437,12 +440,14 @@ def test_vacuum_keeps_what_runs_within_the_time_need_and_removes_what_killed_one
 
 
 def test_a_run_is_known_by_the_beginning_of_its_name(three_runs):
-    assert known_run(three_runs.data, None) == "run-003"
-    assert known_run(three_runs.data, "run-002") == "run-002"
-    with pytest.raises(UsageError, match="names more than one run"):
-        known_run(three_runs.data, "run")
+    history = RunHistory(three_runs.data)
+
+    assert history.known(None) == "run-003"
+    assert history.known("run-002") == "run-002"
+    with pytest.raises(UsageError, match="is the beginning of more than one run"):
+        history.known("run")
     with pytest.raises(UsageError, match="did you mean"):
-        known_run(three_runs.data, "rum-001")
+        history.known("rum-001")
 
 
 def silver_rules(project):

@@ -9,7 +9,8 @@ import pytest
 
 from sentinel_lib import read_table
 from sentinel_lib.errors import StorageError
-from sentinel_lib.operations import repair, upgrade, verify
+from sentinel_lib.operations.rebuild import verify
+from sentinel_lib.operations.replacement import repair, upgrade
 from sentinel_lib.planning import plan
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.stages import open_stage
