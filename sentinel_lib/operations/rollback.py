@@ -16,10 +16,11 @@ from sentinel_lib.stages.monitor import asset_freshness, asset_quality, write_fi
 from sentinel_lib.stages.silver import last_bars
 from sentinel_lib.storage import journal
 from sentinel_lib.storage.catalog import PUBLISHED_TABLES, RESTORED_TABLES
+from sentinel_lib.storage.commits import Commit
 from sentinel_lib.storage.journal import Journal
 from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.tables import Commit, Lake
+from sentinel_lib.storage.tables import Lake
 
 
 def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: str) -> RunRecord:

@@ -33,10 +33,11 @@ from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.stages.cells import cell_of
 from sentinel_lib.stages.examples import examples
+from sentinel_lib.storage.commits import Commit
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.tables import Commit, Lake
+from sentinel_lib.storage.tables import Lake
 
 BY_HAND = "by-hand"
 REPLAY = "quarantine"

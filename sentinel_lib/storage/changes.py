@@ -73,10 +73,11 @@ def typed(log: DeltaLog, rows: Rows, *, is_replaced: bool = False) -> Rows:
             f"the rows do not have the columns of table {log.name}",
             observed=", ".join(rows.schema.names),
             expected=", ".join(schema.names),
+            next_step="look at which columns the cell of the notebook writes",
         )
     if stored is not None and stored != schema:
         raise StorageError(
-            f"table {log.name} was written with other types than it has now",
+            f"table {log.name} was written with other types than this release uses",
             next_step="python run_pipeline.py upgrade",
         )
     if isinstance(rows, pa.RecordBatchReader):
@@ -85,4 +86,7 @@ def typed(log: DeltaLog, rows: Rows, *, is_replaced: bool = False) -> Rows:
     try:
         return rows.select(schema.names).cast(schema)
     except pa.ArrowException as misfit:
-        raise StorageError(f"the rows do not fit table {log.name}: {misfit}") from misfit
+        raise StorageError(
+            f"the rows do not fit table {log.name}: {misfit}",
+            next_step="look at which values the cell of the notebook writes",
+        ) from misfit

@@ -154,7 +154,7 @@ def _reading(name: str, folder: Path) -> Iterator[None]:
     except (DeltaError, OSError, ValueError) as failed:
         raise StorageError(
             f"table {name} in {folder.parents[1]} cannot be read: {failed}",
-            next_step=f"restore {folder} from a backup, or move it away and run again",
+            next_step=f"python run_pipeline.py verify --repair, or restore {folder} from a backup",
         ) from failed
 
 

@@ -28,5 +28,5 @@ def _orphans(lake: Lake, name: str) -> list[Path]:
         for line in commit.read_text(encoding="utf-8").splitlines():
             for action in json.loads(line).values():
                 named.add(Path(str(action.get("path", ""))).name)
-    found = [path for path in folder.glob("*.parquet*") if path.name not in named]
-    return [*found, *folder.glob(f"{DELTA_LOG}/*.tmp")]
+    unnamed = [path for path in folder.glob("*.parquet*") if path.name not in named]
+    return [*unnamed, *folder.glob(f"{DELTA_LOG}/*.tmp")]

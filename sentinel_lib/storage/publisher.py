@@ -11,8 +11,9 @@ from sentinel_lib.gold_metrics import csv_text
 from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import CATALOG
+from sentinel_lib.storage.commits import Commit
 from sentinel_lib.storage.layout import Layout
-from sentinel_lib.storage.tables import Commit, Lake
+from sentinel_lib.storage.tables import Lake
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ whole files: those with rows that change are written anew. What is read is check
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,38 +20,16 @@ from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.storage import changes, data_files, delta_log
 from sentinel_lib.storage.catalog import RESTORED_TABLES, schema_of
 from sentinel_lib.storage.changes import Kept, Rows
+from sentinel_lib.storage.commits import (
+    Commit,
+    PublishedCommit,
+    newest_certificate,
+    published_commits,
+    version_at,
+)
 from sentinel_lib.storage.delta_log import DeltaLog, changing
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.table_versions import table_version
-
-_AS_OF = "sentinel.as_of"
-_RUN_ID = "sentinel.run_id"
-_CERTIFICATE = "sentinel.certificate"
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """What a change of a table carries: the run, its logical clock, and the gate's certificate."""
-
-    run_id: str
-    as_of: datetime
-    certificate: Mapping[str, Any] = field(default_factory=dict)
-
-    def metadata(self) -> dict[str, str]:
-        """The metadata of the Delta commit."""
-        metadata = {_RUN_ID: self.run_id, _AS_OF: self.as_of.isoformat()}
-        if self.certificate:
-            metadata[_CERTIFICATE] = json.dumps(self.certificate, sort_keys=True)
-        return metadata
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedCommit:
-    """One version of a table, and the run that made it."""
-
-    version: int
-    run_id: str
-    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +58,11 @@ class Lake:
 
     def certificate(self, name: str) -> dict[str, Any]:
         """The certificate in the newest commit, or an empty one."""
-        newest = next(delta_log.opened(self.root, name).commits(), {})
-        return dict(json.loads(newest.get(_CERTIFICATE, "{}")))
+        return newest_certificate(delta_log.opened(self.root, name))
 
     def commits(self, name: str) -> list[PublishedCommit]:
         """Every commit of a table that a run made, the oldest first."""
-        commits = reversed(list(delta_log.opened(self.root, name).commits()))
-        return [
-            PublishedCommit(info["version"], info[_RUN_ID], datetime.fromisoformat(info[_AS_OF]))
-            for info in commits
-            if _RUN_ID in info
-        ]
+        return published_commits(delta_log.opened(self.root, name))
 
     def commit_after(self, name: str, run_id: str) -> PublishedCommit | None:
         """The commit that was a table's newest when run ``run_id`` had ended; None: none yet.
@@ -118,14 +89,15 @@ class Lake:
         """The rows of a table: now, as it was published at ``as_of``, or as ``version`` left it."""
         log = self._opened(name)
         if as_of is not None:
-            version = _published_version(log, as_of)
+            version = version_at(log, as_of)
         try:
             rows = self._rows(log if version is None else log.at(version), where)
             return rows.to_table(columns=list(columns) if columns else None, filter=where)
         except (OSError, pa.ArrowException) as failed:
             raise StorageError(
                 f"table {name} in {self.root} cannot be read: {failed}",
-                next_step=f"restore {self.path(name)} from a backup, or move it away and run again",
+                next_step="python run_pipeline.py verify --repair, or restore "
+                f"{self.path(name)} from a backup",
             ) from failed
 
     def read_or_empty(
@@ -167,7 +139,8 @@ class Lake:
             content = new if isinstance(new, pa.Table) else new.read_all()
             if len(content.filter(only)) < len(content):
                 raise StorageError(
-                    f"table {name} could not be written: rows lie outside the part to overwrite"
+                    f"table {name} could not be written: rows lie outside the part to overwrite",
+                    next_step="look at which rows the cell of the notebook writes",
                 )
             self._replace(log, only, changes.rows_without(only), content, commit.metadata())
 
@@ -181,7 +154,10 @@ class Lake:
             new = changes.typed(log, rows)
             keys = new.select(list(key))
             if len(keys.group_by(list(key)).aggregate([])) < len(keys):
-                raise StorageError(f"table {name} could not be written: a key of the rows repeats")
+                raise StorageError(
+                    f"table {name} could not be written: a key of the rows repeats",
+                    next_step="look at which rows the cell of the notebook writes",
+                )
             self._replace(
                 log, changes.between(keys), changes.rows_without_keys(keys), new, commit.metadata()
             )
@@ -252,7 +228,8 @@ class Lake:
         log = delta_log.opened(self.root, name)
         if log.table is None:
             raise StorageError(
-                f"table {name} has not been published in {self.root}", next_step="make run"
+                f"table {name} has not been published in {self.root}",
+                next_step="python run_pipeline.py run",
             )
         return log
 
@@ -296,22 +273,3 @@ class Lake:
 def is_one_of(column: str, values: Iterable[str]) -> ds.Expression:
     """The rows whose ``column`` is one of some texts; of no texts, none."""
     return ds.field(column).isin(pa.array(list(values), pa.string()))
-
-
-def _published_version(log: DeltaLog, as_of: datetime) -> int:
-    dated = [
-        (datetime.fromisoformat(commit[_AS_OF]), commit["version"])
-        for commit in reversed(list(log.commits()))
-        if _AS_OF in commit
-    ]
-    published: list[tuple[datetime, int]] = []
-    for when, version in dated:  # a rollback goes back in time, and later commits do not count then
-        published = [*(commit for commit in published if commit[0] <= when), (when, version)]
-    known = [version for when, version in published if when <= as_of]
-    if not known:
-        first = min(dated)[0].isoformat() if dated else "a moment after its first run"
-        raise StorageError(
-            f"table {log.name} had not been published yet at {as_of.isoformat()}",
-            expected=f"{first} or later",
-        )
-    return int(known[-1])

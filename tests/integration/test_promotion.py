@@ -343,7 +343,7 @@ def test_a_stage_by_hand_before_any_run_says_what_to_do_first(project):
 
 
 def test_a_table_that_is_not_there_says_what_to_do_first(project):
-    with pytest.raises(StorageError, match="make run"):
+    with pytest.raises(StorageError, match=r"python run_pipeline\.py run"):
         read_table("gold.daily", data=project.data)
 
 

@@ -87,7 +87,7 @@ def test_table_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"gold\.daily has not been published") as caught:
         read_table("gold.daily", data=tmp_path)
 
-    assert caught.value.next_step == "make run"
+    assert caught.value.next_step == "python run_pipeline.py run"
 
 
 def test_what_a_rollback_has_undone_was_never_published_for_readers(data: Path) -> None:

@@ -110,7 +110,7 @@ def test_table_that_is_not_there_says_how_to_make_it(lake: Lake) -> None:
         with pytest.raises(StorageError, match=r"gold\.daily has not been published") as caught:
             read(DAILY)
 
-        assert caught.value.next_step == "make run"
+        assert caught.value.next_step == "python run_pipeline.py run"
     assert (lake.exists(DAILY), lake.version(DAILY)) == (False, None)
 
 

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sentinel_lib.errors import UsageError
+from sentinel_lib.operations.retention import Tidied, duration, vacuum
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("12h", timedelta(hours=12)), (" 30d", timedelta(days=30)), ("4w", timedelta(weeks=4))],
+)
+def test_a_time_to_keep_is_a_number_and_a_unit(text: str, expected: timedelta) -> None:
+    assert duration(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "1.5d", "-1d", "30 days"])
+def test_another_text_is_not_a_time_to_keep(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a time to keep") as caught:
+        duration(text)
+
+    assert caught.value.next_step == "write a whole number and h, d or w for hours, days or weeks"
+
+
+def test_only_what_a_killed_run_left_longer_ago_is_removed(tmp_path: Path) -> None:
+    old, new = tmp_path / ".aggregates.csv.half", tmp_path / "ops" / ".run.json.half"
+    new.parent.mkdir()
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
+
+    tidied = vacuum(tmp_path, timedelta(days=1))
+
+    assert tidied == Tidied(files={}, strays=1)
+    assert (old.exists(), new.exists()) == (False, True)
