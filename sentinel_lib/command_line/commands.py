@@ -120,12 +120,10 @@ def _run(request: RunRequest, options: argparse.Namespace) -> RunRecord:
 
 def _run_to_tell_of(options: argparse.Namespace) -> tuple[RunRecord | None, str]:
     """The record of the run that is named, or of the last one, and its id; None and "" if none."""
-
-    data = readable_data(options)
-    runs = RunHistory(data)
+    runs = RunHistory(readable_data(options))
     if options.run is None and not runs.run_ids():
         return None, ""
-    run_id = RunHistory(data).known(options.run)
+    run_id = runs.known(options.run)
     return runs.run_of(run_id), run_id
 
 

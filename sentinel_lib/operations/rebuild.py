@@ -247,7 +247,10 @@ def _run_cells(notebook: Path, parameters: Mapping[str, str]) -> None:
         if number == 0:
             unknown = [name for name in ("run_id", "data_dir") if name not in namespace]
             if unknown:
-                raise StageError(f"{notebook.name} has no parameter {', '.join(unknown)}")
+                raise StageError(
+                    f"{notebook.name} has no parameter {', '.join(unknown)}",
+                    next_step="declare it in the notebook's parameters cell",
+                )
             namespace |= {key: value for key, value in parameters.items() if key in namespace}
 
 

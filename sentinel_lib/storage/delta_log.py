@@ -89,7 +89,7 @@ class DeltaLog:
     ) -> None:
         """Add and remove files (None: all there are) in one commit, after the version this is of.
 
-        Raises what ``changing`` makes a ``StorageError`` if somebody else has committed since.
+        Raises what ``changing`` makes a ``StorageError`` if another process has committed since.
         """
         _sync(self.folder)
         now = time.time_ns() // 1_000_000

@@ -149,7 +149,7 @@ class RunLock:
         """Be the only writer within the block; ``on_wait`` hears whom it has to wait for.
 
         What a killed command has left half done is made whole first. Raises ``LockedError`` if
-        somebody else still is after ``wait_seconds`` (0 does not wait), ``StorageError`` if the
+        another process still is after ``wait_seconds`` (0 does not wait), ``StorageError`` if the
         folder cannot be locked or made whole.
         """
         if not self.lock.acquire(0):
@@ -231,7 +231,7 @@ def without_stages(
 def require_whole(data: Path) -> None:
     """Raise ``StorageError`` if a killed command has left a change of several tables unfinished.
 
-    For who reads. One that is being made at this moment is no error: it takes milliseconds.
+    For who reads. One that is being made at this moment is not an error: it takes milliseconds.
     """
     begun = journal.read(data)
     if begun is not None and writer(data) is None:

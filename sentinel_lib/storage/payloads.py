@@ -13,7 +13,7 @@ from sentinel_lib.storage.layout import HALF_WRITTEN, Layout
 
 _GZIP = b"\x1f\x8b"
 _NOT_LINES = (b"PAR1", b"{", b"[")
-"""How Parquet and JSON begin: their rows are no lines."""
+"""How Parquet and JSON begin: their rows are not lines."""
 
 
 class PayloadArchive:

@@ -26,7 +26,7 @@ def is_gone(pid: int, birth: str = "") -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # it is there, and somebody else's
+    except PermissionError:  # it is there, and another user's
         return False
     return False
 

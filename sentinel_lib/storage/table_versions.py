@@ -17,7 +17,7 @@ def table_names(data: Path) -> list[str]:
 
 
 def table_version(data: Path, name: str) -> int | None:
-    """The number of the newest commit of ``layer.table`` under ``data``; None if it is no table."""
+    """The number of the newest commit of ``layer.table`` under ``data``; None without one."""
     names = (path.name for path in Layout(data).delta_log(name).glob("*"))
     matches = filter(None, map(_COMMIT.fullmatch, names))
     return max((int(match[1]) for match in matches), default=None)

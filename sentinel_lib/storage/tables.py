@@ -86,7 +86,10 @@ class Lake:
         as_of: datetime | None = None,
         version: int | None = None,
     ) -> pa.Table:
-        """The rows of a table: now, as it was published at ``as_of``, or as ``version`` left it."""
+        """The rows of a table: now, as it was published at ``as_of``, or as ``version`` left it.
+
+        Raises ``StorageError`` if there is no such table or version, or a file is damaged.
+        """
         log = self._opened(name)
         if as_of is not None:
             version = version_at(log, as_of)
@@ -129,7 +132,10 @@ class Lake:
     def overwrite(
         self, name: str, rows: Rows, commit: Commit, *, only: ds.Expression | None = None
     ) -> None:
-        """Make ``rows`` the content in one commit: all, or what ``only`` (a predicate) covers."""
+        """Make ``rows`` the content in one commit: all, or what ``only`` (a predicate) covers.
+
+        Raises ``StorageError`` if they do not fit, lie outside ``only`` or cannot be written.
+        """
         with changing(name):
             log = delta_log.opened(self.root, name)
             new = changes.typed(log, rows, is_replaced=only is None)
@@ -145,7 +151,10 @@ class Lake:
             self._replace(log, only, changes.rows_without(only), content, commit.metadata())
 
     def upsert(self, name: str, rows: pa.Table, key: Sequence[str], commit: Commit) -> None:
-        """Add ``rows``, replacing those with the same ``key``, in one commit."""
+        """Add ``rows``, replacing those with the same ``key``, in one commit.
+
+        Raises ``StorageError`` if they do not fit, repeat a key or cannot be written.
+        """
         if not self.exists(name) or not len(rows):
             self.append(name, rows, commit)
             return
