@@ -12,14 +12,11 @@ from sentinel_lib.clock import iso
 from sentinel_lib.command_line.answer import Answer
 from sentinel_lib.errors import ExitCode, counted
 from sentinel_lib.gold_metrics import price_text
+from sentinel_lib.operations.results import Difference, Replacement, Tidied, Verification
 from sentinel_lib.records.bar import plain_number
 from sentinel_lib.records.inspection import Inspection
 
 if TYPE_CHECKING:
-    from sentinel_lib.operations.difference import Difference
-    from sentinel_lib.operations.rebuild import Verification
-    from sentinel_lib.operations.replacement import Replacement
-    from sentinel_lib.operations.retention import Tidied
     from sentinel_lib.skipping.outlook import Outlook
 
 MAX_METRICS = 40

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -13,6 +12,7 @@ import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
+from sentinel_lib.operations.results import Difference, TableDifference
 from sentinel_lib.records.roles import GOLD_AGGREGATES
 from sentinel_lib.storage import root
 from sentinel_lib.storage.catalog import ABOUT_THE_RUN, CATALOG, RESTORED_TABLES
@@ -20,37 +20,6 @@ from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.tables import Lake
 
 SAMPLE_ROWS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class TableDifference:
-    """How many rows of a table were added, removed and changed, and what a few are called by.
-
-    A row that changed also has the values that did, each as (before, after).
-    """
-
-    added: int = 0
-    removed: int = 0
-    changed: int = 0
-    samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    @property
-    def is_none(self) -> bool:
-        """Whether the table is the same."""
-        return not (self.added or self.removed or self.changed)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """From one state to another: tables by name, and metrics as (symbol, metric, before, after)."""
-
-    tables: dict[str, TableDifference]
-    metrics: list[tuple[str, str, Any, Any]]
-
-    @property
-    def is_none(self) -> bool:
-        """Whether nothing differs."""
-        return all(table.is_none for table in self.tables.values())
 
 
 def difference(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import yaml
 
 from sentinel_lib.errors import SentinelError, StageError, StorageError
 from sentinel_lib.operations.lost_payloads import lost_payloads
+from sentinel_lib.operations.results import Verification
 from sentinel_lib.operations.rollback import rollback
 from sentinel_lib.operations.scratch import scratch_folder
 from sentinel_lib.reachable_code import CODE_PARTS, ReachableCode, code_cells, code_digest
@@ -35,26 +35,6 @@ COMPARED_TABLES = (BRONZE_BARS, *PUBLISHED_TABLES)
 
 Say = Callable[[str], None]
 """Told of what goes on, a line at a time."""
-
-
-@dataclass
-class Verification:
-    """What a rebuild of a run found. ``problems`` names each table or file that differs.
-
-    ``notes`` says what explains a difference: code that has changed since, for one. Where payloads
-    are lost, ``problems`` names them, and nothing was built: whatever follows from them is missing.
-    """
-
-    run_id: str
-    rebuilt_runs: int = 0
-    compared: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def note(self, text: str) -> None:
-        """Add a note, unless it has been made."""
-        if text not in self.notes:
-            self.notes.append(text)
 
 
 def verify(data: Path, run_id: str, say: Say = lambda _: None) -> Verification:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from sentinel_lib.errors import StorageError
-from sentinel_lib.operations.difference import Difference, difference
+from sentinel_lib.operations.difference import difference
 from sentinel_lib.operations.lost_payloads import lost_payloads, recover
-from sentinel_lib.operations.rebuild import Rebuild, Say, Verification
+from sentinel_lib.operations.rebuild import Rebuild, Say
+from sentinel_lib.operations.results import Replacement, Verification
 from sentinel_lib.storage import journal, root
 from sentinel_lib.storage.journal import Journal, Move
 from sentinel_lib.storage.layout import Layout
@@ -21,18 +21,6 @@ _PLACES = Layout(Path())
 _FILES = (_PLACES.aggregates, _PLACES.freshness, _PLACES.quality, _PLACES.certificate)
 _REPLACED = _PLACES.local.unfinished / "replaced"
 """Where what is replaced goes, until all is in its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """What was built again, and which tables and files of it took the place of others.
-
-    ``difference`` is what an upgrade has changed.
-    """
-
-    built: Verification
-    replaced: list[str]
-    difference: Difference | None = None
 
 
 def upgrade(data: Path, say: Say = lambda _: None) -> Replacement | None:

@@ -5,25 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from sentinel_lib.errors import UsageError
+from sentinel_lib.operations.results import Tidied
 from sentinel_lib.storage.layout import HALF_WRITTEN, SCRATCH
 from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
 _KEEP = re.compile(r"(\d+)([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-
-@dataclass(frozen=True, slots=True)
-class Tidied:
-    """How many files were removed, by table, and how many stray temporary files and folders."""
-
-    files: dict[str, int]
-    strays: int
 
 
 def duration(text: str) -> timedelta:

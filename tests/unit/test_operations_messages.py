@@ -2,9 +2,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from sentinel_lib.command_line.results import of_difference, of_vacuum, of_verification
-from sentinel_lib.operations.difference import Difference, TableDifference
-from sentinel_lib.operations.rebuild import Verification
-from sentinel_lib.operations.retention import Tidied
+from sentinel_lib.operations.results import Difference, TableDifference, Tidied, Verification
 
 ONE_MORE = Difference(
     {

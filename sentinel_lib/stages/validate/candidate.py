@@ -24,7 +24,6 @@ from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.validate.verdicts import Verdict
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import schema_of
-from sentinel_lib.storage.commits import Commit
 from sentinel_lib.storage.digest import content_digest, ordered_digest
 from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.frames import frame_of

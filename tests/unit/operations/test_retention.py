@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sentinel_lib.errors import UsageError
-from sentinel_lib.operations.retention import Tidied, duration, vacuum
+from sentinel_lib.operations.results import Tidied
+from sentinel_lib.operations.retention import duration, vacuum
 
 
 @pytest.mark.parametrize(
