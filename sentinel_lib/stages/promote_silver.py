@@ -17,9 +17,9 @@ from sentinel_lib.rules.suites import load_suite
 from sentinel_lib.stages.certificates import gate_digest, terms_digest
 from sentinel_lib.stages.silver import base_version, is_published
 from sentinel_lib.stages.stage import Stage
+from sentinel_lib.storage.commits import Commit
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.layout import Layout
-from sentinel_lib.storage.tables import Commit
 from sentinel_lib.validation import suite_digest
 
 _VALIDATE_AGAIN = "python run_pipeline.py run, so that 20_validate judges what is to be published"
