@@ -27,9 +27,10 @@ from sentinel_lib.records.roles import (
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage import artifacts
+from sentinel_lib.storage.commits import Commit
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.publisher import Publisher
-from sentinel_lib.storage.tables import Commit, Lake
+from sentinel_lib.storage.tables import Lake
 
 SHOWN = ("symbol", "status", "max_loaded_at", "sessions_behind", "next_breach_at", "reason")
 CAUSES = {"unreachable": "source unreachable", "blocked": "gate blocked"}
