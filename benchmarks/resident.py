@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 from tree_cost import Memory
 
-from sentinel_lib.notebook_runner import Kernels
+from sentinel_lib.notebook_runner.project_kernels import project_kernels
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.pipeline.run import run
 from sentinel_lib.records.request import RunRequest
@@ -23,8 +23,8 @@ from sentinel_lib.records.request import RunRequest
 
 def main() -> None:
     """Answer until there are no more lines."""
-    with Kernels(fork=True, on_fallback=sys.exit) as kernels:
-        kernels.warm()
+    with project_kernels(fork=True, on_fallback=sys.exit) as kernels:
+        kernels.prestart()
         for line in sys.stdin:
             config, data, reports, as_of = json.loads(line)
             request = RunRequest(
@@ -36,7 +36,7 @@ def main() -> None:
             begun, cpu = time.perf_counter(), _cpu_seconds()
             record = run(request, Progress(), kernels=kernels)
             wall = time.perf_counter() - begun
-            kernels.rest()
+            kernels.end_prestarted()
             spent = _cpu_seconds() - cpu
             memory.is_over.set()
             memory.join()

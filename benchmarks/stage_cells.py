@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
+from sentinel_lib.notebook_runner.code_cells import CodeCell, code_cells
+from sentinel_lib.notebook_runner.in_process import run_cells
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 AS_OF = "2026-01-01T00:00:00Z"
@@ -22,29 +24,28 @@ AS_OF = "2026-01-01T00:00:00Z"
 def run_stage(stage: str, folder: Path, *, shows_cells: bool = False) -> None:
     """Run the cells of ``stage`` over the project in ``folder``."""
     pipeline = yaml.safe_load((folder / "config" / "pipeline.yaml").read_text())
-    (notebook,) = (one["notebook"] for one in pipeline["stages"] if one["name"] == stage)
+    [notebook] = [known["notebook"] for known in pipeline["stages"] if known["name"] == stage]
     parameters = {
         "run_id": "bench",
         "as_of": AS_OF,
         "config_dir": str(folder / "config"),
         "data_dir": str(folder / "data"),
     }
-    namespace: dict[str, object] = {}
-    for cell in json.loads((PROJECT_ROOT / "notebooks" / notebook).read_text())["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        source = "".join(cell["source"])
+    cells = code_cells(PROJECT_ROOT / "notebooks" / notebook)
+    run_cells(_timed(cells) if shows_cells else cells, parameters)
+
+
+def _timed(cells: list[CodeCell]) -> Iterator[CodeCell]:
+    """``cells``, and what each has cost on stderr once it has run."""
+    for cell in cells:
         begun, cpu = time.perf_counter(), time.process_time()
-        exec(compile(source, notebook, "exec"), namespace)
-        if "parameters" in cell["metadata"].get("tags", []):
-            namespace |= parameters
-        if shows_cells:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(
-                f"{time.perf_counter() - begun:7.2f} s {time.process_time() - cpu:7.2f} CPU s "
-                f"{peak:7.0f} MiB  {source.strip().splitlines()[0]}",
-                file=sys.stderr,
-            )
+        yield cell
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{time.perf_counter() - begun:7.2f} s {time.process_time() - cpu:7.2f} CPU s "
+            f"{peak:7.0f} MiB  {cell.source.strip().splitlines()[0]}",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sentinel_lib.notebook_runner import Kernels
+from sentinel_lib.forked_kernels.kernel_pool import KernelPool
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.pipeline.run import run
 from sentinel_lib.records.request import RunRequest
@@ -30,7 +30,7 @@ class Project:
     """``config``, ``data``, ``reports``, ``logs`` and ``notebooks`` under one folder."""
 
     folder: Path
-    kernels: Kernels | None = None
+    kernels: KernelPool | None = None
     terms: dict[str, str] = field(default_factory=dict)
     starts: Iterator[int] = field(default_factory=count)
 
@@ -99,7 +99,7 @@ class Project:
         )
 
 
-def make(folder: Path, kernels: Kernels | None = None) -> Project:
+def make(folder: Path, kernels: KernelPool | None = None) -> Project:
     """A project with two assets and four stages; ``kernels`` are for runs in this process."""
     for name in ("config/expectations", "data", "notebooks"):
         (folder / name).mkdir(parents=True)

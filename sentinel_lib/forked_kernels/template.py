@@ -1,12 +1,13 @@
 """The template: a process that has imported what notebooks need, and forks a kernel when asked.
 
-It imports no project code, for it may outlive an edit, and is run as a file, with no folder of
-ours on the path. The argument is the private folder of the runner; standard input is a socket to
-the runner, and its end is the end of this process and of every kernel.
+It imports nothing of its user's code, because it may outlive an edit, and is run as a file, with no
+folder of the user's on the path. Its arguments are the private folder of the runner and the modules
+to import, in groups, as JSON. Standard input is a socket to the runner, and its end is the end of
+this process and of every kernel.
 
-A request is one message there, ``early`` or ``ready``, with three descriptors: the kernel's
-socket, its console, and a file that says how to start it. On the kernel's socket goes
-``started PID`` or ``refused WHY``, later ``ended CODE``. A kernel that has ended stays a zombie
+A request is one message there, the number of groups that the kernel needs, with three descriptors:
+the kernel's socket, its output, and a file that says how to launch it. On the kernel's socket goes
+``started PID`` or ``refused REASON``, later ``ended CODE``. A kernel that has ended stays a zombie
 until the runner closes that socket, so its process id cannot come to mean another process;
 closing it earlier kills the kernel.
 """
@@ -20,96 +21,81 @@ import importlib
 import json
 import logging
 import os
-import runpy
 import select
 import shutil
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
-EARLY = (
-    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.displayhook",
-    "ipykernel.debugger", "IPython.core.completerlib", "IPython.core.debugger",
-    "IPython.core.oinspect", "IPython.extensions.storemagic", "tornado.platform.asyncio",
-    "pyarrow.parquet", "pyarrow.dataset", "pyarrow.compute", "pyarrow.csv", "duckdb",
-    "pyarrow.acero", "pyarrow_hotfix", "pandas.io.formats.html", "pandas.io.formats.string",
-    "ibis", "ibis.backends.duckdb", "ibis.backends.duckdb.converter", "ibis.formats.pandas",
-    "ibis.expr.types.groupby", "yaml", "pydantic", "pydantic.networks", "pydantic_settings",
-    "structlog", "exchange_calendars", "filelock", "httpx", "tenacity",
-    "multiprocessing.synchronize",
-)  # fmt: skip
-"""What every stage needs: 1.5 s."""
-
-GATES = (
-    "scipy.stats", "altair", "great_expectations",
-    "great_expectations.expectations", "great_expectations.core.expectation_suite",
-)  # fmt: skip
-"""What a gate needs besides: 2.5 s, in pieces, between which requests are served."""
-
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A kernel to start; ``talk`` is its socket to the runner."""
+    """A kernel to start, that needs ``groups`` of modules; ``reply`` is its socket."""
 
-    kind: bytes
-    talk: socket.socket
-    console: int
-    terms: int
+    groups: int
+    reply: socket.socket
+    output: int
+    launch: int
+
+    def close_files(self) -> None:
+        """Close what only the kernel needs."""
+        os.close(self.output)
+        os.close(self.launch)
 
 
-class Template:
+class TemplateServer:
     """Serves the requests of one runner.
 
-    ``kinds`` are the requests that enough is loaded for. ``kernels`` are the children that the
-    runner still holds, ``ended`` those of them that are zombies.
+    ``loaded`` is how many groups are imported. ``kernels`` are the children that the runner still
+    holds, ``ended`` those of them that are zombies.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.runner = socket.socket(fileno=os.dup(0))
-        self.kinds: set[bytes] = set()
+        self.loaded = 0
         self.waiting: list[Request] = []
         self.kernels: dict[int, socket.socket] = {}
         self.ended: set[int] = set()
-        self.child_ended, wakeup = os.pipe()
-        for end in (self.child_ended, wakeup):
+        self.child_ended, self.wakeup = os.pipe()
+        for end in (self.child_ended, self.wakeup):
             os.set_blocking(end, False)
-        self.wakeup = wakeup
-        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self.wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def load(self, modules: Iterable[str]) -> Request | None:
-        """Import ``modules``, serving between them. Returns a request only in a child."""
+    def load(self, modules: Sequence[str]) -> Request | None:
+        """Import a group, serving between modules. Returns a request only in a child."""
         for module in modules:
             if request := self.serve(0):
                 return request
             # What cannot be imported here cannot be in the kernel either, and is told there.
             with suppress(Exception):
-                importlib.import_module(module)
+                import_module(module)
+        self.loaded += 1
         return None
 
     def serve(self, seconds: float | None) -> Request | None:
-        """See what there is to do; wait ``seconds`` for it. Returns a request only in a child."""
+        """Do what there is to do; wait ``seconds`` for it. Returns a request only in a child."""
         watched: list[Any] = [self.runner, self.child_ended, *self.kernels.values()]
         readable = select.select(watched, [], [], seconds)[0]
         if self.runner in readable:
             self.receive()
-        for pid in [pid for pid, talk in self.kernels.items() if talk in readable]:
-            self.let_go(pid)
+        for pid in [pid for pid, reply in self.kernels.items() if reply in readable]:
+            self.release(pid)
         if self.child_ended in readable:
             with suppress(BlockingIOError):
                 os.read(self.child_ended, 4096)
-        self.note_ends()
-        for request in [one for one in self.waiting if one.kind in self.kinds]:
+        self.report_ends()
+        for request in [request for request in self.waiting if request.groups <= self.loaded]:
             self.waiting.remove(request)
             if self.fork(request):
                 return request
@@ -118,23 +104,21 @@ class Template:
     def receive(self) -> None:
         """Take in one request, or notice that the runner is gone."""
         try:
-            kind, descriptors, _, _ = socket.recv_fds(self.runner, 64, 3)
+            message, descriptors, _, _ = socket.recv_fds(self.runner, 64, 3)
         except ConnectionError:
-            kind = b""
-        if not kind:
+            message = b""
+        if not message:
             self.end()
-        talk, console, terms = descriptors
-        request = Request(kind, socket.socket(fileno=talk), console, terms)
-        self.waiting.append(request)
+        reply, output, launch = descriptors
+        self.waiting.append(Request(int(message), socket.socket(fileno=reply), output, launch))
 
     def fork(self, request: Request) -> bool:
         """Start a kernel for ``request``; true in the kernel."""
         threads = len(list(Path("/proc/self/task").iterdir()))
         if threads != 1:
-            self.tell(request.talk, f"refused the template process has {threads} threads")
-            request.talk.close()
-            os.close(request.console)
-            os.close(request.terms)
+            self.send(request.reply, f"refused the template process has {threads} threads")
+            request.reply.close()
+            request.close_files()
             return False
         gc.freeze()
         template = os.getpid()
@@ -142,13 +126,12 @@ class Template:
         if pid == 0:
             die_with(template)
             return True
-        os.close(request.console)
-        os.close(request.terms)
-        self.kernels[pid] = request.talk
-        self.tell(request.talk, f"started {pid}")
+        request.close_files()
+        self.kernels[pid] = request.reply
+        self.send(request.reply, f"started {pid}")
         return False
 
-    def let_go(self, pid: int) -> None:
+    def release(self, pid: int) -> None:
         """The runner has no more use for this kernel."""
         self.kernels.pop(pid).close()
         if pid in self.ended:
@@ -157,20 +140,19 @@ class Template:
             kill(pid)
         os.waitpid(pid, 0)
 
-    def note_ends(self) -> None:
+    def report_ends(self) -> None:
         """Tell how the kernels ended that did, and leave them as zombies."""
         for pid in self.kernels.keys() - self.ended:
-            options = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            end = os.waitid(os.P_PID, pid, options)
+            end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if end is not None:
                 self.ended.add(pid)
                 code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
-                self.tell(self.kernels[pid], f"ended {code}")
+                self.send(self.kernels[pid], f"ended {code}")
 
-    def tell(self, talk: socket.socket, message: str) -> None:
-        """Say something to the runner, who may have hung up: the next look tells."""
+    def send(self, reply: socket.socket, message: str) -> None:
+        """Tell the runner, who may have closed the socket: the next look shows that."""
         with suppress(OSError):
-            talk.sendall(f"{message}\n".encode())
+            reply.sendall(f"{message}\n".encode())
 
     def end(self) -> NoReturn:
         """The runner is gone: so are its kernels, its folder and this process."""
@@ -182,15 +164,13 @@ class Template:
     def close_in_child(self, request: Request) -> None:
         """A kernel keeps nothing of what belongs to the template."""
         signal.set_wakeup_fd(-1)
-        for talk in (*self.kernels.values(), *(other.talk for other in self.waiting)):
-            talk.close()
-        for other in self.waiting:
-            os.close(other.console)
-            os.close(other.terms)
+        for waiting in self.waiting:
+            waiting.close_files()
+            waiting.reply.close()
+        for connection in (*self.kernels.values(), self.runner, request.reply):
+            connection.close()
         os.close(self.child_ended)
         os.close(self.wakeup)
-        self.runner.close()
-        request.talk.close()
 
 
 def kill(pid: int) -> None:
@@ -209,19 +189,30 @@ def die_with(template: int) -> None:
         os._exit(1)
 
 
+def import_module(module: str) -> None:
+    """Import it; pandas as in a kernel, for it looks once where it is, and prints accordingly."""
+    if module == "pandas":
+        builtins.get_ipython = lambda: SimpleNamespace(kernel=None)  # type: ignore[attr-defined]
+    try:
+        importlib.import_module(module)
+    finally:
+        if module == "pandas":
+            del builtins.get_ipython  # type: ignore[attr-defined]
+
+
 def run_kernel(request: Request) -> None:
     """Be what ``python -m ipykernel_launcher`` would be, without the imports."""
-    with os.fdopen(request.terms, "rb") as file:
+    with os.fdopen(request.launch, "rb") as file:
         file.seek(0)
-        terms: dict[str, Any] = json.load(file)
+        launch: dict[str, Any] = json.load(file)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for descriptor, number in ((nothing, 0), (request.console, 1), (request.console, 2)):
+    for descriptor, number in ((nothing, 0), (request.output, 1), (request.output, 2)):
         os.dup2(descriptor, number)
     os.close(nothing)
-    os.close(request.console)
-    os.chdir(terms["folder"])
+    os.close(request.output)
+    os.chdir(launch["folder"])
     os.environ.clear()
-    os.environ.update({**terms["environment"], "JPY_PARENT_PID": str(os.getppid())})
+    os.environ.update({**launch["environment"], "JPY_PARENT_PID": str(os.getppid())})
     time.tzset()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -230,38 +221,28 @@ def run_kernel(request: Request) -> None:
     # A library sends warnings to the log, once it is imported: here that was not the notebook.
     logging.captureWarnings(False)
     gc.enable()
-    arguments = [*terms["arguments"], f"--IPKernelApp.parent_handle={os.getppid()}"]
+    arguments = [*launch["arguments"], f"--IPKernelApp.parent_handle={os.getppid()}"]
     sys.argv = ["ipykernel_launcher", *arguments]
     kernelapp = importlib.import_module("ipykernel.kernelapp")
     kernelapp.launch_new_instance(arguments)
 
 
-def serve_forever(template: Template) -> Request:
-    """Load everything and serve; returns in the children."""
-    # Pandas asks once whether it is in a kernel or in a terminal, and prints accordingly.
-    builtins.get_ipython = lambda: SimpleNamespace(kernel=None)  # type: ignore[attr-defined]
-    with suppress(ImportError):  # as in load()
-        importlib.import_module("pandas")
-    del builtins.get_ipython  # type: ignore[attr-defined]
-    if request := template.load(EARLY):
-        return request
-    template.kinds.add(b"early")
-    runpy.run_path(str(Path(__file__).with_name("iri_grammar.py")))["import_jsonschema"]()
-    if request := template.load(GATES):
-        return request
-    template.kinds.add(b"ready")
-    seconds: float | None = 0
-    while True:
-        if request := template.serve(seconds):
+def serve_forever(template: TemplateServer, groups: Sequence[Sequence[str]]) -> Request:
+    """Import everything and serve; returns in the children."""
+    for modules in groups:
+        if request := template.load(modules):
             return request
-        seconds = None
+    request = template.serve(0)  # what has waited for the last group
+    while request is None:
+        request = template.serve(None)
+    return request
 
 
 if __name__ == "__main__":
     gc.disable()  # a third of the import time; each kernel has its own collector
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    served = Template(Path(sys.argv[-1]))
-    asked = serve_forever(served)
-    served.close_in_child(asked)
-    del served
-    run_kernel(asked)
+    server = TemplateServer(Path(sys.argv[-2]))
+    accepted = serve_forever(server, json.loads(sys.argv[-1]))
+    server.close_in_child(accepted)
+    del server
+    run_kernel(accepted)

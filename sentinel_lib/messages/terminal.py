@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 from sentinel_lib.clock import iso
-from sentinel_lib.notebook_runner import Cell
+from sentinel_lib.notebook_runner.execution import Cell
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import StageOutcome
 from sentinel_lib.reporting.wording import duration

@@ -1,97 +1,73 @@
-"""The cells of a notebook: finding one again, and marking where an execution stopped."""
+"""The cells of a notebook: how a person finds one, and marking where an execution stopped."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-
-from sentinel_lib.notebook_runner.parameters import TAG
 
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 _ADDED_BY_PAPERMILL = "papermill-error-cell-tag"
 _SKIPPED = "skip-execution"
 
 
-def read(path: Path) -> NotebookNode:
-    """The notebook at ``path``."""
-    content: NotebookNode = nbformat.read(path, as_version=4)
-    return content
-
-
-def write(notebook: NotebookNode, path: Path) -> None:
-    """Keep ``notebook`` at ``path``."""
-    nbformat.write(notebook, path)
-
-
 def headings(notebook: NotebookNode) -> list[str]:
     """For every cell the last heading above it, or nothing."""
-    found, heading = [], ""
+    headings, heading = [], ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and _ADDED_BY_PAPERMILL not in _tags(cell):
             heading = next(iter(HEADING.findall(cell.source)[-1:]), heading)
-        found.append(heading)
-    return found
+        headings.append(heading)
+    return headings
 
 
-def headings_when_executed(notebook: NotebookNode) -> list[str]:
-    """``headings`` with the cell that Papermill injects below the parameters."""
-    found = headings(notebook)
-    declared = next((i for i, cell in enumerate(notebook.cells) if TAG in _tags(cell)), -1)
-    return [*found[: declared + 1], *found[max(declared, 0) : declared + 1], *found[declared + 1 :]]
+def count_sent(cells: list[NotebookNode]) -> int:
+    """How many of ``cells`` are sent to the kernel."""
+    return sum(map(_is_sent_to_kernel, cells))
 
 
-def execution_count(notebook: NotebookNode) -> int:
-    """How many cells are sent to the kernel, with the injected one."""
-    return 1 + sum(_is_sent_to_kernel(cell) for cell in notebook.cells)
-
-
-def place(notebook: NotebookNode, index: int) -> str:
+def locate(notebook: NotebookNode, index: int) -> str:
     """Where a person finds a cell: the number in front of it, its heading, its first line."""
-    number = sum(_is_sent_to_kernel(cell) for cell in notebook.cells[: index + 1])
-    heading = headings(notebook)[index]
-    lines = [line.strip() for line in notebook.cells[index].source.splitlines() if line.strip()]
+    cell, heading = notebook.cells[index], headings(notebook)[index]
+    first_line = next(filter(None, map(str.strip, cell.source.splitlines())), "")
+    number = f"In [{count_sent(notebook.cells[: index + 1])}]"
     under = f' under "{heading}"' if heading else ""
-    return f"In [{number}]{under}" + (f": {lines[0]}" if lines else "")
+    return number + under + (f": {first_line}" if first_line else "")
 
 
 def stopped_at(notebook: NotebookNode) -> int | None:
     """The index of the first cell that should have run to its end and did not."""
     for index, cell in enumerate(notebook.cells):
-        if has_error(notebook, index) or (
-            _is_sent_to_kernel(cell) and cell.execution_count is None
-        ):
+        if has_error(cell) or (_is_sent_to_kernel(cell) and cell.execution_count is None):
             return index
     return None
 
 
-def has_error(notebook: NotebookNode, index: int) -> bool:
+def has_error(cell: NotebookNode) -> bool:
     """Whether the cell raised."""
-    outputs = notebook.cells[index].get("outputs", [])
-    return any(output.output_type == "error" for output in outputs)
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
 
 
 def mark_failed(notebook: NotebookNode, index: int, error_name: str, error: str) -> None:
-    """Say in the notebook that it ended at ``index``, and that no later cell ran.
+    """Mark in the notebook that it ended at ``index``, and that no later cell ran.
 
     Papermill marks every cell completed when a kernel dies or a cell takes too long.
     """
     cell = notebook.cells[index]
     notebook.metadata.papermill["exception"] = True
-    cell.metadata.setdefault("papermill", NotebookNode()).update(status="failed", exception=True)
+    _papermill(cell).update(status="failed", exception=True)
     for later in notebook.cells[index + 1 :]:
-        later.metadata.setdefault("papermill", NotebookNode()).update(status="pending")
-    if not has_error(notebook, index):
-        cell.outputs = [*cell.outputs, _error_output(error_name, error)]
+        _papermill(later).update(status="pending")
+    if not has_error(cell):
+        traceback = [f"{error_name}: {error}"]
+        output = new_output("error", ename=error_name, evalue=error, traceback=traceback)
+        cell.outputs = [*cell.outputs, output]
 
 
-def _error_output(error_name: str, error: str) -> Any:
-    lines = [f"{error_name}: {error}"]
-    return new_output("error", ename=error_name, evalue=error, traceback=lines)
+def _papermill(cell: NotebookNode) -> Any:
+    return cell.metadata.setdefault("papermill", NotebookNode())
 
 
 def _is_sent_to_kernel(cell: NotebookNode) -> bool:

@@ -15,11 +15,11 @@ from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
-from sentinel_lib.forked_kernels.kernel import Kernel
-from sentinel_lib.forked_kernels.provisioner import KERNEL, manager_of
+from sentinel_lib.forked_kernels.jupyter_manager import KERNEL_NAME, manager_of
+from sentinel_lib.forked_kernels.kernel_process import KernelProcess
 from sentinel_lib.notebook_runner.executed import ExecutedNotebook
 
-NAME = "sentinel"
+ENGINE_NAME = "sentinel"
 START_SECONDS = 60
 
 
@@ -39,35 +39,26 @@ class _Progress(NotebookExecutionManager):  # type: ignore[misc]  # papermill is
 
 
 class SentinelEngine(Engine):  # type: ignore[misc]  # papermill is untyped
-    """Executes in ``kernel``, and leaves that alone; ``executed`` is what there is to keep."""
+    """Executes in ``kernel``, which stays its pool's; ``executed`` is what is kept."""
 
     @classmethod
     def execute_notebook(
-        cls, nb: NotebookNode, kernel_name: str, *, executed: ExecutedNotebook, **options: Any
+        cls,
+        nb: NotebookNode,
+        kernel_name: str,
+        *,
+        executed: ExecutedNotebook,
+        kernel: KernelProcess,
+        timeout_func: Callable[[Any], float],
+        on_cell_execute: Callable[..., None],
+        **_: Any,
     ) -> NotebookNode:
         progress = _Progress(nb, executed)
         nb.metadata.papermill["output_path"] = str(executed.path)
         progress.notebook_start()
-        try:
-            cls.execute_managed_notebook(progress, kernel_name, **options)
-        finally:
-            progress.notebook_complete()
-        return progress.nb
-
-    @classmethod
-    def execute_managed_notebook(
-        cls,
-        nb_man: _Progress,
-        kernel_name: str,
-        *,
-        kernel: Kernel,
-        timeout_func: Callable[[Any], float],
-        on_cell_execute: Callable[..., None],
-        **_: Any,
-    ) -> None:
         manager = manager_of(kernel)
         client = PapermillNotebookClient(
-            nb_man,
+            progress,
             km=manager,
             kernel_name=kernel_name,
             startup_timeout=START_SECONDS,
@@ -80,9 +71,11 @@ class SentinelEngine(Engine):  # type: ignore[misc]  # papermill is untyped
             if client.kc is not None:
                 client.kc.stop_channels()
             run_sync(manager.cleanup_resources)()
+            progress.notebook_complete()
+        return progress.nb
 
 
-papermill_engines.register(NAME, SentinelEngine)
+papermill_engines.register(ENGINE_NAME, SentinelEngine)
 
 
 def execute_notebook(
@@ -92,15 +85,18 @@ def execute_notebook(
     folder: Path,
     **options: Any,
 ) -> NotebookNode:
-    """Papermill's ``execute_notebook`` in ``folder``; nothing is written but by ``executed``."""
+    """Papermill's ``execute_notebook`` in ``folder``; only ``executed`` writes anything.
+
+    ``options`` are those of ``SentinelEngine``.
+    """
     with _event_loop() as context:
         return context.run(
             papermill.execute_notebook,
-            _literal(notebook),
+            str(notebook).replace("{", "{{").replace("}", "}}"),  # Papermill formats it
             None,
             dict(parameters),
-            engine_name=NAME,
-            kernel_name=KERNEL,
+            engine_name=ENGINE_NAME,
+            kernel_name=KERNEL_NAME,
             language="python",
             cwd=folder,
             executed=executed,
@@ -127,8 +123,3 @@ def _event_loop() -> Iterator[Context]:
         loop.run_until_complete(loop.shutdown_asyncgens())
         asyncio.set_event_loop(None)
         loop.close()
-
-
-def _literal(path: Path) -> str:
-    """Papermill formats the paths it is given."""
-    return str(path).replace("{", "{{").replace("}", "}}")

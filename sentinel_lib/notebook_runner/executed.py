@@ -51,7 +51,7 @@ class ExecutedNotebook:
 
     def _save_later(self) -> None:
         self._later = None
-        with suppress(OSError):  # the next one says it, at the latest that at the end
+        with suppress(OSError):  # the next one raises it, at the latest the one at the end
             self.write()
 
 
@@ -61,10 +61,10 @@ def scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
         return scrub(value)
     if isinstance(value, dict):
         pairs = {
-            scrub(key): one if key in _STRUCTURE else scrubbed(one, scrub)
-            for key, one in value.items()
+            scrub(key): item if key in _STRUCTURE else scrubbed(item, scrub)
+            for key, item in value.items()
         }
         return NotebookNode(pairs) if isinstance(value, NotebookNode) else pairs
     if isinstance(value, list | tuple):
-        return [scrubbed(one, scrub) for one in value]
+        return [scrubbed(item, scrub) for item in value]
     return value

@@ -8,21 +8,19 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sentinel_lib import errors
-from sentinel_lib.forked_kernels.iri_grammar import import_jsonschema
-from sentinel_lib.forked_kernels.kernels import Kernels
-from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.forked_kernels.kernel_pool import KernelPool
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from sentinel_lib.forked_kernels.kernel import Kernel
+    from sentinel_lib.forked_kernels.kernel_process import KernelProcess
     from sentinel_lib.notebook_runner.executed import ExecutedNotebook
 
 TRACEBACK_LINES = 15
@@ -47,7 +45,7 @@ class Cell:
 class Execution:
     """How a notebook ended. ``seconds`` is wall time, with the start of the kernel.
 
-    ``error`` is what was raised, in words; with the end of the traceback unless it was a
+    ``error`` is the text of what was raised, with the end of the traceback unless it was a
     ``SentinelError``. ``cell`` says where to look in the executed notebook.
     """
 
@@ -65,9 +63,13 @@ class _Failure:
     index: int | None = None
 
 
-def warm(kernels: Kernels, *, first_has_gate: bool = True) -> None:
-    """Prestart the first kernel, and import Papermill meanwhile. Returns at once."""
-    kernels.warm(first_has_gate=first_has_gate)
+def prestart(kernels: KernelPool, *, has_gate: bool = True) -> None:
+    """Start the first kernel, and import Papermill meanwhile. Returns at once.
+
+    A first notebook without a gate need not wait for Great Expectations; one with a gate had
+    better, which costs no more time, and saves it the import.
+    """
+    kernels.prestart(groups=None if has_gate else 1)
     threading.Thread(target=_import_papermill, daemon=True).start()
 
 
@@ -76,128 +78,120 @@ def execute(
     output: Path,
     parameters: Mapping[str, Any],
     *,
+    kernels: KernelPool,
     timeout_seconds: float,
     on_cell: Callable[[Cell], None],
-    kernels: Kernels | None = None,
     scrub: Callable[[str], str] = str,
     expects_next: bool = False,
 ) -> Execution:
-    """Run ``notebook`` at the project's root and keep it, executed, at ``output``.
+    """Run ``notebook`` in one of ``kernels`` and keep it, executed, at ``output``.
 
     ``timeout_seconds`` is for all cells together. Whatever went wrong inside the notebook is in
-    the ``Execution`` and marked at its cell; nothing of that is raised.
-
-    The kernel is one of ``kernels``, where the next one is started meanwhile if this execution
-    ``expects_next``; without them it is an ordinary one. ``scrub`` takes the secrets out of a text:
-    nothing is written or returned that has not been through it.
+    the ``Execution`` and marked at its cell; nothing of that is raised. If this execution
+    ``expects_next``, the next kernel is started meanwhile. ``scrub`` takes the secrets out of a
+    text: nothing is written or returned that has not been through it. Raises ``OSError`` if
+    ``output`` cannot be written.
     """
-    import_jsonschema()
     from sentinel_lib.notebook_runner.executed import ExecutedNotebook
 
     started = time.monotonic()
     output.parent.mkdir(parents=True, exist_ok=True)
     output.unlink(missing_ok=True)
     executed = ExecutedNotebook(output, scrub)
-    watch = _Watch(notebook, timeout_seconds, on_cell)
-    ordinary = Kernels(fork=False, on_fallback=_ignore)
-    with (
-        _quiet(),
-        nullcontext(kernels) if kernels else ordinary as source,
-        source.kernel(expects_next=expects_next) as kernel,
-    ):
+    watch = _CellWatch(executed, timeout_seconds, on_cell)
+    with _quiet(), kernels.kernel(expects_next=expects_next) as kernel:
         try:
-            failure = _run(notebook, executed, parameters, kernel, watch)
-            place = _mark(executed, failure) if failure else ""
+            failure = _run(notebook, parameters, kernels.working_folder, kernel, watch)
+            cell = _mark(executed, failure) if failure else ""
         finally:
             executed.write()
     seconds = time.monotonic() - started
     if failure is None:
         return Execution("ok", seconds)
-    words = (place, failure.error_name, failure.error)
-    return Execution("failed", seconds, *(executed.scrub(one) for one in words))
+    texts = (cell, failure.error_name, failure.error)
+    return Execution("failed", seconds, *map(scrub, texts))
 
 
-class _Watch:
-    """Follows the cells of one execution: says which one begins, and how much time is left."""
+class _CellWatch:
+    """Follows the cells of one execution: tells which one begins, and how much time is left."""
 
     def __init__(
-        self, notebook: Path, timeout_seconds: float, on_cell: Callable[[Cell], None]
+        self, executed: ExecutedNotebook, timeout_seconds: float, on_cell: Callable[[Cell], None]
     ) -> None:
-        from sentinel_lib.notebook_runner import cells
-
-        source = cells.read(notebook)
-        self.headings = cells.headings_when_executed(source)
-        self.count = cells.execution_count(source)
+        self.executed = executed
         self.timeout_seconds = timeout_seconds
         self.on_cell = on_cell
         self.context = copy_context()
-        self.begun: list[int] = []
+        self.number = 0
+        self.running: int | None = None
         self.deadline = 0.0
 
     def cell_begins(self, cell: NotebookNode, cell_index: int) -> None:
         """Called before a cell is sent; the first one starts the clock, as its kernel is there."""
-        if not self.begun:
+        from sentinel_lib.notebook_runner import cells
+
+        notebook = self.executed.content
+        assert notebook is not None
+        if self.running is None:
             self.deadline = time.monotonic() + self.timeout_seconds
-        self.begun.append(cell_index)
-        cell_begun = Cell(len(self.begun), self.count, self.headings[cell_index])
-        # Not in the context of Papermill's event loop: the caller's log fields are in his own.
-        self.context.run(self.on_cell, cell_begun)
+        self.running = cell_index
+        self.number += 1
+        heading = cells.headings(notebook)[cell_index]
+        begun = Cell(self.number, cells.count_sent(notebook.cells), heading)
+        # Not in the context of Papermill's event loop: the caller's log fields are in the caller's.
+        self.context.run(self.on_cell, begun)
 
     def seconds_left(self, cell: NotebookNode) -> float:
         """For the cell that has begun; 0 would mean no limit."""
         return max(0.01, self.deadline - time.monotonic())
 
-    @property
-    def running(self) -> int | None:
-        """The index of the cell that began last."""
-        return self.begun[-1] if self.begun else None
-
 
 def _run(
     notebook: Path,
-    executed: ExecutedNotebook,
     parameters: Mapping[str, Any],
-    kernel: Kernel,
-    watch: _Watch,
+    folder: Path,
+    kernel: KernelProcess,
+    watch: _CellWatch,
 ) -> _Failure | None:
     from nbclient.exceptions import CellTimeoutError
     from papermill.exceptions import PapermillExecutionError
 
     from sentinel_lib.notebook_runner import cells, engine
 
+    executed = watch.executed
     try:
         done = engine.execute_notebook(
             notebook,
             executed,
             parameters,
-            PROJECT_ROOT,
+            folder,
             kernel=kernel,
             timeout_func=watch.seconds_left,
             on_cell_execute=watch.cell_begins,
         )
     except PapermillExecutionError as raised:
-        words = _in_words(raised.ename, raised.evalue, raised.traceback, executed.scrub)
-        return _Failure(raised.ename, words)
+        text = _error_text(raised.ename, raised.evalue, raised.traceback, executed.scrub)
+        return _Failure(raised.ename, text)
     except CellTimeoutError:
-        limit = f"the notebook had not finished after {watch.timeout_seconds:g} s, its time limit"
-        return _Failure("CellTimeoutError", limit, watch.running)
+        text = f"the notebook was not finished after {watch.timeout_seconds:g} s, its time limit"
+        return _Failure("CellTimeoutError", text, watch.running)
     except KeyboardInterrupt:
         _mark(executed, _Failure("KeyboardInterrupt", "the run was stopped here", watch.running))
         raise
     except RuntimeError as died:  # also what Jupyter raises when the kernel never answers
-        obituary = kernel.obituary(executed.scrub)
-        return _Failure("DeadKernelError", f"{died}: {obituary}", watch.running)
+        text = f"{died}: {kernel.how_it_ended(executed.scrub)}"
+        return _Failure("DeadKernelError", text, watch.running)
     index = cells.stopped_at(done)
     if index is None:
         return None
-    if cells.has_error(done, index):
-        why = "sys.exit was called, so the cells after it did not run"
-        return _Failure("SystemExit", why, index)
+    if cells.has_error(done.cells[index]):
+        text = "sys.exit was called, so the cells after it did not run"
+        return _Failure("SystemExit", text, index)
     return _Failure("StageError", "the kernel never executed the cell", index)
 
 
 def _mark(executed: ExecutedNotebook, failure: _Failure) -> str:
-    """Mark the cell where it ended in the executed notebook; where that is, in words."""
+    """Mark the cell where it ended in the executed notebook; returns where a person finds it."""
     from sentinel_lib.notebook_runner import cells
 
     if executed.content is None:
@@ -206,20 +200,20 @@ def _mark(executed: ExecutedNotebook, failure: _Failure) -> str:
     if index is None:
         return ""
     cells.mark_failed(executed.content, index, failure.error_name, failure.error)
-    return cells.place(executed.content, index)
+    return cells.locate(executed.content, index)
 
 
-def _in_words(
+def _error_text(
     error_name: str, error: str, traceback: list[str], scrub: Callable[[str], str]
 ) -> str:
     """The error's own text where it was raised on purpose, else with the end of the traceback."""
-    raised = getattr(errors, error_name, None)
-    if isinstance(raised, type) and issubclass(raised, errors.SentinelError):
+    error_class = getattr(errors, error_name, None)
+    if isinstance(error_class, type) and issubclass(error_class, errors.SentinelError):
         return _shortened(scrub(error))
-    # Scrubbed before it is cut: half a secret cannot be found any more.
+    # Scrubbed before it is cut: half a secret could not be found any more.
     lines = scrub(_ANSI.sub("", "\n".join(traceback))).splitlines()
-    words = [scrub(f"{error_name}: {error}"), *lines[-TRACEBACK_LINES:]]
-    return "\n".join(map(_shortened, words))
+    texts = [scrub(f"{error_name}: {error}"), *lines[-TRACEBACK_LINES:]]
+    return "\n".join(map(_shortened, texts))
 
 
 def _shortened(text: str) -> str:
@@ -236,7 +230,7 @@ def _quiet() -> Iterator[None]:
     The failures among it are also raised, and are reported from there.
     """
     levels = {name: logging.getLogger(name).level for name in _NOISY_LOGGERS}
-    for name in _NOISY_LOGGERS:
+    for name in levels:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
@@ -247,11 +241,6 @@ def _quiet() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-def _ignore(_: str) -> None:
-    """Nobody asked for anything but ordinary kernels."""
-
-
 def _import_papermill() -> None:
-    import_jsonschema()
     with suppress(ImportError):  # the execution imports it again, and raises
         from sentinel_lib.notebook_runner import engine  # noqa: F401  (takes half a second)

@@ -12,11 +12,14 @@ import pyarrow.dataset as ds
 import yaml
 
 from sentinel_lib.errors import SentinelError, StageError, StorageError
+from sentinel_lib.notebook_runner.code_cells import code_cells
+from sentinel_lib.notebook_runner.in_process import run_cells
+from sentinel_lib.notebook_runner.parameters import declared_parameters
 from sentinel_lib.operations.lost_payloads import lost_payloads
 from sentinel_lib.operations.results import Verification
 from sentinel_lib.operations.rollback import rollback
 from sentinel_lib.operations.scratch import scratch_folder
-from sentinel_lib.reachable_code import CODE_PARTS, ReachableCode, code_cells, code_digest
+from sentinel_lib.reachable_code import CODE_PARTS, ReachableCode, code_digest
 from sentinel_lib.records.details import Certificate, ValidateDetails
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, INGEST, SILVER_BARS, VALIDATE
 from sentinel_lib.records.stage import StageRecord
@@ -220,18 +223,14 @@ class Rebuild:
 
 
 def _run_cells(notebook: Path, parameters: Mapping[str, str]) -> None:
-    """The code cells of a stage in this process, with ``parameters`` after their defaults."""
-    namespace: dict[str, object] = {}
-    for number, source in enumerate(code_cells(notebook)):
-        exec(compile(source, f"{notebook.name} cell {number + 1}", "exec"), namespace)
-        if number == 0:
-            unknown = [name for name in ("run_id", "data_dir") if name not in namespace]
-            if unknown:
-                raise StageError(
-                    f"{notebook.name} has no parameter {', '.join(unknown)}",
-                    next_step="declare it in the notebook's parameters cell",
-                )
-            namespace |= {key: value for key, value in parameters.items() if key in namespace}
+    """The stage in this process; one that could not be told where to write is not run."""
+    undeclared = {"run_id", "data_dir"} - declared_parameters(notebook).keys()
+    if undeclared:
+        raise StageError(
+            f"{notebook.name} has no parameter {', '.join(sorted(undeclared))}",
+            next_step="declare it in the notebook's parameters cell",
+        )
+    run_cells(code_cells(notebook), parameters)
 
 
 def _digest(name: str, rows: pa.Table | None) -> str:

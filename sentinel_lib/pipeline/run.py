@@ -12,12 +12,14 @@ from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
-from sentinel_lib import clock, logger, notebook_runner
+from sentinel_lib import clock, logger
 from sentinel_lib.clock import Clock, iso
 from sentinel_lib.errors import ExitCode, UsageError, most_severe
+from sentinel_lib.forked_kernels.kernel_pool import KernelPool
 from sentinel_lib.logger import log
 from sentinel_lib.monitoring.monitor import Monitor, watching
-from sentinel_lib.notebook_runner import Kernels
+from sentinel_lib.notebook_runner.execution import prestart
+from sentinel_lib.notebook_runner.project_kernels import project_kernels
 from sentinel_lib.pipeline import interruption, reports, verdict
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.pipeline.progress import Progress
@@ -41,7 +43,7 @@ def run(
     request: RunRequest,
     progress: Progress,
     now: Clock = clock.now,
-    kernels: Kernels | None = None,
+    kernels: KernelPool | None = None,
     stop: Interruption | None = None,
 ) -> RunRecord:
     """Run the pipeline once; the record says how it ended, and is kept whatever happened.
@@ -108,7 +110,7 @@ class _Run:
     now: Clock
     monitor: Monitor
     scrub: Callable[[str], str]
-    given_kernels: Kernels | None
+    given_kernels: KernelPool | None
     outcomes: list[StageOutcome] = field(default_factory=list)
     opened: ExitStack = field(default_factory=ExitStack)
     crash: Exception | None = None
@@ -193,9 +195,7 @@ class _Run:
     def _hand_over(self, planned: StagePlan) -> None:
         """Let the stage find the records of the stages that were skipped just before it."""
         if not self.has_executed:
-            notebook_runner.warm(
-                self.stages.kernels, first_has_gate=planned.stage.suite is not None
-            )
+            prestart(self.stages.kernels, has_gate=planned.stage.suite is not None)
             self.history.keep_config(self.plan.run_id, self.plan.config)
             self.history.write_request(self.plan.request)
         for outcome in takewhile(lambda earlier: not earlier.was_executed, reversed(self.outcomes)):
@@ -208,7 +208,7 @@ class _Run:
         if not (self.request.fork or self.given_kernels):
             log_fallback("--no-fork was given")
         kernels = self.given_kernels or self.opened.enter_context(
-            Kernels(fork=self.request.fork, on_fallback=log_fallback)
+            project_kernels(fork=self.request.fork, on_fallback=log_fallback)
         )
         return StageRunner(self.plan, self.progress, kernels, self.scrub, self.deadline)
 

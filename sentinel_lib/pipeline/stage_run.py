@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sentinel_lib import notebook_runner
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import (
     ExitCode,
@@ -20,8 +19,9 @@ from sentinel_lib.errors import (
     exit_code_of,
     listed,
 )
+from sentinel_lib.forked_kernels.kernel_pool import KernelPool
 from sentinel_lib.logger import log
-from sentinel_lib.notebook_runner import Execution, Kernels
+from sentinel_lib.notebook_runner.execution import Execution, execute
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
@@ -46,7 +46,7 @@ class StageRunner:
 
     plan: Plan
     progress: Progress
-    kernels: Kernels
+    kernels: KernelPool
     scrub: Callable[[str], str]
     deadline: float = math.inf
 
@@ -94,7 +94,7 @@ class StageRunner:
                     next_step="python run_pipeline.py resume, or allow more time",
                 )
             history.forget_stage(plan.run_id, stage.name)
-            execution = notebook_runner.execute(
+            execution = execute(
                 planned.notebook,
                 plan.report_folder / f"{stage.name}.ipynb",
                 planned.parameters,

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from sentinel_lib.clock import iso, require_not_before
 from sentinel_lib.errors import UsageError, nearest
-from sentinel_lib.notebook_runner.parameters import inspect
+from sentinel_lib.notebook_runner.parameters import declared_parameters
 from sentinel_lib.planning import parameters
 from sentinel_lib.planning.parameters import Value
 from sentinel_lib.records.request import RunRequest
@@ -188,7 +188,7 @@ def _stages(
     request: RunRequest,
 ) -> tuple[StagePlan, ...]:
     paths = {stage.name: notebooks / stage.notebook for stage in stages}
-    declared = {name: inspect(path) for name, path in paths.items()}
+    declared = {name: declared_parameters(path) for name, path in paths.items()}
     parameters.require_heard(request, declared.values())
     return tuple(
         StagePlan(

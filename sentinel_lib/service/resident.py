@@ -9,7 +9,8 @@ from pathlib import Path
 from sentinel_lib import clock
 from sentinel_lib.clock import Clock
 from sentinel_lib.errors import ConfigError, ExitCode, UsageError
-from sentinel_lib.notebook_runner import Kernels
+from sentinel_lib.forked_kernels.kernel_pool import KernelPool
+from sentinel_lib.notebook_runner.project_kernels import project_kernels
 from sentinel_lib.pipeline import interruption, run
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.pipeline.progress import Progress
@@ -59,7 +60,7 @@ def serve(
             answering(
                 schedule.health, lambda: health.answer(board, now(), damage(history)), config_file
             ) as address,
-            Kernels(fork=request.fork, on_fallback=run.log_fallback) as kernels,
+            project_kernels(fork=request.fork, on_fallback=run.log_fallback) as kernels,
         ):
             rounds = Rounds(
                 schedule=schedule,
@@ -101,7 +102,7 @@ def _runs(
     data: Path,
     progress: Progress,
     now: Clock,
-    kernels: Kernels,
+    kernels: KernelPool,
     stop: Interruption,
 ) -> Callable[[], RunRecord]:
     def make() -> RunRecord:
@@ -109,7 +110,7 @@ def _runs(
             standing.mark_served(data, now())
             return run.run(request, progress, now, kernels, stop)
         finally:
-            kernels.rest()
+            kernels.end_prestarted()
             gc.collect()  # the next run may be a day away: until then, what is left over stays
 
     return make

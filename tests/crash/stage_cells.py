@@ -1,7 +1,9 @@
 """The code cells of a stage's notebook, run one after another in this process."""
 
-import json
 from pathlib import Path
+
+from sentinel_lib.notebook_runner.code_cells import code_cells
+from sentinel_lib.notebook_runner.in_process import run_cells
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 STAGES = {
@@ -14,12 +16,11 @@ STAGES = {
 
 
 def run_stage(stage, parameters, on_cell=lambda source: None):
-    """Execute a stage with ``parameters`` after their defaults; ``on_cell`` hears of each cell."""
-    namespace = {}
-    for cell in json.loads((NOTEBOOKS / STAGES[stage]).read_text())["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "code":
-            on_cell(source)
-            exec(compile(source, stage, "exec"), namespace)
-        if "parameters" in cell["metadata"].get("tags", []):
-            namespace |= {name: value for name, value in parameters.items() if name in namespace}
+    """Run a stage with ``parameters``; ``on_cell`` is given the source of each cell before it."""
+
+    def announced():
+        for cell in code_cells(NOTEBOOKS / STAGES[stage]):
+            on_cell(cell.source)
+            yield cell
+
+    run_cells(announced(), parameters)

@@ -1,8 +1,7 @@
 """The stages as they are, without kernels: the cells of the notebooks, run one after another."""
 
-import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import bokeh_sampledata
@@ -11,7 +10,8 @@ import structlog
 import yaml
 
 from sentinel_lib.errors import SentinelError
-from sentinel_lib.reachable_code import code_cells
+from sentinel_lib.notebook_runner import in_process
+from sentinel_lib.notebook_runner.code_cells import code_cells
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.project import PROJECT_ROOT
 
@@ -98,21 +98,16 @@ class Project:
 def require_cells(notebooks, edits):
     """Fail where an edit would change nothing, for then a test of it shows nothing."""
     cells = [cell for name in notebooks for cell in code_cells(PROJECT_ROOT / "notebooks" / name)]
-    absent = [old for old, _ in edits if not any(old in cell for cell in cells)]
+    absent = [old for old, _ in edits if not any(old in cell.source for cell in cells)]
     assert not absent, f"no cell has the text {absent}"
 
 
 def run_cells(path, parameters, edits=()):
-    """Execute the code cells of a notebook here, with ``parameters`` after their defaults."""
-    namespace = {}
-    for cell in json.loads(path.read_text())["cells"]:
-        source = "".join(cell["source"])
-        for old, new in edits:
-            source = source.replace(old, new)
-        if cell["cell_type"] == "code":
-            exec(compile(source, path.stem, "exec"), namespace)
-        if "parameters" in cell["metadata"].get("tags", []):
-            namespace |= {name: value for name, value in parameters.items() if name in namespace}
+    """Run the code cells of a notebook here, with the text in them replaced by ``edits``."""
+    cells = code_cells(path)
+    for old, new in edits:
+        cells = [replace(cell, source=cell.source.replace(old, new)) for cell in cells]
+    in_process.run_cells(cells, parameters)
 
 
 @pytest.fixture(scope="session")

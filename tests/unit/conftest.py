@@ -7,19 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_lib.notebook_runner import Kernels
+from sentinel_lib.forked_kernels.kernel_pool import KernelPool
+from sentinel_lib.notebook_runner.project_kernels import project_kernels
 from tests import tiny_project
 
 
 @pytest.fixture(scope="session")
-def kernels() -> Iterator[Kernels]:
+def kernels() -> Iterator[KernelPool]:
     """One template for all runs of this process: to start one takes longer than most of them."""
-    with Kernels(fork=True, on_fallback=pytest.fail) as started:
+    with project_kernels(fork=True, on_fallback=pytest.fail) as started:
         yield started
 
 
 @pytest.fixture
-def project(tmp_path: Path, kernels: Kernels) -> tiny_project.Project:
+def project(tmp_path: Path, kernels: KernelPool) -> tiny_project.Project:
     return tiny_project.make(tmp_path, kernels)
 
 

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 
 from sentinel_lib.messages.terminal import watching
-from sentinel_lib.notebook_runner import Cell
+from sentinel_lib.notebook_runner.execution import Cell
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import StageOutcome
 

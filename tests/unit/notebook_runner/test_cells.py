@@ -22,19 +22,19 @@ def notebook() -> NotebookNode:
 
 
 def test_a_cell_is_found_by_its_number_heading_and_first_line() -> None:
-    place = cells.place(notebook(), 3)
+    location = cells.locate(notebook(), 3)
 
-    assert place == 'In [2] under "Check": # why'
-
-
-def test_the_injected_cell_stands_under_the_heading_of_the_parameters() -> None:
-    headings = cells.headings_when_executed(notebook())
-
-    assert headings == ["Validate", "Validate", "Validate", "Check", "Check", "Check", "Check"]
+    assert location == 'In [2] under "Check": # why'
 
 
-def test_empty_cells_are_not_counted_as_executed() -> None:
-    assert cells.execution_count(notebook()) == 4
+def test_every_cell_stands_under_the_last_heading_above_it() -> None:
+    headings = cells.headings(notebook())
+
+    assert headings == ["Validate", "Validate", "Check", "Check", "Check", "Check"]
+
+
+def test_empty_cells_are_not_sent_to_the_kernel() -> None:
+    assert cells.count_sent(notebook().cells) == 3
 
 
 def test_notebook_stopped_at_the_first_cell_that_never_ran() -> None:

@@ -14,7 +14,9 @@ import nbformat
 import psutil
 import pytest
 
-from sentinel_lib.notebook_runner import Cell, Execution, Kernels, execute
+from sentinel_lib.forked_kernels.kernel_pool import KernelPool
+from sentinel_lib.notebook_runner.execution import Cell, Execution, execute
+from sentinel_lib.notebook_runner.project_kernels import project_kernels
 from sentinel_lib.settings.project import PROJECT_ROOT
 from tests.processes import gone
 
@@ -37,7 +39,7 @@ def outputs_of(executed: Path) -> list[Any]:
 
 
 def test_notebook_runs_at_the_projects_root_with_its_parameters(
-    tmp_path: Path, kernels: Kernels
+    tmp_path: Path, kernels: KernelPool
 ) -> None:
     executed = tmp_path / "a {brace}" / "says_where.ipynb"
     seen: list[Cell] = []
@@ -51,7 +53,7 @@ def test_notebook_runs_at_the_projects_root_with_its_parameters(
 
 
 def test_exception_in_a_cell_is_told_with_its_place_and_traceback(
-    tmp_path: Path, kernels: Kernels
+    tmp_path: Path, kernels: KernelPool
 ) -> None:
     executed = tmp_path / "raises.ipynb"
 
@@ -66,7 +68,7 @@ def test_exception_in_a_cell_is_told_with_its_place_and_traceback(
 
 
 def test_very_long_error_is_told_by_its_beginning_and_its_end(
-    tmp_path: Path, kernels: Kernels
+    tmp_path: Path, kernels: KernelPool
 ) -> None:
     raising = (NOTEBOOKS / "raises.ipynb").read_text()
     source = tmp_path / "raises.ipynb"
@@ -82,7 +84,9 @@ def test_very_long_error_is_told_by_its_beginning_and_its_end(
     assert len(execution.error) < 100_000
 
 
-def test_error_raised_on_purpose_is_told_in_its_own_words(tmp_path: Path, kernels: Kernels) -> None:
+def test_error_raised_on_purpose_is_told_in_its_own_words(
+    tmp_path: Path, kernels: KernelPool
+) -> None:
     execution = run("raises_source_error", tmp_path / "raises.ipynb", kernels=kernels)
 
     assert execution.error_name == "SourceError"
@@ -94,14 +98,14 @@ def test_error_raised_on_purpose_is_told_in_its_own_words(tmp_path: Path, kernel
     [
         ("exits", "sys.exit", "SystemExit", "the cells after it did not run"),
         ("kills_kernel", "os.kill", "DeadKernelError", "the kernel was killed (SIGKILL"),
-        ("crashes", "os.kill", "DeadKernelError", "the kernel died of SIGSEGV"),
+        ("crashes", "os.kill", "DeadKernelError", "the kernel was terminated by SIGSEGV"),
         ("leaves", "os._exit", "DeadKernelError", "the kernel exited with code 3"),
         ("hangs", "time.sleep", "CellTimeoutError", "not finished after 5 s"),
     ],
 )
 def test_notebook_that_ended_early_failed_and_shows_at_which_cell(
     tmp_path: Path,
-    kernels: Kernels,
+    kernels: KernelPool,
     kernel_processes: FindProcesses,
     name: str,
     source: str,
@@ -122,14 +126,14 @@ def test_notebook_that_ended_early_failed_and_shows_at_which_cell(
     assert kernel_processes() == []
 
 
-def test_what_a_dead_kernel_last_printed_is_told(tmp_path: Path, kernels: Kernels) -> None:
+def test_what_a_dead_kernel_last_printed_is_told(tmp_path: Path, kernels: KernelPool) -> None:
     execution = run("kills_kernel", tmp_path / "kills_kernel.ipynb", kernels=kernels)
 
     assert execution.error.startswith("Kernel died: the kernel was killed (SIGKILL;")
 
 
 def test_stopping_leaves_no_kernel_behind_and_marks_the_cell(
-    tmp_path: Path, kernels: Kernels, kernel_processes: FindProcesses
+    tmp_path: Path, kernels: KernelPool, kernel_processes: FindProcesses
 ) -> None:
     executed = tmp_path / "hangs.ipynb"
 
@@ -145,7 +149,7 @@ def test_stopping_leaves_no_kernel_behind_and_marks_the_cell(
 
 
 def test_process_that_a_notebook_started_ends_with_its_kernel(
-    tmp_path: Path, kernels: Kernels
+    tmp_path: Path, kernels: KernelPool
 ) -> None:
     executed = tmp_path / "starts_a_process.ipynb"
 
@@ -156,24 +160,15 @@ def test_process_that_a_notebook_started_ends_with_its_kernel(
 
 
 def test_nothing_of_an_execution_reaches_the_terminal(
-    tmp_path: Path, kernels: Kernels, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, kernels: KernelPool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run("kills_kernel", tmp_path / "kills_kernel.ipynb", kernels=kernels)
 
     assert capfd.readouterr() == ("", "")
 
 
-def test_executing_without_kernels_starts_and_ends_an_ordinary_one(
-    tmp_path: Path, kernel_processes: FindProcesses
-) -> None:
-    execution = run("says_where", tmp_path / "says_where.ipynb")
-
-    assert execution.status == "ok"
-    assert kernel_processes() == []
-
-
 def test_environment_is_that_of_the_runner_when_the_kernel_starts(
-    tmp_path: Path, kernels: Kernels, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, kernels: KernelPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executed = tmp_path / "says_environment.ipynb"
     run("says_where", tmp_path / "says_where.ipynb", kernels=kernels)
@@ -184,7 +179,7 @@ def test_environment_is_that_of_the_runner_when_the_kernel_starts(
     assert cell_of(executed, "os.environ").outputs[0].text.startswith("later ")
 
 
-def test_two_kernels_draw_different_random_numbers(tmp_path: Path, kernels: Kernels) -> None:
+def test_two_kernels_draw_different_random_numbers(tmp_path: Path, kernels: KernelPool) -> None:
     drawn = []
     for number in range(2):
         executed = tmp_path / f"{number}.ipynb"
@@ -194,20 +189,21 @@ def test_two_kernels_draw_different_random_numbers(tmp_path: Path, kernels: Kern
     assert len(set(drawn)) == 4
 
 
-def test_forked_and_ordinary_kernels_show_the_same(tmp_path: Path, kernels: Kernels) -> None:
+def test_forked_and_ordinary_kernels_show_the_same(tmp_path: Path, kernels: KernelPool) -> None:
     ordinary, other = tmp_path / "ordinary.ipynb", tmp_path / "other.ipynb"
 
-    run("shows", ordinary)
+    with project_kernels(fork=False, on_fallback=pytest.fail) as ordinary_kernels:
+        run("shows", ordinary, kernels=ordinary_kernels)
     run("shows", other, kernels=kernels)
 
-    said = json.dumps(outputs_of(other))
-    assert all(words in said for words in ("to stdout", "to stderr", "take care", "AAPL", "True"))
+    shown = json.dumps(outputs_of(other))
+    assert all(text in shown for text in ("to stdout", "to stderr", "take care", "AAPL", "True"))
     number = r"ipykernel_\d+|/tmp/\S+"
-    assert _without(number, said) == _without(number, json.dumps(outputs_of(ordinary)))
+    assert _without(number, shown) == _without(number, json.dumps(outputs_of(ordinary)))
 
 
 def test_secrets_are_nowhere_while_a_notebook_runs_nor_afterwards(
-    tmp_path: Path, kernels: Kernels
+    tmp_path: Path, kernels: KernelPool
 ) -> None:
     executed = tmp_path / "raises.ipynb"
     on_disk: list[str] = []
@@ -229,7 +225,7 @@ def test_secrets_are_nowhere_while_a_notebook_runs_nor_afterwards(
     assert on_disk[-1].count("[gone]") >= 5
 
 
-def test_last_words_of_a_kernel_are_scrubbed(tmp_path: Path, kernels: Kernels) -> None:
+def test_last_words_of_a_kernel_are_scrubbed(tmp_path: Path, kernels: KernelPool) -> None:
     execution = run(
         "kills_kernel",
         tmp_path / "kills_kernel.ipynb",
@@ -242,7 +238,10 @@ def test_last_words_of_a_kernel_are_scrubbed(tmp_path: Path, kernels: Kernels) -
 
 def test_importing_the_runner_imports_nothing_heavy() -> None:
     heavy = "{'papermill', 'nbclient', 'jupyter_client', 'nbformat', 'zmq'}"
-    program = f"import sys, sentinel_lib.notebook_runner; print({heavy} & set(sys.modules))"
+    program = f"""
+import sys, sentinel_lib.notebook_runner.execution, sentinel_lib.notebook_runner.project_kernels
+print({heavy} & set(sys.modules))
+"""
 
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.notebook_runner import Parameter, inspect
+from sentinel_lib.notebook_runner.parameters import Parameter, declared_parameters
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -24,7 +24,7 @@ def notebook(folder: Path, *parameters_cells: str) -> Path:
 def test_parameters_are_read_with_name_type_and_default(tmp_path: Path) -> None:
     path = notebook(tmp_path, 'threads: int = 0  # 0 = all cores\nassets: str = ""\nlimit = 3')
 
-    declared = inspect(path)
+    declared = declared_parameters(path)
 
     assert declared == {
         "threads": Parameter("threads", "int", "0"),
@@ -35,28 +35,28 @@ def test_parameters_are_read_with_name_type_and_default(tmp_path: Path) -> None:
 
 def test_notebook_without_a_parameters_cell_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"untagged\.ipynb: no cells are tagged 'parameters'"):
-        inspect(NOTEBOOKS / "untagged.ipynb")
+        declared_parameters(NOTEBOOKS / "untagged.ipynb")
 
 
 def test_notebook_with_two_parameters_cells_is_refused(tmp_path: Path) -> None:
     path = notebook(tmp_path, "x: int = 1", "y: int = 2")
 
     with pytest.raises(ConfigError, match="2 cells are tagged"):
-        inspect(path)
+        declared_parameters(path)
 
 
 def test_parameters_cell_that_is_not_python_is_refused_with_its_line(tmp_path: Path) -> None:
     path = notebook(tmp_path, "x: int = 1\ny: int = = 2")
 
     with pytest.raises(ConfigError) as refused:
-        inspect(path)
+        declared_parameters(path)
 
     assert refused.value.observed == "line 2: y: int = = 2"
 
 
 def test_missing_notebook_is_a_configuration_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no such notebook"):
-        inspect(tmp_path / "absent.ipynb")
+    with pytest.raises(ConfigError, match="this notebook does not exist"):
+        declared_parameters(tmp_path / "absent.ipynb")
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"metadata": {}}', "\udcff"])
@@ -64,5 +64,5 @@ def test_file_that_is_no_notebook_is_a_configuration_error(tmp_path: Path, conte
     path = tmp_path / "stage.ipynb"
     path.write_bytes(content.encode(errors="surrogateescape"))
 
-    with pytest.raises(ConfigError, match="not a notebook that can be read"):
-        inspect(path)
+    with pytest.raises(ConfigError, match="cannot be read as a notebook"):
+        declared_parameters(path)

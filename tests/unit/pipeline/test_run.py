@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from sentinel_lib.notebook_runner import Cell
+from sentinel_lib.notebook_runner.execution import Cell
 from sentinel_lib.pipeline.interruption import Terminated
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import RunRecord, StageOutcome

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sentinel_lib.notebook_runner import Execution
+from sentinel_lib.notebook_runner.execution import Execution
 from sentinel_lib.pipeline import stage_run
 from sentinel_lib.planning import plan as planning
 from sentinel_lib.planning.plan import Plan

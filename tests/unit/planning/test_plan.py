@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sentinel_lib.errors import ConfigError, UsageError
-from sentinel_lib.notebook_runner.parameters import inspect
+from sentinel_lib.notebook_runner.parameters import declared_parameters
 from sentinel_lib.planning import plan
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord, StageOutcome
@@ -118,7 +118,7 @@ def test_option_that_no_stage_would_hear_of_is_refused(
 def test_every_option_that_notebooks_may_hear_is_declared_by_one_of_ours() -> None:
     notebooks = sorted((PROJECT_ROOT / "notebooks").glob("*.ipynb"))
 
-    declared = {name for notebook in notebooks for name in inspect(notebook)}
+    declared = {name for notebook in notebooks for name in declared_parameters(notebook)}
 
     assert len(notebooks) == 5
     assert set(RunRequest().heard()) <= declared

@@ -1,4 +1,4 @@
-"""The runner's side of the template: a kernel process that another process has forked."""
+"""The runner's side of the template: its process, and the kernel processes that it forks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from sentinel_lib.forked_kernels.console import TAIL, Console, ending
+from sentinel_lib.forked_kernels.process_output import (
+    SHOWN_CHARACTERS,
+    ProcessOutput,
+    how_it_ended,
+)
 
 TEMPLATE = Path(__file__).with_name("template.py")
 PROGRAM = """
@@ -32,10 +36,10 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or a remark of the debugger is its last word
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # or a remark of the debugger is its last output
 }
 KILL_SECONDS = 5.0
-LOOK_SECONDS = 0.005
+POLL_SECONDS = 0.005
 
 
 class TemplateError(Exception):
@@ -43,94 +47,85 @@ class TemplateError(Exception):
 
 
 class ForkedProcess:
-    """A process that the template forked, or will as soon as it can; to be used like a ``Popen``.
-
-    ``returncode`` is that of the process, as ``Popen`` has it.
+    """A process that the template forked, or will as soon as it can; Jupyter takes it for a
+    ``Popen``, and ``returncode`` is as that has it.
     """
 
-    def __init__(self, talk: socket.socket, template: Template) -> None:
+    stdin = stdout = stderr = None
+
+    def __init__(self, connection: socket.socket, template: TemplateProcess) -> None:
         self.template = template
         self.pid = 0
         self.returncode: int | None = None
         self.is_orphan = False
-        self._talk = talk
-        self._heard = b""
-        talk.setblocking(False)
+        self._connection = connection
+        self._unfinished_line = b""
 
     def wait_until_started(self, seconds: float) -> None:
         """Raises ``TemplateError`` unless the template forks within ``seconds``."""
         end = time.monotonic() + seconds
         while not self.pid:
             if self.returncode is not None:
-                raise TemplateError(self.template.ending())
-            if not self._listen(max(0.0, end - time.monotonic())):
+                raise TemplateError(self.template.how_it_ended())
+            if not self._receive(max(0.0, end - time.monotonic())):
                 raise TemplateError(
                     f"the template process did not fork a kernel within {seconds:g} s"
                 )
 
     def poll(self) -> int | None:
         """The exit code, or nothing while the process runs."""
-        while self.returncode is None and self._listen(0):
+        while self.returncode is None and self._receive(0):
             pass
         return self.returncode
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end of the process."""
-        end = time.monotonic() + (KILL_SECONDS if timeout is None else timeout)
-        while self.returncode is None and time.monotonic() < end:
-            self._listen(max(0.0, end - time.monotonic()))
-        if self.returncode is None:
-            raise subprocess.TimeoutExpired("kernel", KILL_SECONDS if timeout is None else timeout)
+    def wait(self) -> int | None:
+        """The exit code of a process that has ended: Jupyter polls first."""
         return self.returncode
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the process and those it started."""
         self.poll()
         if self.pid and not self.is_orphan:
-            # The template keeps an ended kernel as a zombie until close(): nobody else has its id.
+            # The template keeps an ended kernel as a zombie until kill(): nobody else has its id.
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
     def kill(self) -> None:
         """End the process; the template never starts one that it has not started by now.
 
-        Does not wait for the template to tell: that may be importing something for seconds.
+        Does not wait for the template's answer: that may be importing something for seconds.
         """
         with suppress(TemplateError):
             self.send_signal(signal.SIGKILL)
             end = time.monotonic() + KILL_SECONDS
             while self.pid and not _has_ended(self.pid) and time.monotonic() < end:
-                time.sleep(LOOK_SECONDS)
-        self._talk.close()
+                time.sleep(POLL_SECONDS)
+        self._connection.close()
 
-    def _listen(self, seconds: float) -> bool:
-        """Take in what the template says within ``seconds``; whether it said anything."""
-        self._talk.settimeout(seconds)
+    def _receive(self, seconds: float) -> bool:
+        """Take in what the template sends within ``seconds``; whether it sent anything."""
+        self._connection.settimeout(seconds)
         try:
-            said = self._talk.recv(4096)
+            received = self._connection.recv(4096)
         except (BlockingIOError, TimeoutError):
             return False
         except OSError:
-            said = b""
-        if not said:
-            self._orphaned()
+            received = b""
+        if not received:  # the template is gone, and the system kills its kernels
+            if self.returncode is None:
+                self.returncode = -signal.SIGKILL
+                self.is_orphan = True
             return True
-        *lines, self._heard = (self._heard + said).split(b"\n")
+        *lines, self._unfinished_line = (self._unfinished_line + received).split(b"\n")
         for line in lines:
-            word, _, rest = line.decode().partition(" ")
-            if word == "started":
-                self.pid = int(rest)
-            elif word == "ended":
-                self.returncode = int(rest)
+            event, _, value = line.decode().partition(" ")
+            if event == "started":
+                self.pid = int(value)
+            elif event == "ended":
+                self.returncode = int(value)
             else:
-                raise TemplateError(rest)
+                raise TemplateError(value)
         return True
-
-    def _orphaned(self) -> None:
-        """The template is gone, and the system kills its kernels."""
-        if self.returncode is None:
-            self.returncode = -signal.SIGKILL
-            self.is_orphan = True
 
 
 def _has_ended(pid: int) -> bool:
@@ -142,55 +137,55 @@ def _has_ended(pid: int) -> bool:
     return status.rpartition(") ")[2][0] in "ZX"
 
 
-class Template:
-    """The template process of one runner; ``folder`` goes with it."""
+class TemplateProcess:
+    """The template of one runner, which imports ``modules``; ``folder`` goes with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modules: Sequence[Sequence[str]]) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._talk = ours
-        self._console = Console()
+        self._requests = ours
+        self._output = ProcessOutput()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(TEMPLATE), str(folder)],
+                [sys.executable, "-c", PROGRAM, str(TEMPLATE), str(folder), json.dumps(modules)],
                 stdin=theirs.fileno(),
-                stdout=self._console.file,
-                stderr=self._console.file,
+                stdout=self._output.file,
+                stderr=self._output.file,
                 env={**os.environ, **ENVIRONMENT},
                 start_new_session=True,  # Ctrl-C on the terminal is for the runner alone
             )
 
     def fork(
-        self, arguments: Sequence[str], console: IO[bytes], folder: Path, *, is_early: bool
+        self, arguments: Sequence[str], output: IO[bytes], working_folder: Path, groups: int
     ) -> ForkedProcess:
-        """Ask for a kernel; returns at once. ``is_early``: one that will not run a gate."""
-        terms = {
+        """Ask for a kernel that needs that many groups of modules; returns at once."""
+        launch = {
             "arguments": list(arguments),
             "environment": dict(os.environ),
-            "folder": str(folder),
+            "folder": str(working_folder),
         }
         ours, theirs = socket.socketpair()
         # In memory: the environment holds secrets, which must not get onto a disk.
-        with theirs, os.fdopen(os.memfd_create("terms"), "wb") as file:
-            file.write(json.dumps(terms).encode(errors="surrogateescape"))
+        with theirs, os.fdopen(os.memfd_create("launch"), "wb") as file:
+            file.write(json.dumps(launch).encode(errors="surrogateescape"))
             file.flush()
+            descriptors = [theirs.fileno(), output.fileno(), file.fileno()]
             try:
-                descriptors = [theirs.fileno(), console.fileno(), file.fileno()]
-                socket.send_fds(self._talk, [b"early" if is_early else b"ready"], descriptors)
+                socket.send_fds(self._requests, [b"%d" % groups], descriptors)
             except OSError as broken:
                 ours.close()
-                raise TemplateError(self.ending()) from broken
+                raise TemplateError(self.how_it_ended()) from broken
         return ForkedProcess(ours, self)
 
-    def ending(self) -> str:
+    def how_it_ended(self) -> str:
         """How the process ended, and the last it printed."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=0.2)
-        words = ending("the template process", self._process.returncode)
-        return "\n".join(filter(None, [words, self._console.printed()[-TAIL:]]))
+        ending = how_it_ended("the template process", self._process.returncode)
+        return "\n".join(filter(None, [ending, self._output.tail()[-SHOWN_CHARACTERS:]]))
 
     def kill(self) -> None:
         """End the process, and by that every kernel."""
         self._process.kill()
         self._process.wait()
-        self._talk.close()
-        self._console.close()
+        self._requests.close()
+        self._output.close()

@@ -1,4 +1,4 @@
-"""The folder of a runner in the temporary directory, and what killed runners have left there."""
+"""The folder of a pool's sockets and connection files, and what killed processes left of theirs."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ except ImportError:  # Windows, where nothing tells that an owner is dead
 PREFIX = "sentinel-"
 OWNED = ".dataflow-sentinel"
 """The file in such a folder that its owner holds locked. The system frees the lock of a process
-that ends, however it ends; a number of a process could by then be another's.
+that ends, however it ends; a process id could by then be another's.
 """
 
 
-class PrivateFolder:
-    """A folder that only this user may enter, for as long as this process needs it."""
+class ConnectionFolder:
+    """A temporary folder that only this user may enter, for as long as this process needs it."""
 
     def __init__(self) -> None:
         _remove_abandoned(Path(tempfile.gettempdir()))
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self._mark = self.path / OWNED
-        # Locked before it has its name: who sees the file sees whether the owner is alive.
+        # Locked before it has its name: whoever sees the file sees whether the owner is alive.
         unnamed = self.path / f"{OWNED}.new"
         self._descriptor = os.open(unnamed, os.O_CREAT | os.O_RDWR, 0o600)
         if fcntl is not None:
             with suppress(OSError):  # a file system without locks: the folder is never taken away
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-                unnamed.rename(self._mark)
+                unnamed.rename(self.path / OWNED)
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
@@ -43,13 +42,13 @@ class PrivateFolder:
 
 
 def _remove_abandoned(temporary: Path) -> None:
-    """Remove the folders of this user whose owners are dead; whatever cannot be told stays."""
+    """Remove the folders of this user whose owners are dead; what is in doubt stays."""
     if fcntl is None:
         return
     for folder in temporary.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            found = folder.lstat()
-            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            status = folder.lstat()
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid():
                 _remove_if_abandoned(folder)
 
 

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from sentinel_lib.forked_kernels.console import Console, ending
+from sentinel_lib.forked_kernels.process_output import ProcessOutput, how_it_ended
 
 
 @pytest.mark.parametrize(
@@ -12,21 +12,21 @@ from sentinel_lib.forked_kernels.console import Console, ending
     [
         (None, "the kernel ended"),
         (3, "the kernel exited with code 3"),
-        (-signal.SIGSEGV, "the kernel died of SIGSEGV"),
+        (-signal.SIGSEGV, "the kernel was terminated by SIGSEGV"),
         (-signal.SIGKILL, "the kernel was killed (SIGKILL; often the machine ran out of memory)"),
     ],
 )
 def test_end_of_a_process_is_told_by_its_exit_code(code: int | None, words: str) -> None:
-    assert ending("the kernel", code) == words
+    assert how_it_ended("the kernel", code) == words
 
 
 def test_what_was_printed_last_is_read_back() -> None:
-    console = Console()
-    console.file.write(b"early" + b"." * 200_000 + b"last words \xff")
-    console.file.flush()
+    output = ProcessOutput()
+    output.file.write(b"early" + b"." * 200_000 + b"last words \xff")
+    output.file.flush()
 
-    printed = console.printed()
+    printed = output.tail()
 
-    console.close()
+    output.close()
     assert printed.endswith("last words \N{REPLACEMENT CHARACTER}")
     assert "early" not in printed

@@ -9,35 +9,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sentinel_lib.notebook_runner import Cell, Execution, Kernels, execute
+from sentinel_lib.notebook_runner.execution import Cell
+from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from tests.unit.forked_kernels.notebooks import run
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 pytestmark = pytest.mark.usefixtures("in_template")
-
-
-def run(
-    kernels: Kernels,
-    folder: Path,
-    name: str = "says_where",
-    on_cell: Callable[[Cell], None] = lambda cell: None,
-    *,
-    expects_next: bool = False,
-) -> Execution:
-    return execute(
-        NOTEBOOKS / f"{name}.ipynb",
-        folder / f"{name}.ipynb",
-        {"run_id": "a run"},
-        timeout_seconds=60,
-        on_cell=on_cell,
-        kernels=kernels,
-        expects_next=expects_next,
-    )
 
 
 def test_kernels_die_with_their_template_and_the_next_one_is_ordinary(tmp_path: Path) -> None:
     fallbacks: list[str] = []
     others = set(psutil.Process().children(recursive=True))
-    with Kernels(fork=True, on_fallback=fallbacks.append) as kernels:
+    with project_kernels(fork=True, on_fallback=fallbacks.append) as kernels:
 
         def kill_template(cell: Cell) -> None:
             if cell.number == 3:
@@ -78,8 +60,8 @@ def test_failing_template_is_told_once_and_notebooks_run_without_it(
     fallbacks: list[str] = []
     seconds = 2 if "time.sleep(60)" in program else 60
 
-    with Kernels(fork=True, on_fallback=fallbacks.append, start_seconds=seconds) as kernels:
-        kernels.warm(first_has_gate=False)
+    with project_kernels(fork=True, on_fallback=fallbacks.append, start_seconds=seconds) as kernels:
+        kernels.prestart(groups=1)
         executions = [run(kernels, tmp_path, expects_next=True) for _ in range(2)]
 
     assert [execution.status for execution in executions] == ["ok", "ok"]
@@ -90,10 +72,10 @@ def test_failing_template_is_told_once_and_notebooks_run_without_it(
 def test_where_forking_is_not_safe_kernels_are_ordinary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentinel_lib.forked_kernels.kernels.CAN_FORK", False)
+    monkeypatch.setattr("sentinel_lib.forked_kernels.kernel_pool.CAN_FORK", False)
     fallbacks: list[str] = []
 
-    with Kernels(fork=True, on_fallback=fallbacks.append) as kernels:
+    with project_kernels(fork=True, on_fallback=fallbacks.append) as kernels:
         run(kernels, tmp_path)
 
     assert len(fallbacks) == 1

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from sentinel_lib.forked_kernels.private_folder import OWNED, PrivateFolder
+from sentinel_lib.forked_kernels.connection_folder import OWNED, ConnectionFolder
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there nothing is taken away")
 KILLED = """
 import os, signal
-from sentinel_lib.forked_kernels.private_folder import PrivateFolder
-folder = PrivateFolder()
+from sentinel_lib.forked_kernels.connection_folder import ConnectionFolder
+folder = ConnectionFolder()
 (folder.path / "0").mkdir()
 (folder.path / "0" / "s-1").touch()
 print(folder.path, flush=True)
@@ -33,7 +33,7 @@ def test_folder_of_a_killed_runner_goes_with_the_next_one(temporary_folder: Path
     )
     left = list(temporary_folder.iterdir())
 
-    following = PrivateFolder()
+    following = ConnectionFolder()
 
     assert left == [Path(killed.stdout.strip())]
     assert list(temporary_folder.iterdir()) == [following.path]
@@ -42,9 +42,9 @@ def test_folder_of_a_killed_runner_goes_with_the_next_one(temporary_folder: Path
 
 
 def test_folder_of_a_runner_that_lives_stays(temporary_folder: Path) -> None:
-    first = PrivateFolder()
+    first = ConnectionFolder()
 
-    second = PrivateFolder()
+    second = ConnectionFolder()
 
     assert {first.path, second.path} == set(temporary_folder.iterdir())
     assert (first.path / OWNED).is_file()
@@ -59,7 +59,7 @@ def test_folder_that_is_not_known_to_be_of_a_runner_stays(temporary_folder: Path
     (temporary_folder / "sentinel-notes").mkdir()
     (temporary_folder / "sentinel-link").symlink_to(elsewhere)
 
-    PrivateFolder().remove()
+    ConnectionFolder().remove()
 
     names = sorted(path.name for path in temporary_folder.iterdir())
     assert names == ["elsewhere", "sentinel-link", "sentinel-notes"]
