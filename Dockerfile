@@ -46,12 +46,13 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
            /opt/venv/lib/python3.11/site-packages/pyarrow/include \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
+# --no-deps: the lock leaves out what no package here needs, see `make lock`.
 FROM packages AS lab-packages
 COPY requirements-dev.lock /build/
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache/pip \
     python3 -m pip --python /opt/venv/bin/python install --quiet --disable-pip-version-check \
-      --no-compile --require-hashes --requirement /build/requirements-dev.lock \
+      --no-compile --no-deps --require-hashes --requirement /build/requirements-dev.lock \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
 

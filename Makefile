@@ -24,13 +24,25 @@ $(VENV)/.runtime: $(VENV)/bin/python requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# --no-deps: the lock names every package but rfc3987-syntax and lark, see `make lock`.
 $(VENV)/.dev: $(VENV)/bin/python requirements-dev.lock pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.runtime
 
 .PHONY: setup
 setup: $(VENV)/.dev  ## install everything for work on the project into .venv
+	@$(MAKE) --no-print-directory git-filter
+
+# What JupyterLab adds to a notebook that it saves after a kernel has started.
+LAB_KEYS = $(addprefix metadata.language_info.,codemirror_mode file_extension mimetype nbconvert_exporter pygments_lexer version)
+
+# The filter of .gitattributes. It is not `required`: after `make clean` git stores notebooks as they are, and says so.
+.PHONY: git-filter
+git-filter:
+	@if [ -e .git ] && command -v git >/dev/null; then \
+	  git config filter.notebooks.clean "'$$(cd $(BIN) && pwd)/python' -I -m nbstripout --keep-id --extra-keys '$(LAB_KEYS)'" && \
+	  git config filter.notebooks.smudge cat; fi
 
 .PHONY: run
 run: $(VENV)/.runtime  ## run the pipeline (AS_OF=2024-06-28T21:00:00Z, ARGS="--assets AAPL")
@@ -102,12 +114,16 @@ compose-up:  ## start the pipeline on its schedule
 compose-down:  ## stop every service; the volumes stay
 	docker compose --profile '*' down
 
+# JupyterLab requires jsonschema[format-nongpl], and with that rfc3987-syntax, which builds its grammar in every
+# process that imports jsonschema: 2.5 seconds, for a format that nothing here checks. jsonschema does without it,
+# and pip check does not miss it, since it does not look at extras.
 .PHONY: lock
 lock: $(VENV)/.dev  ## resolve the newest versions allowed by pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --upgrade -o requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --upgrade -c requirements.lock -o requirements-dev.lock pyproject.toml --group dev
+	  --no-annotate --no-header --upgrade -c requirements.lock --no-emit-package rfc3987-syntax --no-emit-package lark \
+	  -o requirements-dev.lock pyproject.toml --group dev
 
 .PHONY: clean
 clean:  ## remove what tools leave behind, and .venv

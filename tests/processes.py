@@ -29,9 +29,9 @@ def gone(processes: Iterable[psutil.Process]) -> bool:
     return eventually(lambda: not any(map(is_alive, watched)))
 
 
-def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether ``condition`` holds, or comes to hold while there is patience."""
-    until = time.monotonic() + PATIENCE_SECONDS
+def eventually(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
+    """Whether ``condition`` holds, or comes to hold within ``seconds``."""
+    until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
             return False
