@@ -38,11 +38,9 @@ class KernelPool:
         *,
         fork: bool,
         on_fallback: Callable[[str], None],
-        start_seconds: float = START_SECONDS,
     ) -> None:
         self.working_folder = working_folder
         self.modules = modules
-        self.start_seconds = start_seconds
         self._on_fallback = on_fallback
         self._is_forking = fork
         self._template: TemplateProcess | None = None
@@ -93,7 +91,7 @@ class KernelPool:
         kernel, self._prestarted = self._prestarted or self._start(), None
         if isinstance(kernel.process, ForkedProcess):
             try:
-                kernel.process.wait_until_started(self.start_seconds)
+                kernel.process.wait_until_started(START_SECONDS)
             except TemplateError as failed:
                 kernel.kill()
                 self._fall_back(str(failed))

@@ -12,11 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 
-from sentinel_lib.forked_kernels.process_output import (
-    SHOWN_CHARACTERS,
-    ProcessOutput,
-    how_it_ended,
-)
+from sentinel_lib.forked_kernels.process_output import ProcessOutput, how_it_ended
 from sentinel_lib.forked_kernels.template_process import ForkedProcess, TemplateProcess
 
 LONGEST_SOCKET_PATH = 100
@@ -61,9 +57,7 @@ class KernelProcess:
             ending = f"the kernel was killed because {self.process.template.how_it_ended()}"
         else:
             ending = how_it_ended("the kernel", exit_code)
-        return "\n".join(
-            filter(None, [scrub(ending), scrub(self.output.tail())[-SHOWN_CHARACTERS:]])
-        )
+        return self.output.below(ending, scrub)
 
     def kill(self) -> None:
         """End the process, with those it started, and leave nothing of it."""

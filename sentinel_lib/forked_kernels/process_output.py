@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from collections.abc import Callable
 from typing import IO
 
 READ_BYTES = 100_000
@@ -26,11 +27,12 @@ class ProcessOutput:
         else:
             self.file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close)
 
-    def tail(self) -> str:
-        """The last that was printed, more of it than is shown: see ``SHOWN_CHARACTERS``."""
+    def below(self, ending: str, scrub: Callable[[str], str] = str) -> str:
+        """The last that was printed, below how the process ended; ``scrub`` takes secrets out."""
         self.file.seek(0, 2)
         self.file.seek(max(0, self.file.tell() - READ_BYTES))
-        return self.file.read().decode(errors="replace").strip()
+        printed = scrub(self.file.read().decode(errors="replace").strip())
+        return "\n".join(filter(None, [scrub(ending), printed[-SHOWN_CHARACTERS:]]))
 
     def close(self) -> None:
         """Forget what was printed."""

@@ -152,7 +152,7 @@ class TemplateServer:
     def send(self, reply: socket.socket, message: str) -> None:
         """Tell the runner, who may have closed the socket: the next look shows that."""
         with suppress(OSError):
-            reply.sendall(f"{message}\n".encode())
+            reply.send(message.encode())
 
     def end(self) -> NoReturn:
         """The runner is gone: so are its kernels, its folder and this process."""

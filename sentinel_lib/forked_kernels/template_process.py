@@ -14,11 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from sentinel_lib.forked_kernels.process_output import (
-    SHOWN_CHARACTERS,
-    ProcessOutput,
-    how_it_ended,
-)
+from sentinel_lib.forked_kernels.process_output import ProcessOutput, how_it_ended
 
 TEMPLATE = Path(__file__).with_name("template.py")
 PROGRAM = """
@@ -59,7 +55,6 @@ class ForkedProcess:
         self.returncode: int | None = None
         self.is_orphan = False
         self._connection = connection
-        self._unfinished_line = b""
 
     def wait_until_started(self, seconds: float) -> None:
         """Raises ``TemplateError`` unless the template forks within ``seconds``."""
@@ -103,7 +98,7 @@ class ForkedProcess:
         self._connection.close()
 
     def _receive(self, seconds: float) -> bool:
-        """Take in what the template sends within ``seconds``; whether it sent anything."""
+        """Take in a message that the template sends within ``seconds``; whether it sent any."""
         self._connection.settimeout(seconds)
         try:
             received = self._connection.recv(4096)
@@ -116,15 +111,13 @@ class ForkedProcess:
                 self.returncode = -signal.SIGKILL
                 self.is_orphan = True
             return True
-        *lines, self._unfinished_line = (self._unfinished_line + received).split(b"\n")
-        for line in lines:
-            event, _, value = line.decode().partition(" ")
-            if event == "started":
-                self.pid = int(value)
-            elif event == "ended":
-                self.returncode = int(value)
-            else:
-                raise TemplateError(value)
+        event, _, value = received.decode().partition(" ")
+        if event == "refused":
+            raise TemplateError(value)
+        if event == "started":
+            self.pid = int(value)
+        else:
+            self.returncode = int(value)
         return True
 
 
@@ -163,7 +156,7 @@ class TemplateProcess:
             "environment": dict(os.environ),
             "folder": str(working_folder),
         }
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # In memory: the environment holds secrets, which must not get onto a disk.
         with theirs, os.fdopen(os.memfd_create("launch"), "wb") as file:
             file.write(json.dumps(launch).encode(errors="surrogateescape"))
@@ -181,7 +174,7 @@ class TemplateProcess:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=0.2)
         ending = how_it_ended("the template process", self._process.returncode)
-        return "\n".join(filter(None, [ending, self._output.tail()[-SHOWN_CHARACTERS:]]))
+        return self._output.below(ending)
 
     def kill(self) -> None:
         """End the process, and by that every kernel."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
@@ -76,6 +77,9 @@ class SentinelEngine(Engine):  # type: ignore[misc]  # papermill is untyped
 
 
 papermill_engines.register(ENGINE_NAME, SentinelEngine)
+for name in ("papermill", "traitlets", "asyncio"):
+    # What they tell their developers is not for the terminal; its failures are raised as well.
+    logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def execute_notebook(

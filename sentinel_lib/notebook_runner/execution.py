@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,6 @@ ERROR_HEAD, ERROR_TAIL = 15_000, 5_000
 notebook has all of it.
 """
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_NOISY_LOGGERS = ("papermill", "traitlets", "asyncio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,10 @@ def execute(
     output.unlink(missing_ok=True)
     executed = ExecutedNotebook(output, scrub)
     watch = _CellWatch(executed, timeout_seconds, on_cell)
-    with _quiet(), kernels.kernel(expects_next=expects_next) as kernel:
+    with (
+        warnings.catch_warnings(action="ignore"),
+        kernels.kernel(expects_next=expects_next) as kernel,
+    ):
         try:
             failure = _run(notebook, parameters, kernels.working_folder, kernel, watch)
             cell = _mark(executed, failure) if failure else ""
@@ -221,24 +222,6 @@ def _shortened(text: str) -> str:
     if left_out <= 0:
         return text
     return f"{text[:ERROR_HEAD]}\n[{left_out:,} characters left out]\n{text[-ERROR_TAIL:]}"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what Papermill and Jupyter tell their developers off the terminal.
-
-    The failures among it are also raised, and are reported from there.
-    """
-    levels = {name: logging.getLogger(name).level for name in _NOISY_LOGGERS}
-    for name in levels:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
 
 
 def _import_papermill() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sentinel_lib.forked_kernels.kernel_pool import START_SECONDS, KernelPool
+from sentinel_lib.forked_kernels.kernel_pool import KernelPool
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 ESSENTIAL = (
@@ -27,11 +27,6 @@ GATE = (
 """What a gate needs besides: 2.5 s, in pieces, between which requests are served."""
 
 
-def project_kernels(
-    *, fork: bool, on_fallback: Callable[[str], None], start_seconds: float = START_SECONDS
-) -> KernelPool:
+def project_kernels(*, fork: bool, on_fallback: Callable[[str], None]) -> KernelPool:
     """Kernels at the project's root; see ``KernelPool`` for the arguments."""
-    modules = (ESSENTIAL, GATE)
-    return KernelPool(
-        PROJECT_ROOT, modules, fork=fork, on_fallback=on_fallback, start_seconds=start_seconds
-    )
+    return KernelPool(PROJECT_ROOT, (ESSENTIAL, GATE), fork=fork, on_fallback=on_fallback)

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from sentinel_lib.settings.project import PROJECT_ROOT
-from tests.processes import eventually
+from tests.processes import children, eventually
 
 STAGES = sorted(path.name for path in (PROJECT_ROOT / "notebooks").glob("*.ipynb"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -64,8 +64,9 @@ class Lab:
             return json.load(answer)
 
     def close(self):
-        self._server.terminate()
-        self._server.wait(timeout=60)
+        for process in (*children(self._server.pid), self._server):  # its kernels too
+            process.kill()
+        self._server.wait()
         self._log.close()
 
 
@@ -98,8 +99,12 @@ def open_in_lab(page, lab, stage):
 
 def save(page):
     """Save as a person does, and wait until the server has the notebook."""
+
+    def is_saved(answer):
+        return answer.request.method == "PUT" and "/api/contents/" in answer.url
+
     page.locator(".jp-Notebook-cell").first.click()
-    with page.expect_response(lambda answer: answer.request.method == "PUT") as saved:
+    with page.expect_response(is_saved) as saved:
         page.keyboard.press("Control+s")
     assert saved.value.ok
 

@@ -54,13 +54,18 @@ def test_kernels_die_with_their_template_and_the_next_one_is_ordinary(tmp_path: 
     ],
 )
 def test_failing_template_is_told_once_and_notebooks_run_without_it(
-    tmp_path: Path, in_template: Callable[[str], None], program: str, why: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    in_template: Callable[[str], None],
+    program: str,
+    why: str,
 ) -> None:
     in_template(program)
     fallbacks: list[str] = []
-    seconds = 2 if "time.sleep(60)" in program else 60
+    if program == "import time; time.sleep(60)":
+        monkeypatch.setattr("sentinel_lib.forked_kernels.kernel_pool.START_SECONDS", 2)
 
-    with project_kernels(fork=True, on_fallback=fallbacks.append, start_seconds=seconds) as kernels:
+    with project_kernels(fork=True, on_fallback=fallbacks.append) as kernels:
         kernels.prestart(groups=1)
         executions = [run(kernels, tmp_path, expects_next=True) for _ in range(2)]
 
