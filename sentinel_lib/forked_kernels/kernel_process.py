@@ -42,10 +42,16 @@ class KernelProcess:
                 "--HistoryManager.hist_file=:memory:",
                 "--log-level=ERROR",
             ]
+            file = self.output.file
             if template is None:
-                self.process = _launch(arguments, self.output, working_folder)
+                from jupyter_client.launcher import launch_kernel
+
+                command = [sys.executable, "-m", "ipykernel_launcher", *arguments]
+                self.process = launch_kernel(
+                    command, stdout=file, stderr=file, cwd=str(working_folder)
+                )
             else:
-                self.process = template.fork(arguments, self.output.file, working_folder, groups)
+                self.process = template.fork(arguments, file, working_folder, groups)
         except BaseException:  # also Ctrl-C: nobody else knows of the folder
             self._clear()
             raise
@@ -75,18 +81,6 @@ class KernelProcess:
     def _clear(self) -> None:
         self.output.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _launch(arguments: list[str], output: ProcessOutput, working_folder: Path) -> Popen[bytes]:
-    from jupyter_client.launcher import launch_kernel
-
-    process: Popen[bytes] = launch_kernel(
-        [sys.executable, "-m", "ipykernel_launcher", *arguments],
-        stdout=output.file,
-        stderr=output.file,
-        cwd=str(working_folder),
-    )
-    return process
 
 
 def _write_connection(path: Path) -> None:
