@@ -95,7 +95,9 @@ def _session_date(asset: Asset, last_bar: datetime) -> date:
         asset.calendar, last_bar.date() - timedelta(days=1), last_bar.date() + timedelta(days=1)
     )
     end = last_bar + timedelta(seconds=INTERVAL_SECONDS[asset.interval])
-    return max((one.date for one in nearby if one.open_utc < end), default=last_bar.date())
+    return max(
+        (session.date for session in nearby if session.open_utc < end), default=last_bar.date()
+    )
 
 
 def _end_of(asset: Asset, last_bar: datetime, session: date) -> datetime:
@@ -108,5 +110,5 @@ def _end_of(asset: Asset, last_bar: datetime, session: date) -> datetime:
 def _close_of(asset: Asset, session: date) -> datetime:
     """When the session of that date closes; a date without a session ends at midnight UTC."""
     midnight = datetime(session.year, session.month, session.day, tzinfo=UTC) + timedelta(days=1)
-    closes = (one.close_utc for one in sessions(asset.calendar, session, session))
+    closes = (day.close_utc for day in sessions(asset.calendar, session, session))
     return next(closes, midnight)

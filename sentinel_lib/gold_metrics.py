@@ -181,7 +181,7 @@ def units_of(metrics: Sequence[Metric]) -> dict[str, str]:
 def metrics_table(aggregates: pd.DataFrame, metrics: Sequence[Metric]) -> pa.Table:
     """``aggregates`` as a table, whose columns carry their unit as metadata.
 
-    Raises ``StageError`` for a column that is no metric's, or that its unit cannot hold.
+    Raises ``StageError`` for a column that no metric makes, or that its unit cannot hold.
     """
     units = units_of(metrics)
     unknown = [name for name in aggregates.columns if name not in ("symbol", *units)]

@@ -153,8 +153,8 @@ class Bar(BaseModel):
 
     ``model_validate(row, context={"date_format": ..., "timezone": ...})`` reads raw text; it raises
     ``pydantic.ValidationError`` naming every field that is wrong. A daily time is the date that it
-    writes, but for one with the offset zero that is no date label (``is_label`` False): that is an
-    instant, and belongs to the day that clocks in ``calendar_timezone`` show then, or
+    writes, but for one with the offset zero that is not a date label (``is_label`` False): that is
+    an instant, and belongs to the day that clocks in ``calendar_timezone`` show then, or
     ``session_shift_seconds`` later where its exchange opens on the evening before.
     """
 

@@ -42,7 +42,7 @@ HELD_BACK: frozenset[AssetStatus] = frozenset({"blocked", "unreachable", "not_ev
 UNLISTED = "(unlisted)"
 NO_SYMBOL = "(no symbol)"
 NO_ASSET = (UNLISTED, NO_SYMBOL)
-"""The lines, beside those of the assets, for rows whose symbol is no asset, or is no symbol.
+"""The lines, beside those of the assets, for rows whose symbol is not an asset, or not a symbol.
 
 Their status is ``unlisted``: such rows are quarantined and hold nothing back.
 """
@@ -99,7 +99,7 @@ class Check(_Record):
 
 
 class OffendingRow(_Record):
-    """A row that a gate refused: where it stands in the source, and which rule it broke."""
+    """A row that a gate quarantined: where it stands in the source, and which rule it broke."""
 
     symbol: str
     rule: str
@@ -208,7 +208,7 @@ class StageOutcome(_Record):
 class RunRecord(_Record):
     """One run, as ``history`` and the reports show it. Times are UTC.
 
-    A replay judges refused rows again; a rollback restores what run ``restored`` had published;
+    A replay judges quarantined rows again; a rollback restores what run ``restored`` had published;
     a run that goes on where ``resumed`` had stopped names it.
     """
 

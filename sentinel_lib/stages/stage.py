@@ -85,7 +85,7 @@ class Stage:
 
     @property
     def is_replay(self) -> bool:
-        """Whether the payloads are those with refused rows, rather than what the sources give."""
+        """Whether payloads with quarantined rows are judged again, instead of new ones."""
         return self.archive == REPLAY
 
     @property

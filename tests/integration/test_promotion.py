@@ -188,13 +188,14 @@ def test_a_gate_that_is_left_out_is_no_pass(project, stage, gate):
     assert not Lake(project.data).exists("gold.aggregates")
 
 
-def test_a_fetch_that_does_not_say_what_was_due_stops_the_next_stage(project):
+def test_a_fetch_that_does_not_say_what_was_due_is_stopped_and_names_that(project):
     project.assets({"GOOD": {}})
 
-    outcome = project.run(AS_OF, edits=[('"due_sessions": due', "")])
+    outcome = project.run(AS_OF, edits=[("stage.record(due_sessions=due)", "stage.record()")])
 
-    assert isinstance(outcome.errors["validate"], StageError)
-    assert "stage 'ingest' recorded no due_sessions of GOOD" in str(outcome.errors["validate"])
+    assert isinstance(outcome.errors["ingest"], StageError)
+    assert "stage 'ingest' does not hand on what it has to" in str(outcome.errors["ingest"])
+    assert "expected: due_sessions" in str(outcome.errors["ingest"])
 
 
 @pytest.mark.thorough
@@ -339,7 +340,7 @@ def test_a_stage_by_hand_before_any_run_says_what_to_do_first(project):
     outcome = project.run(by_hand=True, stages=["build_gold"])
 
     assert isinstance(outcome.errors["build_gold"], StageError)
-    assert "make run" in str(outcome.errors["build_gold"])
+    assert "next: run the pipeline" in str(outcome.errors["build_gold"])
 
 
 def test_a_table_that_is_not_there_says_what_to_do_first(project):

@@ -21,7 +21,6 @@ LOGIC = (
     ast.Try,
 )
 MAX_CELL_LINES = 12
-MOSTLY_CEREMONY = {"10_ingest", "20_validate", "30_promote_silver"}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -94,18 +93,14 @@ def working_lines(cell):
     )
 
 
-def test_half_of_the_code_lines_do_something(notebook, request):
-    if request.node.callspec.id in MOSTLY_CEREMONY:
-        pytest.skip("this notebook is still to be shortened")
+def test_half_of_the_code_lines_do_something(notebook):
     cells = code_cells(notebook)
     lines = sum(len([line for line in cell.source.splitlines() if line.strip()]) for cell in cells)
 
     assert sum(map(working_lines, cells)) >= lines / 2
 
 
-def test_cells_show_more_than_a_hash_or_a_status(notebook, request):
-    if request.node.callspec.id in MOSTLY_CEREMONY:
-        pytest.skip("this notebook is still to be shortened")
+def test_cells_show_more_than_a_hash_or_a_status(notebook):
     shown = [ast.parse(cell.source).body[-1] for cell in code_cells(notebook)]
     last_names = [
         node.value.attr
