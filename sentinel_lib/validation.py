@@ -15,7 +15,7 @@ import pandas as pd
 
 from sentinel_lib.errors import GateBlocked, listed
 from sentinel_lib.records.stage import Check
-from sentinel_lib.rules.rule import RowRule, Rule
+from sentinel_lib.rules.kinds import RowRule, Rule
 from sentinel_lib.rules.suites import Suite
 
 _RULE = "rule"
@@ -73,11 +73,8 @@ def _in_order(suite: Suite, rules: Sequence[Rule], results: Sequence[Any]) -> li
     """Great Expectations answers in its own order, and drops what it does not understand."""
     by_place = {result.expectation_config.meta[_RULE]: result for result in results}
     answered = {place: result.expectation_config.type for place, result in by_place.items()}
-    asked = {place: rule.expect for place, rule in enumerate(rules)}
-    if len(results) != len(rules) or answered != asked:
-        unlike = [
-            rule.name for place, rule in enumerate(rules) if answered.get(place) != rule.expect
-        ]
+    unlike = [rule.name for place, rule in enumerate(rules) if answered.get(place) != rule.expect]
+    if unlike or len(results) != len(rules):
         raise GateBlocked(
             f"the gate of {suite.table} did not evaluate its whole suite",
             observed=f"{len(results)} results; none for {listed(unlike) or 'another rule'}",
@@ -85,7 +82,7 @@ def _in_order(suite: Suite, rules: Sequence[Rule], results: Sequence[Any]) -> li
             next_step="check that the installed great-expectations is the locked one: make setup, "
             "or pull the image again",
         )
-    return [by_place[place] for place in asked]
+    return [by_place[place] for place in range(len(rules))]
 
 
 def _expectation(rule: Rule, place: int) -> Any:

@@ -1,13 +1,18 @@
-"""Why a row is quarantined, in words. Only such rows are looked at one by one."""
+"""Why rows are quarantined, in words, and what would let them pass."""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import ibis
+from ibis.expr.types import Table
 from pydantic import ValidationError
 
+from sentinel_lib.cleaning.row_keys import quarantined_rows
 from sentinel_lib.cleaning.rule_names import (
     CONFLICTING_KEY,
     HELD_WITH_ASSET,
@@ -15,22 +20,38 @@ from sentinel_lib.cleaning.rule_names import (
     NO_BAR,
     NOT_A_SESSION,
     NOT_FINAL,
+    OUTSIDE_THE_LIMIT,
+    UNREADABLE,
 )
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
-from sentinel_lib.records.bar import DECLARED_COLUMNS, Bar
-from sentinel_lib.rules.rule import RowRule
+from sentinel_lib.errors import counted
+from sentinel_lib.records.bar import DECLARED_COLUMNS, EPOCH_UNITS, MISSING_WORDS, Bar, timestamp_of
+from sentinel_lib.rules.kinds import NotNull, RowRule
 
 MAX_EXPLAINED = 10_000
 """Rows explained one by one; what lies beyond gets the words of its rule."""
 
+SAMPLE = 20
+"""So many rows of each asset and rule are looked at for what would read them."""
+
+_DATES = (
+    "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d", "%m/%d/%y",
+    "%d/%m/%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y",
+)  # fmt: skip
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_DATE_FORMATS = ("iso", *(day + time for day in _DATES for time in _TIMES), *EPOCH_UNITS)
+_LATEST_YEAR = 2100
+"""Seconds read as milliseconds give 1970, and milliseconds read as seconds years far ahead."""
+_EARLIEST_YEAR = 1971
+_BESIDE_THE_CLOSE = ("open", "high", "low", "volume")
+_SATURDAY = 5
+
 Row = Mapping[str, Any]
+Rows = Sequence[Row]
 
 
 def reasons(
-    rows: Iterable[Row],
-    rules: Sequence[RowRule],
-    as_of: datetime,
-    held_back: Mapping[str, str] | None = None,
+    rows: Iterable[Row], rules: Sequence[RowRule], as_of: datetime, held_back: Mapping[str, str]
 ) -> list[str]:
     """One sentence per row: file, line, what is wrong with which value, and the rule's name.
 
@@ -41,7 +62,7 @@ def reasons(
     for index, row in enumerate(rows):
         name = row["rule"]
         if name == HELD_WITH_ASSET:
-            reason = (held_back or {}).get(row["asset"], "its asset is held back")
+            reason = held_back[row["asset"]]
         elif name in _EXPLANATIONS:
             reason = _EXPLANATIONS[name](row, as_of)
         else:
@@ -97,5 +118,115 @@ _EXPLANATIONS: dict[str, Callable[[Row, datetime], str]] = {
     CONFLICTING_KEY: lambda row, _: (
         f"another row for {row['asset']} at {row['timestamp']} has other values "
         "and was fetched for the same as_of, so neither can be trusted"
+    ),
+}
+
+
+def remedies(
+    resolved: Table, raw: Table, assets: Sequence[str], rules: Sequence[RowRule], as_of: datetime
+) -> dict[str, str]:
+    """For each of ``assets`` with quarantined rows: how many break the rule that most of them
+    break, one of them in words with its file and line, and the key of the configuration that would
+    let them pass.
+
+    ``raw`` is the batch that ``resolved`` was made of. Rules that say nothing against the data come
+    last.
+    """
+    chosen = resolved.filter(resolved.asset.isin([*assets] or [""]))
+    rows = quarantined_rows(chosen, raw)
+    rows = rows.filter(rows.rule != HELD_WITH_ASSET)
+    key = [rows.asset, rows.rule]
+    order = [rows.file, rows.payload, rows.layout, rows.line]
+    numbered = rows.mutate(
+        place=ibis.row_number().over(ibis.window(group_by=key, order_by=order)),
+        alike=rows.count().over(ibis.window(group_by=key)),
+    )
+    shown = numbered.filter(numbered.place < SAMPLE).order_by(["asset", "rule", "place"])
+    samples: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in shown.to_pyarrow().to_pylist():
+        samples[row["asset"], row["rule"]].append(row)
+    by_weight = sorted(samples.values(), key=_weight)
+    largest = {sample[0]["asset"]: sample for sample in by_weight}
+    return {asset: _in_words(sample, rules, as_of) for asset, sample in largest.items()}
+
+
+def remedy(rows: Rows, rules: Sequence[RowRule]) -> str:
+    """What would let ``rows`` pass, all of one asset and one rule; empty if unknown."""
+    name, is_file = rows[0]["rule"], rows[0]["source"] == "files"
+    column, _, ending = name.partition(".")
+    if name in _OF_RULE:
+        return _OF_RULE[name](rows)
+    if ending == UNREADABLE and not is_file:
+        return ""
+    if ending == UNREADABLE:
+        return _of_dates(rows) if column == "timestamp" else _of_numbers(column, rows)
+    missing = [rule.column for rule in rules if rule.name == name and isinstance(rule, NotNull)]
+    return _of_absence(missing[0], rows) if missing else ""
+
+
+def _weight(rows: Rows) -> tuple[bool, int, str]:
+    return rows[0]["rule"] not in OUTSIDE_THE_LIMIT, rows[0]["alike"], rows[0]["rule"]
+
+
+def _in_words(rows: Rows, rules: Sequence[RowRule], as_of: datetime) -> str:
+    [example] = reasons(rows[:1], rules, as_of, {})
+    sentence = f"{counted(rows[0]['alike'], 'row')} quarantined like {example}"
+    cure = remedy(rows, rules)
+    return f"{sentence}: {cure}" if cure else sentence
+
+
+def _of_dates(rows: Rows) -> str:
+    texts = [row["timestamp"] or "" for row in rows]
+    readable = [form for form in _DATE_FORMATS if all(_reads(form, text) for text in texts)]
+    if not readable:
+        return "set date_format to how its times are written, or columns: {timestamp: ...}"
+    return "set date_format: " + " or ".join(f'"{form}"' for form in readable[:2])
+
+
+def _reads(date_format: str, text: str) -> bool:
+    try:
+        _, instant = timestamp_of(text, date_format, "UTC")
+    except (ValueError, OverflowError):
+        return False
+    return _EARLIEST_YEAR <= instant.year <= _LATEST_YEAR
+
+
+def _of_numbers(column: str, rows: Rows) -> str:
+    texts = [(row[column] or "").strip() for row in rows]
+    if all(re.fullmatch(r"[+-]?[\d.' ]*\d,\d+", text) for text in texts):
+        return "write its numbers with a decimal point: no key reads a decimal comma"
+    if all(re.fullmatch(r"\D{0,3}\d[\d,' ]*(\.\d+)?\D{0,3}", text) for text in texts):
+        return "write its numbers as digits alone: no key reads separators, signs or units"
+    return f"set columns: {{{column}: ...}} to the column that has the {column}"
+
+
+def _of_absence(column: str, rows: Rows) -> str:
+    def is_absent(name: str) -> bool:
+        return all((row[name] or "").strip().lower() in MISSING_WORDS for row in rows)
+
+    if column in _BESIDE_THE_CLOSE and all(map(is_absent, _BESIDE_THE_CLOSE)):
+        return "set fields: close if it has no other price than the close"
+    if rows[0]["source"] != "files" or not is_absent(column):
+        return ""
+    return (
+        f"set columns: {{{column}: ...}} if its file has the {column} under another name; "
+        f"else change the rule about {column} in expectations/silver.yaml"
+    )
+
+
+def _of_days(rows: Rows) -> str:
+    if any(row["session"].weekday() >= _SATURDAY for row in rows):
+        return "set calendar: 24/7 if it trades at weekends"
+    if rows[0]["interval"] != "1d" and rows[0]["source"] == "files":
+        return "set calendar to where it trades, or timezone if its times are local"
+    return "set calendar to where it trades"
+
+
+_OF_RULE: dict[str, Callable[[Rows], str]] = {
+    MALFORMED: lambda _: "set delimiter if columns are separated by another character",
+    NOT_A_SESSION: _of_days,
+    CONFLICTING_KEY: lambda _: (
+        "set interval to that of its bars, or columns: {symbol: ...} "
+        "if its file holds several series"
     ),
 }

@@ -20,7 +20,7 @@ from sentinel_lib.cleaning.rule_names import (
 )
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS, has_column
 from sentinel_lib.records.bar import DECLARED_COLUMNS, VALUE_COLUMNS
-from sentinel_lib.rules.rule import RowRule
+from sentinel_lib.rules.kinds import RowRule
 
 _ONLY_FOR_JUDGING = (
     "is_daily", "is_provisional", "is_malformed", "interval_seconds", "keeps_hours", "unreadable",

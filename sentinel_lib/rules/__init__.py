@@ -1,1 +1,1 @@
-"""What a suite may demand: a file for each kind of rule, and ``config/expectations/*.yaml``."""
+"""What a suite may demand: the kinds of rules, and ``config/expectations/*.yaml``."""

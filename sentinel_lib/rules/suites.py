@@ -14,30 +14,13 @@ from pydantic import Field
 from sentinel_lib.errors import nearest
 from sentinel_lib.records.bar import VALUE_COLUMNS, Bar
 from sentinel_lib.records.roles import SILVER_BARS
-from sentinel_lib.rules.between import Between
-from sentinel_lib.rules.column_exists import ColumnExists
-from sentinel_lib.rules.in_set import InSet
-from sentinel_lib.rules.not_null import NotNull
-from sentinel_lib.rules.pair_greater import PairGreater
-from sentinel_lib.rules.row_count import RowCount
-from sentinel_lib.rules.rule import RowRule
-from sentinel_lib.rules.unique_together import UniqueTogether
+from sentinel_lib.rules.kinds import AnyRule, RowRule
 from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.model import ConfigModel
 
 OnDrift = Literal["allow", "warn", "block"]
 LAYERS = ("bronze", "silver", "gold")
 DRIFT_LAYER = "bronze"
-
-_CORRECT = "correct the rule, or remove it"
-_KINDS = f"numbers for {', '.join(VALUE_COLUMNS)}; texts for symbol and interval"
-
-
-Rule = Annotated[
-    NotNull | Between | InSet | PairGreater | ColumnExists | UniqueTogether | RowCount,
-    Field(discriminator="expect"),
-]
-"""Every kind of rule that a suite may hold, each in a file of its own beside this one."""
 
 
 class SuiteLimits(ConfigModel):
@@ -70,7 +53,7 @@ class Suite(ConfigModel):
     """The rules of one table."""
 
     table: str
-    rules: Annotated[list[Rule], Field(min_length=1)]
+    rules: Annotated[list[AnyRule], Field(min_length=1)]
     limits: SuiteLimits = SuiteLimits()
     schema_drift: SchemaDrift = SchemaDrift()
 
@@ -103,13 +86,11 @@ def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
 def _check_columns(suite: Suite, document: Document) -> None:
     """A rule about a column that no bar has would never apply, and so never fail."""
     for index, rule in enumerate(suite.rules):
-        for column in rule.columns:
-            if column not in Bar.model_fields:
-                raise document.error(
-                    ("rules", index),
-                    f"unknown column '{column}'{nearest(column, Bar.model_fields)}",
-                    expected=f"one of {', '.join(Bar.model_fields)}",
-                    next_step=_CORRECT,
-                )
-        if misfit := rule.misfit():
-            raise document.error(("rules", index), misfit, expected=_KINDS, next_step=_CORRECT)
+        wrong = rule.misfit()
+        expected = f"numbers for {', '.join(VALUE_COLUMNS)}; texts for symbol and interval"
+        if unknown := [column for column in rule.columns if column not in Bar.model_fields]:
+            wrong = f"unknown column '{unknown[0]}'{nearest(unknown[0], Bar.model_fields)}"
+            expected = f"one of {', '.join(Bar.model_fields)}"
+        if wrong:
+            next_step = "correct the rule, or remove it"
+            raise document.error(("rules", index), wrong, expected=expected, next_step=next_step)

@@ -16,9 +16,8 @@ from sentinel_lib.cleaning.row_rules import row_passes
 from sentinel_lib.cleaning.typed_bars import typed_bars
 from sentinel_lib.errors import ConfigError
 from sentinel_lib.records.bar import VALUE_COLUMNS
-from sentinel_lib.rules.not_null import NotNull
+from sentinel_lib.rules.kinds import NotNull, UniqueTogether
 from sentinel_lib.rules.suites import Suite, load_suite
-from sentinel_lib.rules.unique_together import UniqueTogether
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.storage.catalog import INSTANT, VALUE
 from sentinel_lib.storage.engine import Engine

@@ -17,7 +17,7 @@ from sentinel_lib.errors import GateBlocked, counted, listed
 from sentinel_lib.records.details import Certificate
 from sentinel_lib.records.roles import BRONZE_FETCHES, SILVER_BARS, SILVER_CANDIDATE
 from sentinel_lib.records.stage import AssetLedger, Check
-from sentinel_lib.rules.rule import RowRule
+from sentinel_lib.rules.kinds import RowRule
 from sentinel_lib.stages.certificates import gate_digest, terms_digest
 from sentinel_lib.stages.silver import base_version, silver_of
 from sentinel_lib.stages.stage import Stage

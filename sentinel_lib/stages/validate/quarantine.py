@@ -17,7 +17,7 @@ from sentinel_lib.errors import StorageError
 from sentinel_lib.logger import log
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET
-from sentinel_lib.rules.rule import RowRule
+from sentinel_lib.rules.kinds import RowRule
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import quarantined_unlisted
 from sentinel_lib.stages.validate.verdicts import Verdict

@@ -11,14 +11,14 @@ import ibis
 from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.asset_counts import AssetCounts
-from sentinel_lib.cleaning.remedies import remedies
+from sentinel_lib.cleaning.reasons import remedies
 from sentinel_lib.cleaning.rule_names import HELD_WITH_ASSET, PROMOTED, QUARANTINED
 from sentinel_lib.errors import StageError, counted, listed
 from sentinel_lib.records.bar import SCALE
 from sentinel_lib.records.details import IngestDetails
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, AssetStatus, Check, StageRecord
-from sentinel_lib.rules.rule import RowRule
+from sentinel_lib.rules.kinds import RowRule
 from sentinel_lib.rules.suites import Suite, SuiteLimits
 from sentinel_lib.settings.assets import Asset
 

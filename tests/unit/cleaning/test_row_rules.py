@@ -9,8 +9,7 @@ from sentinel_lib.cleaning.reasons import bar_text
 from sentinel_lib.cleaning.row_rules import judged_rows
 from sentinel_lib.cleaning.typed_bars import typed_bars
 from sentinel_lib.records.bar import Bar
-from sentinel_lib.rules.between import Between
-from sentinel_lib.rules.in_set import InSet
+from sentinel_lib.rules.kinds import Between, InSet
 from sentinel_lib.rules.suites import load_suite
 from sentinel_lib.settings.project import PROJECT_ROOT
 

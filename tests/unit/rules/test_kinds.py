@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sentinel_lib.rules.rule import RowRule
+from sentinel_lib.rules.kinds import RowRule
 from sentinel_lib.rules.suites import Suite
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sentinel_lib.cleaning.remedies import remedy
-from sentinel_lib.rules.not_null import NotNull
+from sentinel_lib.cleaning.reasons import remedy
+from sentinel_lib.rules.kinds import NotNull
 
 NOT_NULL = [
     NotNull(expect="expect_column_values_to_not_be_null", column=name, on_fail="quarantine")
