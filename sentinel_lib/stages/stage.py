@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -39,8 +40,7 @@ from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
 
-BY_HAND = "by-hand"
-REPLAY = "quarantine"
+BY_HAND, REPLAY = "by-hand", "quarantine"
 
 
 @dataclass
@@ -198,8 +198,7 @@ class Stage:
 
     def note_quarantined(self, rows: pa.Table) -> None:
         """Note how many of the quarantined rows each rule caught, and examples of each asset's."""
-        counts = rows["rule"].value_counts().to_pylist()
-        self.quarantine = {count["values"]: count["counts"] for count in counts}
+        self.quarantine = dict(Counter(rows["rule"].to_pylist()))
         self.offending_rows = examples(rows, (*self.selected, *NO_ASSET))
 
     def gate(self, checks: Iterable[Check] = ()) -> pd.DataFrame:
