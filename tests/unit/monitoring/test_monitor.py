@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -366,7 +367,7 @@ def test_without_a_slug_nothing_checks_in(sentry: Ingest) -> None:
 
 
 def test_secrets_are_in_no_envelope(sentry: Ingest, tmp_path: Path) -> None:
-    quoted = CANARY.replace("-", "%2d")
+    quoted = quote(NOTIFY, safe="")
     executed = executed_notebook(
         tmp_path / "validate.ipynb", "ValueError", f"{CANARY} {KEY}", [f"{NOTIFY} {quoted}"]
     )
