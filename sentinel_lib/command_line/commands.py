@@ -30,7 +30,7 @@ def serve(options: argparse.Namespace, command: str) -> Answer:
     """Run the pipeline on schedule, in this process, until it is stopped."""
     from sentinel_lib.messages.terminal import PlainLines
     from sentinel_lib.pipeline.progress import Progress
-    from sentinel_lib.service.resident import serve as serve_runs
+    from sentinel_lib.service.serve import serve as serve_runs
 
     progress = Progress() if options.quiet else PlainLines(sys.stderr, with_cells=options.verbose)
     return Answer("", {}, serve_runs(RunRequest.of(options, command), progress))
@@ -67,7 +67,7 @@ def status(options: argparse.Namespace, _: str) -> Answer:
 
     Raises ``UsageError`` for ``--as-of`` without ``--why``.
     """
-    from sentinel_lib.service import standing
+    from sentinel_lib.service.status import read_status
 
     if options.health:
         return _health(options)
@@ -75,7 +75,7 @@ def status(options: argparse.Namespace, _: str) -> Answer:
         return _why(options)
     if options.as_of:
         raise UsageError("--as-of is given without --why", next_step="add --why STAGE")
-    state = standing.of_records(options.config, options.data, clock.now())
+    state = read_status(options.config, options.data, clock.now())
     text = _markdown(state.last) if options.markdown else state.text()
     return Answer(text, state.as_json(), state.exit_code)
 
@@ -86,12 +86,12 @@ def notify(options: argparse.Namespace, command: str) -> Answer:
     from sentinel_lib.messages import notification
     from sentinel_lib.settings.environment import load_environment
 
-    addresses = load_environment().notify_addresses()
+    environment = load_environment()
     record, run_id = _run_to_tell_of(options)
     message = notification.message(
         record, run_id=run_id, around=options.around, link=options.link, command=command
     )
-    services = alerts.send(message, addresses)
+    services = alerts.send(message, environment)
     return Answer(
         "\n".join([message.subject, *(f"sent: {service}" for service in services)]),
         {"run_id": run_id or None, "subject": message.subject, "sent_to": services},
@@ -134,10 +134,10 @@ def _markdown(record: RunRecord | None) -> str:
 
 
 def _health(options: argparse.Namespace) -> Answer:
-    from sentinel_lib.service import standing
+    from sentinel_lib.service.status import read_health
 
     try:
-        health = standing.from_records(options.config, options.data, clock.now())
+        health = read_health(options.config, options.data, clock.now())
     except SentinelError as unreadable:  # a health check knows two exit codes only
         reason = addressed(str(unreadable), options)
         return Answer(reason, {"status": "failed", "reason": reason}, 1)

@@ -14,12 +14,11 @@ from sentinel_lib.records.stage import NO_ASSET, RunRecord, StageOutcome
 from sentinel_lib.reporting.asset_lines import AssetLine, asset_lines
 from sentinel_lib.reporting.failure import DEFAULT_COMMAND, Cause, cause_of, failure_of
 from sentinel_lib.reporting.page import excerpt, render
-from sentinel_lib.reporting.wording import command_beside, duration, ending, meaning, why_refused
+from sentinel_lib.reporting.wording import command_beside, duration, ending, meaning, short_reason
 
 PRODUCT = "Dataflow Sentinel"
 SHOWN_ASSETS = 50
 SHOWN_ROWS = 5
-TEMPLATES = Path(__file__).with_name("templates")
 
 _STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
@@ -45,12 +44,7 @@ class Notice:
 
 
 def message(
-    run: RunRecord | None,
-    *,
-    run_id: str = "",
-    around: str = "",
-    link: str = "",
-    command: str = "",
+    run: RunRecord | None, *, run_id: str = "", around: str = "", link: str = "", command: str = ""
 ) -> Message:
     """The mail about ``run``.
 
@@ -63,15 +57,14 @@ def message(
     return Message(f"{PRODUCT} {notice.headline}", text, html, notice.kind)
 
 
-def markdown(run: RunRecord | None, *, run_id: str = "") -> str:
+def markdown(run: RunRecord | None) -> str:
     """The same about the run alone, as GitHub's Markdown, with the assets as a table."""
-    return _rendered("summary.md.j2", _notice(run, run_id, around="", link="", command=""))
+    return _rendered("summary.md.j2", _notice(run))
 
 
 def _rendered(template: str, notice: Notice) -> str:
-    page = render(
+    text = render(
         template,
-        TEMPLATES,
         product=PRODUCT,
         notice=notice,
         cause=_asset_cause,
@@ -79,10 +72,12 @@ def _rendered(template: str, notice: Notice) -> str:
         escaped=_escaped,
         fenced=_fenced,
     )
-    return page.decode() + "\n"
+    return f"{text}\n"
 
 
-def _notice(run: RunRecord | None, run_id: str, around: str, link: str, command: str) -> Notice:
+def _notice(
+    run: RunRecord | None, run_id: str = "", around: str = "", link: str = "", command: str = ""
+) -> Notice:
     outside = [("outside the run", around)] if around else []
     more = [("details", link)] if link else []
     if run is None:
@@ -90,8 +85,7 @@ def _notice(run: RunRecord | None, run_id: str, around: str, link: str, command:
         why = "it was killed, is still running, or never started; its log shows how far it got"
         facts = [("what this means", why), *outside, *more]
         return Notice(f"failed: {problem}", "failure", facts, command_beside(command, "history"))
-    seconds = (run.finished_at_utc - run.started_at_utc).total_seconds()
-    facts = [("run", f"{run.run_id}, as of {iso(run.as_of)}, took {duration(seconds)}")]
+    facts = [("run", f"{run.run_id}, as of {iso(run.as_of)}, took {duration(run.seconds)}")]
     if run.kind != "rollback":
         facts += [("exit code", f"{run.exit_code}, {meaning(run.exit_code)}")]
         facts += [("conditions", ", ".join(run.conditions))] if run.conditions else []
@@ -151,7 +145,7 @@ def _stage_failure(stage: StageOutcome) -> tuple[str, Labelled]:
     cell = f" at {stage.cell}" if stage.cell else ""
     error = stage.error or (stage.record.error if stage.record else "")
     rows = [
-        (f"row of {row.symbol}", f"{Path(row.file).name} line {row.line}: {why_refused(row)}")
+        (f"row of {row.symbol}", f"{Path(row.file).name} line {row.line}: {short_reason(row)}")
         for row in (stage.record.offending_rows[:SHOWN_ROWS] if stage.record else [])
     ]
     return f"stage {stage.name} {stage.status}{cell}", [*_details(cause_of(error)), *rows]

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sentinel_lib.clock import iso
-from sentinel_lib.records.stage import (
-    HELD_BACK,
-    NO_ASSET,
-    UNENDED,
-    AssetLedger,
-    RunRecord,
-    StageOutcome,
-)
+from sentinel_lib.errors import counted
+from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, RunRecord, StageOutcome
 from sentinel_lib.reporting.wording import duration, ending, meaning, resume_command
 
 SHOWN_ASSETS = 50
@@ -32,7 +26,7 @@ def run_object(run: RunRecord) -> dict[str, Any]:
         **({"restored": run.restored} if run.restored else {}),
         "as_of": iso(run.as_of),
         "status": run.status,
-        "exit_code": None if run.status in UNENDED else run.exit_code,
+        "exit_code": run.final_exit_code,
         "conditions": run.conditions,
         "stages": [
             {
@@ -50,25 +44,59 @@ def run_object(run: RunRecord) -> dict[str, Any]:
 
 def run_text(run: RunRecord) -> str:
     """A run for a person: the verdict, the assets, what went wrong, where to read on."""
-    seconds = (run.finished_at_utc - run.started_at_utc).total_seconds()
-    parts = [
-        f"{_verdict(run)}\nrun {run.run_id}, as of {iso(run.as_of)}, {duration(seconds)}",
-        _skipped_text(run),
+    records = [stage.record for stage in run.stages if stage.record]
+    ledgers = [item for record in records for item in record.assets.items()]
+    checks = [check for record in records for check in record.checks]
+    warnings = [check for check in checks if not (check.passed or check.blocks)]
+    held: dict[str, str] = {}  # with the reason of the stage that did it first
+    for symbol, ledger in ledgers:
+        if ledger.status in HELD_BACK and ledger.reason:
+            held.setdefault(symbol, ledger.reason)
+    outside = {symbol: ledger.outside_hours for symbol, ledger in ledgers if ledger.outside_hours}
+    skipped = {stage.name: stage.produced_by for stage in run.stages if stage.produced_by}
+    paragraphs = [
+        f"{_verdict(run)}\nrun {run.run_id}, as of {iso(run.as_of)}, {duration(run.seconds)}",
+        _listed("unchanged, and skipped:", [f"{n} as in run {r}" for n, r in skipped.items()]),
         assets_text(run),
-        _unlisted_text(run),
-        _held_text(run),
-        _warnings_text(run),
-        _outside_text(run),
-        *(_failure_text(stage) for stage in run.stages if stage.status in ("failed", "blocked")),
-        _closing_text(run),
+        "\n".join(f"{line}: {run.assets[line].reason}" for line in NO_ASSET if line in run.assets),
+        _listed("held back:", [f"{symbol}: {reason}" for symbol, reason in held.items()]),
+        _listed("warnings:", [f"{c.symbol or c.table} {c.name}: {c.observed}" for c in warnings]),
+        _listed(
+            "outside trading hours, so in silver.bars and in no session:",
+            [f"{symbol}: {counted(bars, 'bar')}" for symbol, bars in outside.items()],
+        ),
+        *(_failure(stage) for stage in run.stages if stage.status in ("failed", "blocked")),
+        _closing(run),
     ]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(filter(None, paragraphs))
 
 
 def _verdict(run: RunRecord) -> str:
     if run.kind == "rollback":
         return ending(run)
     return f"{run.status}, exit code {run.exit_code}: {meaning(run.exit_code)}"
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
+    """``title`` and the first lines under it, and how many are left out; empty without any."""
+    more = f"... and {len(lines) - SHOWN_LINES} more in the report"
+    shown = [*lines[:SHOWN_LINES], *([more] if len(lines) > SHOWN_LINES else [])]
+    return "\n  ".join([title, *shown]) if lines else ""
+
+
+def _failure(stage: StageOutcome) -> str:
+    cell = f" at {stage.cell}" if stage.cell else ""
+    error = stage.error.replace("\n", "\n  ")
+    return f"stage '{stage.name}' {stage.status}{cell}\n  {error}"
+
+
+def _closing(run: RunRecord) -> str:
+    if run.kind == "rollback":
+        return ""
+    report = f"report: {run.report or 'could not be written, see the log'}"
+    if run.status not in ("failed", "interrupted"):
+        return report
+    return f"{report}\nnext: see the report, fix the cause, then: {resume_command(run)}"
 
 
 def assets_text(run: RunRecord) -> str:
@@ -95,9 +123,9 @@ def history_text(runs: Sequence[RunRecord], undone: Collection[str] = ()) -> str
         [
             run.run_id,
             iso(run.as_of),
-            duration((run.finished_at_utc - run.started_at_utc).total_seconds()),
+            duration(run.seconds),
             f"{run.outcome}, undone" if run.run_id in undone else run.outcome,
-            "" if run.status in UNENDED else run.exit_code,
+            "" if run.final_exit_code is None else run.exit_code,
             *(["", ""] if run.restored else [run.rows("promoted"), run.rows("quarantined")]),
         ]
         for run in runs
@@ -117,73 +145,3 @@ def aligned(table: Table) -> str:
         ).rstrip()
         for row in texts
     )
-
-
-def _unlisted_text(run: RunRecord) -> str:
-    lines = [
-        f"{symbol}: {run.assets[symbol].reason}" for symbol in NO_ASSET if symbol in run.assets
-    ]
-    return "\n".join(lines)
-
-
-def _skipped_text(run: RunRecord) -> str:
-    skipped = {stage.name: stage.produced_by for stage in run.stages if stage.produced_by}
-    lines = [f"  {name} as in run {produced_by}" for name, produced_by in skipped.items()]
-    return "\n".join(["unchanged, and skipped:", *lines]) if lines else ""
-
-
-def _held_text(run: RunRecord) -> str:
-    """Why assets are held back, by the stage that did it first."""
-    reasons: dict[str, str] = {}
-    for symbol, ledger in _ledgers(run):
-        if ledger.status in HELD_BACK and ledger.reason:
-            reasons.setdefault(symbol, ledger.reason)
-    return _bounded("held back:", [f"{symbol}: {reason}" for symbol, reason in reasons.items()])
-
-
-def _outside_text(run: RunRecord) -> str:
-    lines = [
-        f"{symbol}: {ledger.outside_hours:,} bars"
-        for symbol, ledger in _ledgers(run)
-        if ledger.outside_hours
-    ]
-    return _bounded("outside hours, in silver.bars and in no session:", lines)
-
-
-def _ledgers(run: RunRecord) -> Iterator[tuple[str, AssetLedger]]:
-    for stage in run.stages:
-        yield from stage.record.assets.items() if stage.record else ()
-
-
-def _warnings_text(run: RunRecord) -> str:
-    """The checks that failed and only warn, of each asset."""
-    warnings = [
-        f"{check.symbol or check.table} {check.name}: {check.observed}"
-        for stage in run.stages
-        for check in (stage.record.checks if stage.record else ())
-        if not check.passed and not check.blocks
-    ]
-    return _bounded("warnings:", warnings)
-
-
-def _bounded(title: str, lines: Sequence[str]) -> str:
-    """``title`` and the first lines under it, and how many are left out; empty without any."""
-    hidden = len(lines) - SHOWN_LINES
-    more = [f"... and {hidden} more in the report"] if hidden > 0 else []
-    shown = [f"  {line}" for line in [*lines[:SHOWN_LINES], *more]]
-    return "\n".join([title, *shown]) if lines else ""
-
-
-def _failure_text(stage: StageOutcome) -> str:
-    where = f" at {stage.cell}" if stage.cell else ""
-    error = "\n".join(f"  {line}" for line in stage.error.splitlines())
-    return f"stage '{stage.name}' {stage.status}{where}\n{error}"
-
-
-def _closing_text(run: RunRecord) -> str:
-    if run.kind == "rollback":
-        return ""
-    lines = [f"report: {run.report}" if run.report else "report: could not be written, see the log"]
-    if run.status in ("failed", "interrupted"):
-        lines.append(f"next: see the report, mend the cause, then: {resume_command(run)}")
-    return "\n".join(lines)

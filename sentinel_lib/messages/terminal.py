@@ -44,29 +44,23 @@ class PlainLines(Progress):
         self.stages: list[str] = []
 
     def waiting(self, message: str) -> None:
-        """Says for whom."""
         self._say(message)
 
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
-        """Names the run."""
         self.stages = list(stages)
         self._say(f"run {run_id} as of {iso(as_of)}")
 
     def stage_started(self, stage: str) -> None:
-        """Names the stage and its place among all."""
         self._say(f"{self._place(stage)} {stage} ...")
 
     def cell_started(self, stage: str, cell: Cell) -> None:
-        """Names the cell, if cells are wanted."""
         if self.with_cells:
             self._say(f"      cell {cell.number}/{cell.count} {cell.heading}".rstrip())
 
     def stage_finished(self, outcome: StageOutcome) -> None:
-        """How it ended, and the first line of what went wrong."""
         self._say(f"{self._place(outcome.name)} {_ending(outcome)}")
 
     def reports_started(self) -> None:
-        """Says that the stages are over."""
         self._say("writing the reports ...")
 
     def _place(self, stage: str) -> str:
@@ -84,33 +78,27 @@ class LiveLines(Progress):
         self.line: TaskID | None = None
 
     def waiting(self, message: str) -> None:
-        """Opens a line, which goes when there is something else to say."""
         self._close()
         self.line = self.bars.add_task(message, total=None)
 
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
-        """Names the run above the lines."""
         self._close()
         self.bars.console.print(f"run {run_id} as of {iso(as_of)}", highlight=False)
 
     def stage_started(self, stage: str) -> None:
-        """Opens its line."""
         self.line = self.bars.add_task(stage, total=None)
 
     def cell_started(self, stage: str, cell: Cell) -> None:
-        """Shows the cell in the line of its stage."""
         if self.line is not None:
-            words = f"{stage}  cell {cell.number}/{cell.count}  {cell.heading}"
-            self.bars.update(self.line, description=words, total=cell.count)
+            text = f"{stage}  cell {cell.number}/{cell.count}  {cell.heading}"
+            self.bars.update(self.line, description=text, total=cell.count)
 
     def stage_finished(self, outcome: StageOutcome) -> None:
-        """Closes the line with how it ended."""
         self._close()
         colour = _COLOURS.get(outcome.status, "red")
         self.bars.console.print(_ending(outcome), style=colour, highlight=False, markup=False)
 
     def reports_started(self) -> None:
-        """Opens a last line, which goes with the display."""
         self.line = self.bars.add_task("writing the reports", total=None)
 
     def _close(self) -> None:

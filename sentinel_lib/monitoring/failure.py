@@ -50,11 +50,13 @@ def event_of(
     ``symbols`` are the assets of the run, to find those that the failure names.
     """
     is_shown = shown.name == outcome.error_name
-    words = shown.value if is_shown else outcome.error.partition("\n")[0]
+    message = shown.value if is_shown else outcome.error.partition("\n")[0]
     stack = frames(shown.traceback, notebook) if is_shown else []
     exception: dict[str, Any] = {
         "type": outcome.error_name or "StageError",
-        "value": f"{outcome.name}: {words.removeprefix(f'{outcome.error_name}: ')}"[:LONGEST_VALUE],
+        "value": f"{outcome.name}: {message.removeprefix(f'{outcome.error_name}: ')}"[
+            :LONGEST_VALUE
+        ],
         "mechanism": {"type": "notebook", "handled": False},
     }
     if stack:
@@ -63,7 +65,7 @@ def event_of(
         "stage": outcome.name,
         "notebook": notebook,
         "cell": " ".join(outcome.cell.split()),
-        "asset": ", ".join(_assets(outcome, words, symbols)),
+        "asset": ", ".join(_assets(outcome, message, symbols)),
     }
     event: dict[str, Any] = {
         "level": _level(outcome),
@@ -90,21 +92,21 @@ def _fingerprint(outcome: StageOutcome, stack: Sequence[dict[str, Any]]) -> list
     if outcome.status == "blocked":
         return ["gate blocked", outcome.name]
     known = [outcome.name, outcome.error_name]
-    own = [frame for frame in stack if frame["in_app"]]
-    if outcome.error_name in _NOT_ITS_OWN_FAULT or not own:
+    ours = [frame for frame in stack if frame["in_app"]]
+    if outcome.error_name in _NOT_ITS_OWN_FAULT or not ours:
         return ["stage failed", *known]
-    last = own[-1]
+    last = ours[-1]
     line = last.get("context_line", "").strip()
     return ["stage failed", *known, f"{last['filename']}:{last['function']}", line]
 
 
-def _assets(outcome: StageOutcome, words: str, symbols: Collection[str]) -> list[str]:
+def _assets(outcome: StageOutcome, message: str, symbols: Collection[str]) -> list[str]:
     """Those that the stage's record holds back, or else that its error speaks of."""
     ledgers = outcome.record.assets if outcome.record else {}
     held = [symbol for symbol, ledger in ledgers.items() if ledger.status in HELD_BACK]
-    spoken_of = [
+    named = [
         symbol
         for symbol in symbols
-        if re.search(rf"(?<![\w.-]){re.escape(symbol)}(?![\w-]|\.\w)", words)
+        if re.search(rf"(?<![\w.-]){re.escape(symbol)}(?![\w-]|\.\w)", message)
     ]
-    return sorted(held or spoken_of)
+    return sorted(held or named)

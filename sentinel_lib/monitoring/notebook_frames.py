@@ -28,8 +28,8 @@ def frames(traceback: Sequence[str], notebook: str) -> list[Frame]:
     Empty where the traceback has none, or is written another way. Of errors that were raised from
     one another it is the last: the one that the notebook names.
     """
-    found = (_frame(part, notebook) for part in _last_of_chain(traceback))
-    return [frame for frame in found if frame is not None]
+    parts = (_frame(part, notebook) for part in _last_of_chain(traceback))
+    return [frame for frame in parts if frame is not None]
 
 
 def plain(traceback: Sequence[str]) -> str:
@@ -92,6 +92,6 @@ def _context(lines: Sequence[str]) -> Frame:
 
 def _source(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
     for line in lines:
-        if found := _SOURCE.fullmatch(line.strip()):
-            arrow, _, text = found.groups()
+        if match := _SOURCE.fullmatch(line.strip()):
+            arrow, _, text = match.groups()
             yield bool(arrow), text or ""

@@ -72,22 +72,22 @@ class _Page:
 
     def make(self) -> None:
         """Render it, or a page that says why it could not be."""
-        from sentinel_lib import reporting
+        from sentinel_lib.reporting.notebook_page import render_notebook
 
         if self.is_made.is_set():
             return
         try:
-            self._write(reporting.render_notebook(self.executed, title=self.title))
+            self._write(render_notebook(self.executed, title=self.title))
         except Exception as failed:
             log().error("the page of a notebook could not be made", exc_info=True)
             self.give_up(f"It could not be made: {failed}")
 
     def give_up(self, why: str) -> None:
         """Write a page that says ``why`` there is no other."""
-        from sentinel_lib import reporting
+        from sentinel_lib.reporting.notebook_page import render_substitute
 
         try:
-            self._write(reporting.render_substitute(self.executed, title=self.title, why=why))
+            self._write(render_substitute(self.executed, title=self.title, why=why))
         except SentinelError:
             log().error("the page of a notebook could not be written", exc_info=True)
             self.is_made.set()
@@ -101,29 +101,30 @@ class _Page:
 
 def write(record: RunRecord, plan: Plan) -> Path:
     """Write the report and the history; the path of the report."""
-    from sentinel_lib import reporting
+    from sentinel_lib.reporting.history import write_history
+    from sentinel_lib.reporting.run_report import write_run_report
 
     earlier = [run for run in all_runs(plan.folders.data) if run.run_id != record.run_id]
     undone = RunHistory(plan.folders.data).undone()
     is_judged = any(stage.name == MONITOR and stage.record for stage in record.stages)
     published = Layout(plan.folders.data)
     freshness = _text(published.freshness)
-    report = reporting.write_run_report(
+    report = write_run_report(
         record,
         plan.report_folder,
         previous=next((run for run in earlier if run.is_good and run.run_id not in undone), None),
         aggregates_csv=_text(published.aggregates),
         freshness=json.loads(freshness) if is_judged and freshness else None,
     )
-    reporting.write_history([record, *earlier], plan.folders.reports, undone)
+    write_history([record, *earlier], plan.folders.reports, undone)
     return report
 
 
 def write_index(data: Path, reports: Path) -> None:
     """Write the history alone, after a command other than a run."""
-    from sentinel_lib import reporting
+    from sentinel_lib.reporting.history import write_history
 
-    reporting.write_history(list(all_runs(data)), reports, RunHistory(data).undone())
+    write_history(list(all_runs(data)), reports, RunHistory(data).undone())
 
 
 def _text(path: Path) -> str | None:

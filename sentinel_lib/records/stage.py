@@ -33,8 +33,7 @@ RunKind = Literal["run", "replay", "rollback"]
 RunStatus = Literal["ok", "degraded", "failed", "interrupted", "killed", "running"]
 
 UNENDED: frozenset[RunStatus] = frozenset({"killed", "running"})
-"""How a run is shown that has no record of its own yet, or never will. Its exit code means nothing.
-"""
+"""How a run is shown that has no record of its own yet, or never will."""
 
 HELD_BACK: frozenset[AssetStatus] = frozenset({"blocked", "unreachable", "not_evaluated"})
 """The verdicts that keep an asset out of what is promoted."""
@@ -226,6 +225,16 @@ class RunRecord(_Record):
     stages: list[StageOutcome] = Field(default_factory=list)
     assets: dict[str, AssetOutcome] = Field(default_factory=dict)
     report: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.finished_at_utc - self.started_at_utc).total_seconds()
+
+    @property
+    def final_exit_code(self) -> int | None:
+        """None where the run has no end: what is in ``exit_code`` then means nothing."""
+        return None if self.status in UNENDED else self.exit_code
 
     @property
     def outcome(self) -> str:

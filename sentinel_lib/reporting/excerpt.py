@@ -18,6 +18,7 @@ from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from sentinel_lib.reporting import offline
+from sentinel_lib.reporting.notebook_page import anchor, label
 from sentinel_lib.reporting.wording import thousands
 
 OF_A_CELL = 200_000
@@ -123,16 +124,6 @@ class Excerpt:
         )
 
 
-def label(cell: Any) -> str:
-    """A code cell as its prompt names it."""
-    return f"In [{cell.execution_count or ' '}]"
-
-
-def anchor(cell: Any) -> str:
-    """The id of a cell on the page, or nothing."""
-    return f"cell-id={cell.id}" if cell.get("id") else ""
-
-
 def _part_of(output: Any, room: int, cell: Any) -> _Part:
     """At most ``room`` characters of ``output``; of a traceback the end, which names the error."""
     if output.output_type == "stream":
@@ -174,8 +165,8 @@ def _forms(data: Any) -> dict[str, str]:
 def _rendered(form: str, content: str, output: Any, cell: Any) -> tuple[str, str]:
     """The kind of a form, and its HTML."""
     if form == "text/html":
-        words = escape(f"Output of {label(cell)}")
-        frame = f'<div class="scroll" role="region" aria-label="{words}" tabindex="0">'
+        name = escape(f"Output of {label(cell)}")
+        frame = f'<div class="scroll" role="region" aria-label="{name}" tabindex="0">'
         return "html", f"{frame}{offline.keep_inside(content)}</div>"
     if form == "text/markdown":
         return "markdown", _markdown(content, {})

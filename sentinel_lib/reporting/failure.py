@@ -45,8 +45,10 @@ def failure_of(run: RunRecord) -> Failure | None:
     command = resume_command(run) if run.stages else run.command or DEFAULT_COMMAND
     stopped = [stage for stage in run.stages if stage.status in ("failed", "blocked")]
     if not stopped:
-        said = "; ".join(run.conditions) or "The run ended before any stage reported a failure."
-        return Failure(None, Cause(said), command)
+        conditions = (
+            "; ".join(run.conditions) or "The run ended before any stage reported a failure."
+        )
+        return Failure(None, Cause(conditions), command)
     first, *others = stopped
     rows = first.record.offending_rows if first.record else []
     cause = cause_of(first.error or (first.record.error if first.record else ""))
@@ -71,10 +73,10 @@ def cause_of(text: str) -> Cause:
         if line.startswith("  ") and colon and label in _LABELS:
             current, line = label, rest
         parts.setdefault(current, []).append(line)
-    said = {label: "\n".join(lines).strip() for label, lines in parts.items()}
+    texts = {label: "\n".join(lines).strip() for label, lines in parts.items()}
     return Cause(
-        message=said["message"] or "The stage ended without saying why.",
-        observed=said.get("observed", ""),
-        expected=said.get("expected", ""),
-        next_step=said.get("next", ""),
+        message=texts["message"] or "The stage ended without saying why.",
+        observed=texts.get("observed", ""),
+        expected=texts.get("expected", ""),
+        next_step=texts.get("next", ""),
     )

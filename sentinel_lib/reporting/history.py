@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sentinel_lib.records.stage import NO_ASSET, UNENDED, RunRecord
+from sentinel_lib.records.stage import NO_ASSET, RunRecord
 from sentinel_lib.reporting import page
-from sentinel_lib.reporting.run_report import INDEX
 from sentinel_lib.storage import artifacts
 
 MAX_RUNS = 500
@@ -22,10 +21,6 @@ class RunLine:
 
     run: RunRecord
     link: str
-    exit_code: int | None
-    seconds: float
-    promoted: int | None
-    quarantined: int | None
     statuses: Sequence[tuple[str, int]]
     is_undone: bool
 
@@ -47,23 +42,19 @@ def write_history(
         quarantined=sum(run.rows("quarantined") for run in standing),
         undone=len(runs) - len(standing),
     )
-    path = folder / INDEX
-    artifacts.replace(path, content)
+    path = folder / page.INDEX
+    artifacts.replace(path, content.encode())
     return path
 
 
 def _line(run: RunRecord, folder: Path, undone: Collection[str]) -> RunLine:
-    has_report = (folder / run.run_id / INDEX).is_file()
+    has_report = (folder / run.run_id / page.INDEX).is_file()
     statuses = Counter(
         asset.status for symbol, asset in run.assets.items() if symbol not in NO_ASSET
     )
     return RunLine(
         run=run,
-        link=f"{quote(run.run_id, safe='')}/{INDEX}" if has_report else "",
-        exit_code=None if run.status in UNENDED else run.exit_code,
-        seconds=(run.finished_at_utc - run.started_at_utc).total_seconds(),
-        promoted=None if run.restored else run.rows("promoted"),
-        quarantined=None if run.restored else run.rows("quarantined"),
+        link=f"{quote(run.run_id, safe='')}/{page.INDEX}" if has_report else "",
         statuses=sorted(statuses.items()),
         is_undone=run.run_id in undone,
     )

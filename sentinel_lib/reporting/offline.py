@@ -97,9 +97,9 @@ def picture(svg: str, alt: str = "") -> str:
     missing = "".join(f' {name}="{uri}"' for name, uri in names.items() if f"{name}=" not in svg)
     svg = _SVG_START.sub(f"<svg{missing}", svg, count=1)
     title = _SVG_TITLE.search(svg)
-    words = alt or (unescape(title[1]).strip() if title else "") or "a drawing"
+    label = alt or (unescape(title[1]).strip() if title else "") or "a drawing"
     content = b64encode(svg.encode(errors="replace")).decode()
-    return f'<img src="data:image/svg+xml;base64,{content}" alt="{escape(words)}">'
+    return f'<img src="data:image/svg+xml;base64,{content}" alt="{escape(label)}">'
 
 
 def _with_styles(html: str) -> str:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).with_name("templates")
 
+INDEX = "index.html"
+"""The page of a folder of reports, and of the folder of one run."""
+
 MAX_TABLE_ROWS = 200
 """Rows a table of a run report shows: a page stays small with thousands of assets."""
 
@@ -34,20 +37,20 @@ def excerpt(rows: Sequence[Row], limit: int = MAX_TABLE_ROWS) -> Excerpt[Row]:
     return Excerpt(rows[:limit], max(0, len(rows) - limit))
 
 
-def render(template: str, folder: Path = TEMPLATES, **values: object) -> bytes:
-    """What ``template`` of ``folder`` makes of ``values``; a missing value is an error, not a gap.
+def render(template: str, **values: object) -> str:
+    """What ``template`` makes of ``values``; a missing value is an error, not a gap.
 
     Every value is escaped for HTML, unless the template is named as text or Markdown.
     """
-    return _environment(folder).get_template(template).render(**values).encode()
+    return _environment().get_template(template).render(**values)
 
 
 @cache
-def _environment(folder: Path) -> Environment:
+def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=lambda name: name is None or not name.endswith((".txt.j2", ".md.j2")),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -60,7 +63,7 @@ def _environment(folder: Path) -> Environment:
         wording.moment,
         wording.plain,
         wording.thousands,
-        wording.why_refused,
+        wording.short_reason,
     )
-    environment.filters |= {words.__name__: words for words in filters}
+    environment.filters |= {function.__name__: function for function in filters}
     return environment

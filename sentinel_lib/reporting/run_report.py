@@ -22,8 +22,6 @@ from sentinel_lib.reporting.asset_lines import ROW_COUNTS, asset_lines
 from sentinel_lib.reporting.failure import failure_of
 from sentinel_lib.storage import artifacts
 
-INDEX = "index.html"
-
 _WORST_FRESHNESS_FIRST = ("stale", "late", "unknown", "paused", "fresh")
 
 
@@ -39,14 +37,6 @@ class StageLine:
     html: str
     notebook: str
     produced_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gold:
-    """``aggregates.csv`` as text cells."""
-
-    header: Sequence[str]
-    lines: page.Excerpt[Sequence[str]]
 
 
 def write_run_report(
@@ -65,12 +55,12 @@ def write_run_report(
     """
     records = [stage.record for stage in run.stages if stage.record]
     assets = asset_lines(run)
+    gold = list(csv.reader(StringIO(aggregates_csv or "")))
     content = page.render(
         "run_report.html.j2",
         run=run,
-        seconds=(run.finished_at_utc - run.started_at_utc).total_seconds(),
         failure=failure_of(run),
-        previous=previous,
+        previous=previous if previous and previous.is_good else None,
         previous_link=_report_of(previous, folder) if previous else "",
         stages=[_stage_line(stage, folder) for stage in run.stages],
         assets=page.excerpt(assets),
@@ -82,13 +72,14 @@ def write_run_report(
         quarantine=page.excerpt(_quarantine(records)),
         offending_rows=page.excerpt([row for record in records for row in record.offending_rows]),
         freshness=page.excerpt(_freshness(freshness)),
-        gold=_gold(aggregates_csv),
+        gold_header=gold[0] if gold else (),
+        gold=page.excerpt(gold[1:]),
         artifacts=[
             (record.stage, *item) for record in records for item in record.artifacts.items()
         ],
     )
-    path = folder / INDEX
-    artifacts.replace(path, content)
+    path = folder / page.INDEX
+    artifacts.replace(path, content.encode())
     return path
 
 
@@ -98,7 +89,7 @@ def _stage_line(outcome: StageOutcome, folder: Path) -> StageLine:
         outcome,
         html=_existing(folder, f"{origin}{outcome.name}.html"),
         notebook=_existing(folder, f"{origin}{outcome.name}.ipynb"),
-        produced_by=_existing(folder, f"{origin}{INDEX}") if origin else "",
+        produced_by=_existing(folder, f"{origin}{page.INDEX}") if origin else "",
     )
 
 
@@ -108,7 +99,7 @@ def _existing(folder: Path, relative: str) -> str:
 
 def _report_of(run: RunRecord, folder: Path) -> str:
     """The link to another run's report; asked of the parent, as ``folder`` may be new."""
-    return f"../{link}" if (link := _existing(folder.parent, f"{run.run_id}/{INDEX}")) else ""
+    return f"../{link}" if (link := _existing(folder.parent, f"{run.run_id}/{page.INDEX}")) else ""
 
 
 def _checks(records: Sequence[StageRecord], *, passed: bool) -> list[tuple[str, Check]]:
@@ -138,8 +129,3 @@ def _freshness(freshness: Mapping[str, Any] | None) -> list[tuple[str, Mapping[s
         return (_WORST_FRESHNESS_FIRST.index(status) if known else -1, symbol)
 
     return [(symbol, assets[symbol]) for symbol in sorted(assets, key=urgency)]
-
-
-def _gold(aggregates_csv: str | None) -> Gold | None:
-    lines = list(csv.reader(StringIO(aggregates_csv or "")))
-    return Gold(lines[0], page.excerpt(lines[1:])) if lines else None

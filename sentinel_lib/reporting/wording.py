@@ -1,4 +1,4 @@
-"""The words that codes, times and numbers become on a page."""
+"""How codes, times, numbers and commands are written on pages and in messages."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sentinel_lib.records.stage import OffendingRow, RunRecord
 
 ABSENT = "–"  # noqa: RUF001 - an en dash is what a table shows where there is no value
 
-MEANINGS = {
+MEANINGS: dict[int, str] = {
     ExitCode.OK: "everything that was due was promoted",
-    ExitCode.UNEXPECTED: "something unexpected stopped the run",
-    ExitCode.USAGE: "the command line asked for something that cannot be",
-    ExitCode.CONFIG: "a configuration file is wrong",
+    ExitCode.UNEXPECTED: "an unexpected error stopped the run",
+    ExitCode.USAGE: "the command line asks for something impossible",
+    ExitCode.CONFIG: "a configuration file is not valid",
     ExitCode.GATE_BLOCKED: "a gate let nothing through, so nothing was promoted",
-    ExitCode.FRESHNESS: "data is later than it may be",
+    ExitCode.FRESHNESS: "data is older than its limit",
     ExitCode.SOURCE_UNAVAILABLE: "no source could be read, so nothing was promoted",
     ExitCode.LOCKED: "another run holds the lock",
     ExitCode.DEGRADED: "some assets were held back, the rest was promoted",
-    ExitCode.INTERRUPTED: "the run was interrupted from the keyboard",
-    ExitCode.TERMINATED: "the run was told to end by its surroundings",
+    ExitCode.INTERRUPTED: "stopped from the keyboard (Ctrl-C)",
+    ExitCode.TERMINATED: "terminated (SIGTERM)",
 }
 
 _FOLDERS = ("--config", "--data", "--reports")
@@ -31,9 +31,8 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def meaning(exit_code: int) -> str:
-    """What an exit code stands for, in words."""
-    known = {int(code): words for code, words in MEANINGS.items()}
-    return known.get(exit_code, "a code that this version does not know")
+    """What an exit code stands for."""
+    return MEANINGS.get(exit_code, "an exit code that this version does not know")
 
 
 def ending(run: RunRecord) -> str:
@@ -48,8 +47,8 @@ def resume_command(run: RunRecord) -> str:
     return command_beside(run.command, "resume", run.run_id)
 
 
-def command_beside(command: str, *words: str) -> str:
-    """The command of ``words`` in the folders that ``command`` was given."""
+def command_beside(command: str, *arguments: str) -> str:
+    """The command of ``arguments`` in the folders that ``command`` was given."""
     try:
         given = shlex.split(command)
     except ValueError:  # not a command line as this program writes it
@@ -57,11 +56,11 @@ def command_beside(command: str, *words: str) -> str:
     folders = [
         part for flag, value in pairwise(given) if flag in _FOLDERS for part in (flag, value)
     ]
-    folders += [word for word in given if word.split("=")[0] in _FOLDERS and "=" in word]
-    return shlex.join(["python", "run_pipeline.py", *words, *folders])
+    folders += [part for part in given if part.split("=")[0] in _FOLDERS and "=" in part]
+    return shlex.join(["python", "run_pipeline.py", *arguments, *folders])
 
 
-def why_refused(row: OffendingRow) -> str:
+def short_reason(row: OffendingRow) -> str:
     """The reason of a row without its file, line and rule, which stand beside it."""
     reason = row.reason.removeprefix(f"{row.file} line {row.line}: ")
     return reason.removesuffix(f" [{row.rule}]")
@@ -75,16 +74,15 @@ def duration(seconds: object) -> str:
         return f"-{duration(-seconds)}"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
-    rest, parts = round(seconds), []
+    rest, parts = round(seconds), list[tuple[int, str]]()
     for unit, size in _UNITS:
         count, rest = divmod(rest, size)
-        parts += [(count, unit)]
-    first = next(place for place, (count, _) in enumerate(parts) if count)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
+        parts += [(count, unit)] if count or parts else []
+    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count)
 
 
 def moment(value: object) -> str:
-    """A time in UTC to the second; a text that is no time stays as it is."""
+    """A time in UTC to the second; any other text stays as it is."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

@@ -1,6 +1,1 @@
-"""The resident service: runs the pipeline when it is due, and says how that goes."""
-
-from sentinel_lib.service.resident import serve
-from sentinel_lib.service.standing import from_records
-
-__all__ = ["from_records", "serve"]
+"""The scheduled job: runs the pipeline when it is due, and says whether that goes well."""

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sentinel_lib.clock import iso
-from sentinel_lib.errors import ExitCode
+from sentinel_lib.errors import ExitCode, StorageError
 from sentinel_lib.records.stage import RunRecord
+from sentinel_lib.reporting.wording import meaning
+from sentinel_lib.storage.run_history import RunHistory
 
 OVERDUE = timedelta(minutes=2)
 """How much later than due a run may begin before that is a fault."""
 
-Status = Literal["ok", "degraded", "stale", "interrupted", "failed", "killed", "overdue"]
+VERIFY = "python run_pipeline.py verify --quick"
 
-_MILD: dict[int, tuple[Status, str]] = {
-    ExitCode.OK: ("ok", ""),
-    ExitCode.DEGRADED: ("degraded", "some assets were held back, the rest was promoted"),
-    ExitCode.FRESHNESS: ("stale", "data is older than its limit"),
-    ExitCode.INTERRUPTED: ("interrupted", "the last run was stopped by Ctrl-C"),
-    ExitCode.TERMINATED: ("interrupted", "the last run was stopped by SIGTERM"),
+_NO_FAULT: dict[int, str] = {
+    ExitCode.OK: "ok",
+    ExitCode.DEGRADED: "degraded",
+    ExitCode.FRESHNESS: "stale",
+    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.TERMINATED: "interrupted",
 }
+"""How a run may end without a need to act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,10 @@ class LastRun:
 
 
 @dataclass(slots=True)
-class Board:
-    """Where the service stands, written by its thread and read by those that answer.
+class ServiceState:
+    """How the service is doing, written by its thread and read by those that answer.
 
-    ``next_run_at`` is the next time that no run has settled: in the past, it is overdue.
+    ``next_run_at`` is the next time that no run has settled: one in the past is overdue.
     """
 
     last_run: LastRun | None = None
@@ -52,16 +55,16 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Status 503 is for who has to act."""
+class HealthResponse:
+    """The answer to a health check. Status 503: a person has to act."""
 
     http_status: int
     body: dict[str, Any]
 
 
-def answer(board: Board, now: datetime, damage: str = "") -> Answer:
-    """What is so at ``now``; ``damage`` is what the last inspection of the data found wrong."""
-    last, due, running = board.last_run, board.next_run_at, board.running_since
+def health_response(state: ServiceState, now: datetime, damage: str = "") -> HealthResponse:
+    """The response at ``now``; ``damage`` is what the last inspection of the data found wrong."""
+    last, due, running = state.last_run, state.next_run_at, state.running_since
     status, reason = ("failed", damage) if damage else _judged(last)
     if due is not None and running is None and now - due > OVERDUE:
         status, reason = "overdue", f"the run due at {iso(due)} has not begun"
@@ -78,16 +81,30 @@ def answer(board: Board, now: datetime, damage: str = "") -> Answer:
         "next_run_at": due and iso(due),
         "running_since": running and iso(running),
     }
-    return Answer(503 if status in ("failed", "killed", "overdue") else 200, body)
+    return HealthResponse(503 if status in ("failed", "killed", "overdue") else 200, body)
 
 
-def _judged(last: LastRun | None) -> tuple[Status, str]:
+def _judged(last: LastRun | None) -> tuple[str, str]:
+    """The status of the last run, and the reason where it is not ``ok``."""
     if last is None:
         return "ok", "no run yet"
     if last.status == "killed":
-        return "killed", f"run {last.run_id} was killed: it left no end"
-    if last.exit_code in _MILD:
-        return _MILD[last.exit_code]
+        return "killed", f"run {last.run_id} was killed: it has no end"
+    code = last.exit_code
+    if code in _NO_FAULT:
+        return _NO_FAULT[code], meaning(code) if code else ""
     if not last.run_id:
-        return "failed", f"the last run left no record: exit code {last.exit_code}, see the log"
-    return "failed", f"run {last.run_id} ended with exit code {last.exit_code}, see its report"
+        return "failed", f"the last run left no record: exit code {code}, see the log"
+    return "failed", f"run {last.run_id} ended with exit code {code}, see its report"
+
+
+def damage(history: RunHistory) -> str:
+    """What the last inspection of the data has found wrong, in a sentence; empty if nothing is."""
+    try:
+        last = history.inspection()
+    except StorageError as unreadable:
+        return str(unreadable)
+    if last is None or not last.problems:
+        return ""
+    more = f" (and {len(last.problems) - 1} more)" if len(last.problems) > 1 else ""
+    return f"{last.problems[0].splitlines()[0]}{more}; see {VERIFY}"

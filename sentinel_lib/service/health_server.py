@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
-from sentinel_lib.service.health import Answer
+from sentinel_lib.service.health import HealthResponse
 from sentinel_lib.settings.document import read_document
 from sentinel_lib.settings.schedule import Health
 
@@ -20,7 +20,7 @@ PATH = "/healthz"
 
 
 class _Server(ThreadingHTTPServer):
-    def __init__(self, health: Health, answer: Callable[[], Answer]) -> None:
+    def __init__(self, health: Health, answer: Callable[[], HealthResponse]) -> None:
         if ":" in health.host:
             self.address_family = socket.AF_INET6
         self.answer = answer
@@ -40,8 +40,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.partition("?")[0] != PATH:
             self._send(HTTPStatus.NOT_FOUND, {"error": f"only {PATH} is here"})
             return
-        found = self.server.answer()
-        self._send(found.http_status, found.body)
+        response = self.server.answer()
+        self._send(response.http_status, response.body)
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -57,16 +57,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing: somebody asks every few seconds."""
+        """Logs nothing: requests come every few seconds."""
 
 
 @contextmanager
 def answering(
-    health: Health | None, answer: Callable[[], Answer], config_file: Path
+    health: Health | None, answer: Callable[[], HealthResponse], config_file: Path
 ) -> Iterator[str]:
-    """Answers within the block; its address, or nothing where ``health`` is switched off.
+    """Answers within the block; gives the address, or nothing where ``health`` is switched off.
 
-    Raises a ``ConfigError`` about ``config_file`` if nobody can listen there.
+    Raises ``ConfigError`` about ``config_file`` if nothing can listen there.
     """
     if health is None:
         yield ""
@@ -77,7 +77,7 @@ def answering(
         raise read_document(config_file).error(
             ("schedule", "health", "port"),
             f"{health.host}:{health.port} cannot be listened on: {failed.strerror or failed}",
-            expected="an address of this machine, and a port that nobody else has",
+            expected="an address of this machine, and a port that is not in use",
             next_step="set another port, or health: null to do without",
         ) from failed
     with server:

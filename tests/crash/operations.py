@@ -7,7 +7,7 @@ from sentinel_lib import clock
 from sentinel_lib.command_line.commands import COMMANDS
 from sentinel_lib.command_line.parser import parse
 from sentinel_lib.pipeline import reports
-from sentinel_lib.reporting import write_run_report
+from sentinel_lib.reporting.run_report import write_run_report
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 from tests.crash.stage_cells import STAGES, run_stage

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from sentinel_lib.service import standing
 from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
 from tests import handed_on, processes
 
@@ -32,7 +32,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.messages.terminal import PlainLines
-from sentinel_lib.service import pause, serve
+from sentinel_lib.service.schedule_loop import until_signal
+from sentinel_lib.service.serve import serve
 
 began, noon = time.monotonic(), datetime(2024, 1, 3, 12, tzinfo=UTC)
 
@@ -40,7 +41,7 @@ def now():
     return noon + timedelta(minutes=time.monotonic() - began)
 
 def wait(seconds, stop):
-    pause.until_signal(seconds / 60, stop)
+    until_signal(seconds / 60, stop)
 
 request = RunRequest(config=Path(sys.argv[1]), force=True)
 sys.exit(serve(request, PlainLines(sys.stderr, with_cells=True), now, wait))
@@ -53,7 +54,7 @@ from pathlib import Path
 import psutil
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.request import RunRequest
-from sentinel_lib.service import serve
+from sentinel_lib.service.serve import serve
 
 class Clock(Progress):
     moment, runs, measured = datetime(2024, 1, 3, 12, tzinfo=UTC), 0, 0
@@ -195,7 +196,7 @@ def test_sigterm_in_a_run_lets_it_end_and_leaves_nothing(service):
     [record] = service.history.newest()
     assert (record.status, record.exit_code) == ("ok", 0)
     assert [stage.status for stage in record.stages] == ["ok", "ok"]
-    assert (service.history.data / standing.MARK).exists()
+    assert Layout(service.history.data).served.exists()
     assert said.endswith("the service ends\n")
     assert children != []
     assert processes.gone(children)
@@ -247,7 +248,7 @@ def test_run_that_was_interrupted_is_made_up_for_after_the_next_start(service):
     second = service.start_fast()
     said = read_until(second, "[1/1] ingest ok")
 
-    missed = "warning: missed: 1 run, due at 2024-01-03 10:00 UTC: made up for by one now\n"
+    missed = "warning: missed: 1 run, due at 2024-01-03 10:00 UTC: made up for by one run now\n"
     assert missed in said
 
 
@@ -322,7 +323,7 @@ def test_command_waits_for_its_time_and_sigterm_ends_it_at_once_with_0(service):
     ("schedule", "said"),
     [
         ("", "schedule: this key is missing, and without it nothing says when to run"),
-        ("schedule: {cron: 0 0 * * 8}\n", "pipeline.yaml:7: schedule.cron: day of week: '8'"),
+        ("schedule: {cron: 0 0 * * 8}\n", "pipeline.yaml:7: schedule.cron: day-of-week: '8'"),
     ],
 )
 def test_command_without_a_schedule_that_holds_ends_with_3(service, schedule, said):

@@ -209,11 +209,14 @@ def test_row_is_told_without_its_file_and_line_twice() -> None:
     assert "  row of MSFT: msft.csv line 7: high 8 is below open 10\n" in mail.text
 
 
-@pytest.mark.parametrize("code", [130, 143])
-def test_a_run_that_was_stopped_is_called_interrupted(code: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [(130, "stopped from the keyboard (Ctrl-C)"), (143, "terminated (SIGTERM)")],
+)
+def test_a_run_that_was_stopped_is_called_interrupted(code: int, cause: str) -> None:
     mail = notification.message(a_run(status="failed", exit_code=code))
 
-    assert mail.subject.startswith("Dataflow Sentinel interrupted: the run was ")
+    assert mail.subject == f"Dataflow Sentinel interrupted: {cause}"
 
 
 def test_without_a_record_the_mail_says_so_and_where_the_log_is() -> None:

@@ -90,7 +90,7 @@ def test_text_of_a_failed_run_has_the_error_in_full_and_the_next_command() -> No
     assert "stage 'validate' blocked at In [4] under \"Check\"" in text
     assert "  AAPL: no row survived\n    observed: 0 rows" in text
     assert text.splitlines()[-1] == (
-        "next: see the report, mend the cause, then: "
+        "next: see the report, fix the cause, then: "
         "python run_pipeline.py resume 20240103T120000Z-00ff"
     )
 
@@ -248,4 +248,7 @@ def test_text_says_why_assets_are_held_and_what_lies_outside_hours() -> None:
     text = summary.run_text(a_run(stages=stages))
 
     assert "held back:\n  SPY: spacing: observed weekly bars\n\n" in text
-    assert "outside hours, in silver.bars and in no session:\n  AAPL: 1,570 bars\n\n" in text
+    assert (
+        "outside trading hours, so in silver.bars and in no session:\n  AAPL: 1,570 bars\n\n"
+        in text
+    )

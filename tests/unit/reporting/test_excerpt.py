@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sentinel_lib.reporting import render_notebook
 from sentinel_lib.reporting.excerpt import OF_A_CELL, PAGE
+from sentinel_lib.reporting.notebook_page import render_notebook
 
 PNG = "iVBORw0KGgo="
 

@@ -6,8 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sentinel_lib.records.stage import AssetOutcome, RunRecord, StageOutcome
-from sentinel_lib.reporting import write_history
-from sentinel_lib.reporting.history import MAX_RUNS
+from sentinel_lib.reporting.history import MAX_RUNS, write_history
 
 
 def test_history_shows_the_newest_run_first(

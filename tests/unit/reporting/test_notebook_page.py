@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sentinel_lib.errors import StorageError
-from sentinel_lib.reporting import render_notebook
+from sentinel_lib.reporting.notebook_page import render_notebook
 
 ADDRESS_ATTRIBUTES = {
     *("action", "background", "cite", "data", "formaction", "href", "longdesc", "manifest"),

@@ -8,8 +8,8 @@ import pytest
 from jinja2 import UndefinedError
 
 from sentinel_lib.records.stage import AssetLedger, AssetOutcome, OffendingRow, RunRecord
-from sentinel_lib.reporting import write_run_report
 from sentinel_lib.reporting.page import MAX_TABLE_ROWS, excerpt, render
+from sentinel_lib.reporting.run_report import write_run_report
 
 AGGREGATES = "symbol,sessions,latest_close\nAAPL,230,187.500000\n"
 FRESHNESS = {"assets": {"AAPL": {"status": "fresh", "max_loaded_at": "2026-11-25T00:00:00Z"}}}

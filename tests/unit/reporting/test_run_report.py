@@ -13,7 +13,7 @@ from sentinel_lib.records.stage import (
     StageOutcome,
     StageRecord,
 )
-from sentinel_lib.reporting import write_run_report
+from sentinel_lib.reporting.run_report import write_run_report
 
 AGGREGATES = (
     "symbol,sessions,latest_close,vwap_20d\nAAPL,230,187.500000,\nSPY,229,512.250000,510.1\n"

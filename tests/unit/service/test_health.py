@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sentinel_lib.records.stage import RunRecord, RunStatus
-from sentinel_lib.service.health import Board, LastRun, answer
+from sentinel_lib.service.health import LastRun, ServiceState, health_response
 
 NOW = datetime(2024, 3, 6, 12, 0, tzinfo=UTC)
 
@@ -15,7 +15,7 @@ def ended(exit_code: int, status: RunStatus) -> LastRun:
 
 
 def test_service_before_its_first_run_is_well() -> None:
-    found = answer(Board(next_run_at=NOW + timedelta(hours=1)), NOW)
+    found = health_response(ServiceState(next_run_at=NOW + timedelta(hours=1)), NOW)
 
     assert found.http_status == 200
     assert found.body == {
@@ -39,7 +39,7 @@ def test_service_before_its_first_run_is_well() -> None:
 def test_run_that_promoted_what_it_could_is_200_and_says_what_is_not_well(
     exit_code: int, status: RunStatus, said: str
 ) -> None:
-    found = answer(Board(last_run=ended(exit_code, status)), NOW)
+    found = health_response(ServiceState(last_run=ended(exit_code, status)), NOW)
 
     assert (found.http_status, found.body["status"]) == (200, said)
     assert (found.body["reason"] == "") == (exit_code == 0)
@@ -53,14 +53,14 @@ def test_run_that_promoted_what_it_could_is_200_and_says_what_is_not_well(
 
 @pytest.mark.parametrize("exit_code", [1, 2, 3, 4, 6, 7])
 def test_run_that_failed_is_503_with_its_exit_code(exit_code: int) -> None:
-    found = answer(Board(last_run=ended(exit_code, "failed")), NOW)
+    found = health_response(ServiceState(last_run=ended(exit_code, "failed")), NOW)
 
     assert (found.http_status, found.body["status"]) == (503, "failed")
     assert found.body["reason"] == f"run run-1 ended with exit code {exit_code}, see its report"
 
 
 def test_run_without_a_record_is_503() -> None:
-    found = answer(Board(last_run=LastRun("", "failed", 3, NOW)), NOW)
+    found = health_response(ServiceState(last_run=LastRun("", "failed", 3, NOW)), NOW)
 
     assert found.http_status == 503
     assert found.body["reason"] == "the last run left no record: exit code 3, see the log"
@@ -71,7 +71,7 @@ def test_run_without_a_record_is_503() -> None:
 def test_run_that_has_not_begun_in_time_is_overdue(late_seconds: int, http_status: int) -> None:
     due = NOW - timedelta(seconds=late_seconds)
 
-    found = answer(Board(last_run=ended(0, "ok"), next_run_at=due), NOW)
+    found = health_response(ServiceState(last_run=ended(0, "ok"), next_run_at=due), NOW)
 
     assert found.http_status == http_status
     is_overdue = found.body["reason"] == "the run due at 2024-03-06T11:57:59Z has not begun"
@@ -79,9 +79,11 @@ def test_run_that_has_not_begun_in_time_is_overdue(late_seconds: int, http_statu
 
 
 def test_run_that_takes_long_is_not_overdue() -> None:
-    board = Board(next_run_at=NOW - timedelta(hours=1), running_since=NOW - timedelta(hours=2))
+    board = ServiceState(
+        next_run_at=NOW - timedelta(hours=1), running_since=NOW - timedelta(hours=2)
+    )
 
-    found = answer(board, NOW)
+    found = health_response(board, NOW)
 
     assert found.http_status == 200
     assert found.body["running_since"] == "2024-03-06T10:00:00Z"
@@ -99,7 +101,7 @@ def test_recorded_run_is_told_of_by_id_and_end_alone() -> None:
         report="/secret/hunter2-canary/index.html",
     )
 
-    found = answer(Board(last_run=LastRun.of(record)), NOW)
+    found = health_response(ServiceState(last_run=LastRun.of(record)), NOW)
 
     assert "hunter2" not in str(found.body)
     assert found.http_status == 503

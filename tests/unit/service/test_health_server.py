@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.service.health import Answer
+from sentinel_lib.service.health import HealthResponse
 from sentinel_lib.service.health_server import answering
 from sentinel_lib.settings.schedule import Health
 
@@ -24,7 +24,7 @@ def client() -> Iterator[httpx.Client]:
 
 
 def test_answer_is_json_with_its_status_and_asked_for_anew(client: httpx.Client) -> None:
-    answers = [Answer(200, {"status": "ok"}), Answer(503, {"status": "failed"})]
+    answers = [HealthResponse(200, {"status": "ok"}), HealthResponse(503, {"status": "failed"})]
 
     with answering(ANYWHERE, lambda: answers.pop(0), FILE) as address:
         first, second = client.get(address), client.get(f"{address}?verbose")
@@ -37,7 +37,7 @@ def test_answer_is_json_with_its_status_and_asked_for_anew(client: httpx.Client)
 
 
 def test_head_has_the_status_and_no_body(client: httpx.Client) -> None:
-    with answering(ANYWHERE, lambda: Answer(503, {"status": "failed"}), FILE) as address:
+    with answering(ANYWHERE, lambda: HealthResponse(503, {"status": "failed"}), FILE) as address:
         found = client.head(address)
 
     assert (found.status_code, found.content) == (503, b"")
@@ -46,7 +46,7 @@ def test_head_has_the_status_and_no_body(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/healthz/", "/../etc/passwd", "/metrics"])
 def test_other_paths_are_not_found(client: httpx.Client, path: str) -> None:
-    with answering(ANYWHERE, lambda: Answer(200, {}), FILE) as address:
+    with answering(ANYWHERE, lambda: HealthResponse(200, {}), FILE) as address:
         found = client.get(address.removesuffix("/healthz") + path)
 
     assert found.status_code == 404
@@ -57,7 +57,7 @@ def test_other_paths_are_not_found(client: httpx.Client, path: str) -> None:
 def test_other_methods_are_refused_and_nothing_is_printed(
     client: httpx.Client, method: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with answering(ANYWHERE, lambda: Answer(200, {}), FILE) as address:
+    with answering(ANYWHERE, lambda: HealthResponse(200, {}), FILE) as address:
         found = client.request(method, address)
 
     assert found.status_code == 501
@@ -67,7 +67,7 @@ def test_other_methods_are_refused_and_nothing_is_printed(
 def test_nothing_is_left_when_the_block_is_left(client: httpx.Client) -> None:
     threads = threading.active_count()
 
-    with answering(ANYWHERE, lambda: Answer(200, {}), FILE) as address:
+    with answering(ANYWHERE, lambda: HealthResponse(200, {}), FILE) as address:
         client.get(address)
 
     assert threading.active_count() == threads
@@ -76,7 +76,7 @@ def test_nothing_is_left_when_the_block_is_left(client: httpx.Client) -> None:
 
 
 def test_client_that_says_nothing_keeps_no_other_one_waiting(client: httpx.Client) -> None:
-    with answering(ANYWHERE, lambda: Answer(200, {}), FILE) as address:
+    with answering(ANYWHERE, lambda: HealthResponse(200, {}), FILE) as address:
         port = httpx.URL(address).port
         assert port is not None
         with socket.create_connection(("127.0.0.1", port)):
@@ -93,7 +93,7 @@ def test_port_that_somebody_else_has_is_an_error_at_its_line(tmp_path: Path) -> 
 
         with (
             pytest.raises(ConfigError) as caught,
-            answering(Health(port=port), lambda: Answer(200, {}), config),
+            answering(Health(port=port), lambda: HealthResponse(200, {}), config),
         ):
             pass
 
@@ -104,7 +104,7 @@ def test_port_that_somebody_else_has_is_an_error_at_its_line(tmp_path: Path) -> 
 def test_health_that_is_switched_off_has_no_address_and_no_thread() -> None:
     threads = threading.active_count()
 
-    with answering(None, lambda: Answer(200, {}), FILE) as address:
+    with answering(None, lambda: HealthResponse(200, {}), FILE) as address:
         assert threading.active_count() == threads
 
     assert address == ""

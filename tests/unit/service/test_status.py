@@ -7,7 +7,7 @@ import pytest
 
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunKind, RunRecord, RunStatus
-from sentinel_lib.service import from_records, standing
+from sentinel_lib.service.status import last_run, mark_served, read_health, read_status
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 
@@ -56,7 +56,7 @@ def begin(history: RunHistory, at: datetime) -> str:
 
 
 def test_where_nothing_ever_ran_nothing_was_missed(history: RunHistory) -> None:
-    assert standing.before(history, NOW) == (None, NOW)
+    assert last_run(history, NOW) == (None, NOW)
 
 
 def test_last_run_settles_what_was_due_before_it_began(history: RunHistory) -> None:
@@ -64,7 +64,7 @@ def test_last_run_settles_what_was_due_before_it_began(history: RunHistory) -> N
     keep(history, NOW - timedelta(days=1), "failed", 4)
     keep(history, NOW - timedelta(hours=1), kind="replay")
 
-    last, settled = standing.before(history, NOW)
+    last, settled = last_run(history, NOW)
 
     assert last is not None
     assert (last.status, last.exit_code) == ("failed", 4)
@@ -75,7 +75,7 @@ def test_interrupted_run_settles_nothing(history: RunHistory) -> None:
     keep(history, NOW - timedelta(days=2))
     keep(history, NOW - timedelta(days=1), "interrupted", 143)
 
-    last, settled = standing.before(history, NOW)
+    last, settled = last_run(history, NOW)
 
     assert last is not None
     assert last.status == "interrupted"
@@ -85,13 +85,13 @@ def test_interrupted_run_settles_nothing(history: RunHistory) -> None:
 def test_run_of_the_future_settles_what_was_due_until_now(history: RunHistory) -> None:
     keep(history, NOW + timedelta(days=1))
 
-    assert standing.before(history, NOW)[1] == NOW
+    assert last_run(history, NOW)[1] == NOW
 
 
 def test_records_tell_of_a_run_that_was_on_time(tmp_path: Path, history: RunHistory) -> None:
     keep(history, NOW - timedelta(hours=2, minutes=29))
 
-    found = from_records(configured(tmp_path), None, NOW)
+    found = read_health(configured(tmp_path), None, NOW)
 
     assert (found.http_status, found.body["status"]) == (200, "ok")
     assert found.body["next_run_at"] == "2024-03-07T09:30:00Z"
@@ -100,7 +100,7 @@ def test_records_tell_of_a_run_that_was_on_time(tmp_path: Path, history: RunHist
 def test_records_tell_of_a_run_that_did_not_happen(tmp_path: Path, history: RunHistory) -> None:
     keep(history, NOW - timedelta(days=1))
 
-    found = from_records(configured(tmp_path), None, NOW)
+    found = read_health(configured(tmp_path), None, NOW)
 
     assert found.http_status == 503
     assert found.body["reason"] == "the run due at 2024-03-06T09:30:00Z has not begun"
@@ -113,7 +113,7 @@ def test_run_that_is_under_way_is_not_overdue(tmp_path: Path, history: RunHistor
 
     with lock.hold("python run_pipeline.py run"):
         lock.sign(begun)
-        found = from_records(configured(tmp_path), None, NOW)
+        found = read_health(configured(tmp_path), None, NOW)
 
     assert (found.http_status, found.body["next_run_at"]) == (200, None)
     assert found.body["running_since"] == "2024-03-06T12:00:00Z"
@@ -123,7 +123,7 @@ def test_run_that_was_killed_is_still_due(tmp_path: Path, history: RunHistory) -
     keep(history, NOW - timedelta(days=1))
     killed = begin(history, NOW - timedelta(hours=2, minutes=29))
 
-    found = from_records(configured(tmp_path), None, NOW)
+    found = read_health(configured(tmp_path), None, NOW)
 
     assert (found.http_status, found.body["status"]) == (503, "overdue")
     assert found.body["last_run"]["run_id"] == killed
@@ -134,10 +134,10 @@ def test_killed_run_is_unhealthy_without_a_schedule_too(
 ) -> None:
     killed = begin(history, NOW - timedelta(hours=1))
 
-    found = from_records(configured(tmp_path, ""), None, NOW)
+    found = read_health(configured(tmp_path, ""), None, NOW)
 
     assert (found.http_status, found.body["status"]) == (503, "killed")
-    assert found.body["reason"] == f"run {killed} was killed: it left no end"
+    assert found.body["reason"] == f"run {killed} was killed: it has no end"
     assert found.body["last_run"]["exit_code"] is None
 
 
@@ -145,7 +145,7 @@ def test_run_that_was_due_and_interrupted_is_still_due(tmp_path: Path, history: 
     keep(history, NOW - timedelta(days=1))
     keep(history, NOW - timedelta(hours=2), "interrupted", 143)
 
-    found = from_records(configured(tmp_path), None, NOW)
+    found = read_health(configured(tmp_path), None, NOW)
 
     assert (found.http_status, found.body["status"]) == (503, "overdue")
 
@@ -153,7 +153,7 @@ def test_run_that_was_due_and_interrupted_is_still_due(tmp_path: Path, history: 
 def test_without_a_schedule_nothing_is_overdue(tmp_path: Path, history: RunHistory) -> None:
     keep(history, NOW - timedelta(days=99), "degraded", 8)
 
-    found = from_records(configured(tmp_path, ""), None, NOW)
+    found = read_health(configured(tmp_path, ""), None, NOW)
 
     assert (found.http_status, found.body["status"]) == (200, "degraded")
 
@@ -163,7 +163,7 @@ def test_status_gives_the_age_of_the_last_run_and_its_exit_code(
 ) -> None:
     keep(history, NOW - timedelta(days=15), "failed", 4)
 
-    found = standing.of_records(configured(tmp_path), None, NOW)
+    found = read_status(configured(tmp_path), None, NOW)
 
     assert (found.state, found.exit_code) == ("failed", 4)
     assert found.as_json()["age_seconds"] == 15 * 86_400 - 60
@@ -185,9 +185,9 @@ def test_run_that_has_not_begun_is_overdue_where_runs_are_expected(
 ) -> None:
     keep(history, NOW - timedelta(days=15))
     if was_served:
-        standing.mark_served(history.data, NOW - timedelta(days=20))
+        mark_served(history.data, NOW - timedelta(days=20))
 
-    found = standing.of_records(configured(tmp_path, schedule), None, NOW)
+    found = read_status(configured(tmp_path, schedule), None, NOW)
 
     assert (found.state, found.exit_code) == (("overdue", 1) if is_overdue else ("ok", 0))
     assert found.as_json()["overdue_since"] == ("2024-02-21T09:30:00Z" if is_overdue else None)
@@ -196,12 +196,12 @@ def test_run_that_has_not_begun_is_overdue_where_runs_are_expected(
 
 def test_run_is_overdue_only_after_the_tolerance(tmp_path: Path, history: RunHistory) -> None:
     keep(history, NOW - timedelta(days=1))
-    standing.mark_served(history.data, NOW)
+    mark_served(history.data, NOW)
     due = datetime(2024, 3, 6, 9, 30, tzinfo=UTC)
     config = configured(tmp_path)
 
-    on_time = standing.of_records(config, None, due + timedelta(minutes=2))
-    late = standing.of_records(config, None, due + timedelta(minutes=2, seconds=1))
+    on_time = read_status(config, None, due + timedelta(minutes=2))
+    late = read_status(config, None, due + timedelta(minutes=2, seconds=1))
 
     assert (on_time.state, late.state) == ("ok", "overdue")
 
@@ -211,12 +211,12 @@ def test_killed_run_is_the_last_one_until_another_ends(tmp_path: Path, history: 
     killed = begin(history, NOW - timedelta(hours=2))
     config = configured(tmp_path, "")
 
-    found = standing.of_records(config, None, NOW)
+    found = read_status(config, None, NOW)
     keep(history, NOW - timedelta(hours=1))
-    afterwards = standing.of_records(config, None, NOW)
+    afterwards = read_status(config, None, NOW)
 
     assert (found.state, found.exit_code, found.as_json()["killed"]) == ("killed", 1, killed)
-    assert found.text().startswith(f"killed: run {killed}, which began 2 h ago, left no end")
+    assert found.text().startswith(f"killed: run {killed}, which began 2 h ago, has no end")
     assert f"next: python run_pipeline.py resume {killed}" in found.text()
     assert (afterwards.state, afterwards.exit_code) == ("ok", 0)
 
@@ -227,14 +227,14 @@ def test_run_that_goes_on_is_told_beside_the_last_one(tmp_path: Path, history: R
 
     with lock.hold("python run_pipeline.py run"):
         lock.sign(begin(history, NOW - timedelta(minutes=5)))
-        found = standing.of_records(configured(tmp_path, ""), None, NOW)
+        found = read_status(configured(tmp_path, ""), None, NOW)
 
     assert (found.state, found.exit_code) == ("running", 8)
     assert found.text().startswith("running: run 20240306T115500.000Z-0000, pid ")
 
 
 def test_status_before_any_run_says_what_to_do(tmp_path: Path) -> None:
-    found = standing.of_records(configured(tmp_path), None, NOW)
+    found = read_status(configured(tmp_path), None, NOW)
 
     assert (found.state, found.exit_code) == ("none", 0)
     assert found.text() == "no runs yet: python run_pipeline.py run"

@@ -1,4 +1,4 @@
-"""What the service says of itself: lines for who watches, and events in its own log."""
+"""What the service says about itself: lines on the terminal, and events in its own log."""
 
 from __future__ import annotations
 
@@ -15,40 +15,39 @@ from sentinel_lib.settings.secrets import load_scrubber
 FILE_NAME = "service.jsonl"
 
 
-class Journal:
+class ServiceLog:
     """Lines without secrets, and the same in ``service.jsonl`` of the folder ``logs``."""
 
     def __init__(self, logs: Path, progress: Progress) -> None:
-        self.log_file = logs / FILE_NAME
+        self.file = logs / FILE_NAME
         self._progress = progress
         self._scrubber = load_scrubber()
         self._level = load_environment().log_level
 
-    def note(self, words: str, **details: object) -> None:
+    def note(self, message: str, **details: object) -> None:
         """Something that is as it should be."""
-        self._progress.waiting(self._scrubber.scrub(words))
-        self._log("info", words, **details)
+        self._tell("info", message, message, **details)
 
-    def warn(self, words: str, **details: object) -> None:
-        """Something that somebody may want to know."""
-        self._progress.waiting(self._scrubber.scrub(f"warning: {words}"))
-        self._log("warning", words, **details)
+    def warn(self, message: str, **details: object) -> None:
+        """Something that a person may want to know."""
+        self._tell("warning", f"warning: {message}", message, **details)
 
     def failed(self, error: Exception) -> ExitCode:
         """A run has left no record because of ``error``; the exit code it would have ended with."""
         if isinstance(error, SentinelError):
-            code, words = error.exit_code, str(error)
+            code, message = error.exit_code, str(error)
         else:
             code = ExitCode.UNEXPECTED
-            words = f"{type(error).__name__}: {error}; details in {self.log_file}"
-        self._progress.waiting(self._scrubber.scrub(f"error: {words}"))
-        self._log("error", "the run could not be made", exit_code=int(code), exc_info=error)
+            message = f"{type(error).__name__}: {error}; details in {self.file}"
+        event = "the run could not be made"
+        self._tell("error", f"error: {message}", event, exit_code=int(code), exc_info=error)
         return code
 
-    def _log(self, level: str, event: str, **details: object) -> None:
-        with suppress(StorageError):  # a full disk must not end the service; it was said already
+    def _tell(self, level: str, line: str, event: str, **details: object) -> None:
+        self._progress.waiting(self._scrubber.scrub(line))
+        with suppress(StorageError):  # a full disk must not end the service; the line was shown
             logger.configure(  # anew, for a run sends the log to a file of its own
-                self.log_file,
+                self.file,
                 level=self._level,
                 terminal=False,
                 scrub=self._scrubber.scrub_tree,

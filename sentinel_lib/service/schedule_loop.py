@@ -1,7 +1,10 @@
-"""Round after round: wait until a run is due, make it, look what was missed."""
+"""The loop of the service: wait until a run is due, make it, see what was missed."""
 
 from __future__ import annotations
 
+import select
+import signal
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,9 +15,8 @@ from sentinel_lib.errors import ExitCode, LockedError
 from sentinel_lib.pipeline import interruption
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.records.stage import RunRecord
-from sentinel_lib.service.health import Board, LastRun
-from sentinel_lib.service.journal import Journal
-from sentinel_lib.service.pause import Wait
+from sentinel_lib.service.health import LastRun, ServiceState
+from sentinel_lib.service.service_log import ServiceLog
 from sentinel_lib.settings.schedule import Schedule
 
 LONGEST_WAIT = timedelta(seconds=30)
@@ -28,19 +30,39 @@ RETRY = timedelta(minutes=1)
 
 MOST_COUNTED = 100
 
+Wait = Callable[[float, Interruption], None]
+"""Returns after so many seconds, or as soon as ``is_to_end`` is so; sooner is allowed."""
+
+
+def until_signal(seconds: float, stop: Interruption) -> None:
+    """Sleep; a signal ends it at once. For the main thread.
+
+    ``time.sleep`` would go on after the signal's handler. The handler is asked once more when the
+    signal would wake this up already, so none is lost between the look and the sleep.
+    """
+    hearing, heard = socket.socketpair()
+    with hearing, heard:
+        heard.setblocking(False)
+        before = signal.set_wakeup_fd(heard.fileno(), warn_on_full_buffer=False)
+        try:
+            if not stop.is_to_end:
+                select.select([hearing], [], [], max(0.0, seconds))
+        finally:
+            signal.set_wakeup_fd(before)
+
 
 @dataclass(frozen=True)
-class Rounds:
-    """The rounds of one service. ``make_run`` makes a run; whatever it raises ends no service.
+class ScheduleLoop:
+    """``make_run`` makes a run; whatever it raises does not end the service.
 
-    ``look_after`` does what is due besides, until a run is.
+    ``meanwhile`` does what is due besides, until a run is.
     """
 
     schedule: Schedule
     make_run: Callable[[], RunRecord]
-    look_after: Callable[[datetime], None]
-    board: Board
-    journal: Journal
+    meanwhile: Callable[[datetime], None]
+    state: ServiceState
+    log: ServiceLog
     stop: Interruption
     now: Clock
     wait: Wait
@@ -52,11 +74,11 @@ class Rounds:
         """
         while not self.stop.is_to_end:
             due = next(self.schedule.times_after(settled))
-            self.board.next_run_at = due
+            self.state.next_run_at = due
             was_busy = due <= self.now()
             if not was_busy:
-                self.look_after(due)
-                self.journal.note(f"next run at {self.schedule.local(due)}", due=iso(due))
+                self.meanwhile(due)
+                self.log.note(f"next run at {self.schedule.local(due)}", due=iso(due))
                 self._wait_until(due)
             if self.stop.is_to_end:
                 break
@@ -64,10 +86,8 @@ class Rounds:
             is_missed = was_busy or begun - due > PUNCTUAL
             if is_missed:
                 self._tell_missed(settled, begun)
-            if not is_missed or self._catches_up:
-                interrupted = self._take_turn(due)
-                if interrupted:
-                    return interrupted
+            if (not is_missed or self._catches_up) and (interrupted := self._run(due)):
+                return interrupted
             settled = begun
         return ExitCode.OK
 
@@ -84,39 +104,40 @@ class Rounds:
         missed = list(islice(passed, MOST_COUNTED))
         count = f"{MOST_COUNTED} or more" if len(missed) == MOST_COUNTED else str(len(missed))
         since = self.schedule.local(missed[0])
-        is_one = len(missed) == 1
-        what = f"1 run, due at {since}" if is_one else f"{count} runs, due from {since} on"
-        then = "made up for by one now" if self._catches_up else "skipped"
-        self.journal.warn(f"missed: {what}: {then}", since=iso(missed[0]), count=count)
+        runs = (
+            f"1 run, due at {since}" if count == "1" else f"{count} runs, the first due at {since}"
+        )
+        outcome = "made up for by one run now" if self._catches_up else "skipped"
+        self.log.warn(f"missed: {runs}: {outcome}", since=iso(missed[0]), count=count)
 
-    def _take_turn(self, due: datetime) -> ExitCode:
+    def _run(self, due: datetime) -> ExitCode:
         """Make the run that is due; 130 or 143 if it was interrupted, else 0.
 
-        Where somebody else is writing it is tried again until they have finished, or skipped.
+        Where another run is writing, it is tried again until that has ended, or skipped.
         """
         while not self.stop.is_to_end:
             begun = self.now()
-            self.board.next_run_at = next(self.schedule.times_after(begun))
-            self.board.running_since = begun
+            self.state.next_run_at = next(self.schedule.times_after(begun))
+            self.state.running_since = begun
             try:
                 record = self.make_run()
             except LockedError as locked:
-                self.board.next_run_at = due
+                self.state.next_run_at = due
                 if not self._catches_up:
-                    self.journal.warn(f"skipped: {locked}")
+                    self.log.warn(f"skipped: {locked}")
                     break
-                self.journal.warn(f"tried again in {RETRY.seconds} s: {locked}")
+                self.log.warn(f"trying again in {RETRY.seconds} s: {locked}")
             except KeyboardInterrupt:  # before it had a plan, so there is no record
                 return interruption.exit_code(self.stop.heard)
             except Exception as failed:  # whatever it is, the next run is due all the same
-                code = self.journal.failed(failed)
-                self.board.last_run = LastRun("", "failed", int(code), self.now())
+                code = self.log.failed(failed)
+                self.state.last_run = LastRun("", "failed", int(code), self.now())
                 break
             else:
-                self.board.last_run = LastRun.of(record)
+                self.state.last_run = LastRun.of(record)
                 is_interrupted = record.status == "interrupted"
                 return ExitCode(record.exit_code) if is_interrupted else ExitCode.OK
             finally:
-                self.board.running_since = None
+                self.state.running_since = None
             self._wait_until(self.now() + RETRY)
         return ExitCode.OK

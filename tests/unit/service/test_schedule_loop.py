@@ -1,4 +1,4 @@
-"""The rounds on a clock that only waiting and running move."""
+"""The loop on a clock that only waiting and running move."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sentinel_lib.errors import ConfigError, LockedError, StorageError
 from sentinel_lib.pipeline.interruption import Interruption, Terminated
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import RunRecord
-from sentinel_lib.service.health import Board
-from sentinel_lib.service.journal import Journal
-from sentinel_lib.service.rounds import Rounds
+from sentinel_lib.service.health import ServiceState
+from sentinel_lib.service.schedule_loop import ScheduleLoop
+from sentinel_lib.service.service_log import ServiceLog
 from sentinel_lib.settings.schedule import Schedule
 
 NOON = datetime(2024, 3, 6, 12, 0, tzinfo=UTC)
@@ -43,9 +43,9 @@ class World:
     def __init__(self, folder: Path, begin: datetime, end: datetime) -> None:
         self.moment, self.end = begin, end
         self.stop = Interruption()
-        self.board = Board()
+        self.state = ServiceState()
         self.lines = Lines()
-        self.journal = Journal(folder, self.lines)
+        self.log = ServiceLog(folder, self.lines)
         self.seconds: list[float] = []
         self.ends: list[Exception | KeyboardInterrupt | int] = []
         self.begun: list[datetime] = []
@@ -53,14 +53,14 @@ class World:
         self.looked_after: list[datetime] = []
         self.naps = 0
 
-    def rounds(self, **schedule: str) -> Rounds:
+    def loop(self, **schedule: str) -> ScheduleLoop:
         asked = Schedule.model_validate({"health": None, **schedule})
-        return Rounds(
+        return ScheduleLoop(
             schedule=asked,
             make_run=self._run,
-            look_after=self.looked_after.append,
-            board=self.board,
-            journal=self.journal,
+            meanwhile=self.looked_after.append,
+            state=self.state,
+            log=self.log,
             stop=self.stop,
             now=lambda: self.moment,
             wait=self._wait,
@@ -110,7 +110,7 @@ def world(tmp_path: Path) -> World:
 
 
 def test_run_begins_when_it_is_due_and_sigterm_while_waiting_ends_with_0(world: World) -> None:
-    code = world.rounds(cron="*/20 * * * *").until_stopped(NOON)
+    code = world.loop(cron="*/20 * * * *").until_stopped(NOON)
 
     assert code == 0
     assert world.starts() == ["03-06T12:20:00", "03-06T12:40:00"]
@@ -133,7 +133,7 @@ def test_night_in_which_the_clocks_change_has_one_run(
 ) -> None:
     world = World(tmp_path, begin, begin + timedelta(hours=36))
 
-    world.rounds(cron="30 2 * * *", timezone="Europe/Berlin").until_stopped(begin)
+    world.loop(cron="30 2 * * *", timezone="Europe/Berlin").until_stopped(begin)
 
     assert world.starts() == starts
 
@@ -141,11 +141,11 @@ def test_night_in_which_the_clocks_change_has_one_run(
 def test_times_that_passed_before_the_start_are_made_up_for_by_one_run(world: World) -> None:
     last = NOON - timedelta(days=2)
 
-    world.rounds(cron="30 9 * * *").until_stopped(last)
+    world.loop(cron="30 9 * * *").until_stopped(last)
 
     assert world.starts() == ["03-06T12:00:00"]
     assert world.said("missed") == [
-        "warning: missed: 2 runs, due from 2024-03-05 09:30 UTC on: made up for by one now"
+        "warning: missed: 2 runs, the first due at 2024-03-05 09:30 UTC: made up for by one run now"
     ]
 
 
@@ -154,7 +154,7 @@ def test_times_that_passed_before_the_start_are_skipped_where_that_is_configured
 ) -> None:
     last = NOON - timedelta(hours=12)
 
-    world.rounds(cron="30 9,12 * * *", missed="skip").until_stopped(last)
+    world.loop(cron="30 9,12 * * *", missed="skip").until_stopped(last)
 
     assert world.starts() == ["03-06T12:30:00"]
     assert world.said("missed") == ["warning: missed: 1 run, due at 2024-03-06 09:30 UTC: skipped"]
@@ -164,11 +164,11 @@ def test_run_that_outlasts_its_interval_is_followed_by_one_and_not_by_three(worl
     world.seconds = [215]
     world.end = NOON + timedelta(minutes=6)
 
-    world.rounds(cron="* * * * *").until_stopped(NOON)
+    world.loop(cron="* * * * *").until_stopped(NOON)
 
     assert world.starts() == ["03-06T12:01:00", "03-06T12:04:35", "03-06T12:05:00"]
     assert world.said("missed") == [
-        "warning: missed: 3 runs, due from 2024-03-06 12:02 UTC on: made up for by one now"
+        "warning: missed: 3 runs, the first due at 2024-03-06 12:02 UTC: made up for by one run now"
     ]
 
 
@@ -176,7 +176,7 @@ def test_times_within_a_long_run_are_skipped_where_that_is_configured(world: Wor
     world.seconds = [215]
     world.end = NOON + timedelta(minutes=6)
 
-    world.rounds(cron="* * * * *", missed="skip").until_stopped(NOON)
+    world.loop(cron="* * * * *", missed="skip").until_stopped(NOON)
 
     assert world.starts() == ["03-06T12:01:00", "03-06T12:05:00"]
 
@@ -185,17 +185,17 @@ def test_times_within_a_long_run_are_skipped_where_that_is_configured(world: Wor
 def test_machine_that_slept_through_is_noticed_when_it_wakes(
     world: World, missed: str, runs: int
 ) -> None:
-    rounds = world.rounds(cron="20,40 12 * * *", missed=missed)
+    loop = world.loop(cron="20,40 12 * * *", missed=missed)
     world.end = NOON + timedelta(hours=2)
     nap = world._wait
 
     def sleep_through(seconds: float, stop: Interruption) -> None:
         nap(5400 if world.naps == 3 else seconds, stop)
 
-    replace(rounds, wait=sleep_through).until_stopped(NOON)
+    replace(loop, wait=sleep_through).until_stopped(NOON)
 
     assert len(world.begun) == runs
-    assert len(world.said("missed: 2 runs, due from 2024-03-06 12:20 UTC on")) == 1
+    assert len(world.said("missed: 2 runs, the first due at 2024-03-06 12:20 UTC")) == 1
 
 
 @pytest.mark.parametrize(
@@ -211,9 +211,9 @@ def test_run_that_cannot_be_made_is_logged_and_the_next_one_comes(
 ) -> None:
     world.ends = [error]
     failures = []
-    world.look = lambda: failures.append(world.board.last_run)
+    world.look = lambda: failures.append(world.state.last_run)
 
-    ended = world.rounds(cron="*/20 * * * *").until_stopped(NOON)
+    ended = world.loop(cron="*/20 * * * *").until_stopped(NOON)
 
     assert ended == 0
     assert world.starts() == ["03-06T12:20:00", "03-06T12:40:00"]
@@ -221,8 +221,8 @@ def test_run_that_cannot_be_made_is_logged_and_the_next_one_comes(
     first = failures[1]
     assert first is not None
     assert (first.run_id, first.exit_code) == ("", code)
-    assert world.board.last_run is not None
-    assert world.board.last_run.run_id == "run-2"
+    assert world.state.last_run is not None
+    assert world.state.last_run.run_id == "run-2"
     log = (tmp_path / "service.jsonl").read_text().splitlines()
     logged = next(found for line in log if (found := json.loads(line))["level"] == "error")
     assert logged["exit_code"] == code
@@ -232,12 +232,12 @@ def test_run_that_cannot_be_made_is_logged_and_the_next_one_comes(
 def test_run_that_finds_another_one_writing_is_tried_again_every_minute(world: World) -> None:
     world.ends = [LockedError("another run is writing")] * 2
     dues = []
-    world.look = lambda: dues.append(world.board.next_run_at)
+    world.look = lambda: dues.append(world.state.next_run_at)
 
-    world.rounds(cron="20 * * * *").until_stopped(NOON)
+    world.loop(cron="20 * * * *").until_stopped(NOON)
 
     assert world.starts() == ["03-06T12:20:00", "03-06T12:21:01", "03-06T12:22:02"]
-    assert len(world.said("tried again in 60 s: another run is writing")) == 2
+    assert len(world.said("trying again in 60 s: another run is writing")) == 2
     assert dues == [NOON + timedelta(minutes=80)] * 3
 
 
@@ -246,7 +246,7 @@ def test_run_that_finds_another_one_writing_is_skipped_where_that_is_configured(
 ) -> None:
     world.ends = [LockedError("another run is writing")]
 
-    world.rounds(cron="*/20 * * * *", missed="skip").until_stopped(NOON)
+    world.loop(cron="*/20 * * * *", missed="skip").until_stopped(NOON)
 
     assert world.starts() == ["03-06T12:20:00", "03-06T12:40:00"]
     assert world.said("skipped: another run is writing") != []
@@ -255,7 +255,7 @@ def test_run_that_finds_another_one_writing_is_skipped_where_that_is_configured(
 def test_sigterm_in_a_run_that_ends_by_itself_ends_the_service_with_0(world: World) -> None:
     world.look = lambda: world.stop.hear(signal.SIGTERM, None)
 
-    code = world.rounds(cron="*/20 * * * *").until_stopped(NOON)
+    code = world.loop(cron="*/20 * * * *").until_stopped(NOON)
 
     assert code == 0
     assert len(world.begun) == 1
@@ -268,28 +268,28 @@ def test_run_that_was_interrupted_ends_the_service_with_its_exit_code(
     world.look = lambda: world.stop.hear(signal.SIGTERM, None)
     world.ends = [end]
 
-    code = world.rounds(cron="*/20 * * * *").until_stopped(NOON)
+    code = world.loop(cron="*/20 * * * *").until_stopped(NOON)
 
     assert code == 143
     assert len(world.begun) == 1
-    assert world.board.running_since is None
+    assert world.state.running_since is None
 
 
-def test_board_shows_what_runs_and_what_comes_next(world: World) -> None:
+def test_state_shows_what_runs_and_what_comes_next(world: World) -> None:
     seen = []
-    world.look = lambda: seen.append((world.board.running_since, world.board.next_run_at))
+    world.look = lambda: seen.append((world.state.running_since, world.state.next_run_at))
 
-    world.rounds(cron="*/20 * * * *").until_stopped(NOON)
+    world.loop(cron="*/20 * * * *").until_stopped(NOON)
 
     first = NOON + timedelta(minutes=20)
     assert seen[0] == (first, first + timedelta(minutes=20))
-    assert world.board.running_since is None
-    assert world.board.next_run_at == NOON + timedelta(hours=1)
+    assert world.state.running_since is None
+    assert world.state.next_run_at == NOON + timedelta(hours=1)
 
 
 def test_clock_is_looked_at_every_half_minute(world: World) -> None:
     world.end = NOON + timedelta(minutes=10)
 
-    world.rounds(cron="20 * * * *").until_stopped(NOON)
+    world.loop(cron="20 * * * *").until_stopped(NOON)
 
     assert world.naps == 20

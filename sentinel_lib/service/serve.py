@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from sentinel_lib import clock
@@ -17,26 +18,22 @@ from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.planning import plan
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord
-from sentinel_lib.service import health, pause, standing
-from sentinel_lib.service.health import Board
+from sentinel_lib.service import status
+from sentinel_lib.service.health import ServiceState, damage, health_response
 from sentinel_lib.service.health_server import answering
-from sentinel_lib.service.journal import Journal
-from sentinel_lib.service.pause import Wait
-from sentinel_lib.service.rounds import Rounds
-from sentinel_lib.service.upkeep import Upkeep, damage
+from sentinel_lib.service.schedule_loop import ScheduleLoop, Wait, until_signal
+from sentinel_lib.service.service_log import ServiceLog
+from sentinel_lib.service.weekly_inspection import WeeklyInspection
 from sentinel_lib.settings.document import read_document
 from sentinel_lib.settings.pipeline import FILE_NAME, load_pipeline
 from sentinel_lib.settings.project import in_project
-from sentinel_lib.settings.schedule import EXAMPLE, Schedule
+from sentinel_lib.settings.schedule import EXAMPLE
 from sentinel_lib.storage.config_copy import exact_files
 from sentinel_lib.storage.run_history import RunHistory
 
 
 def serve(
-    request: RunRequest,
-    progress: Progress,
-    now: Clock = clock.now,
-    wait: Wait = pause.until_signal,
+    request: RunRequest, progress: Progress, now: Clock = clock.now, wait: Wait = until_signal
 ) -> ExitCode:
     """Run the pipeline on schedule until SIGTERM or Ctrl-C; for the main thread.
 
@@ -51,30 +48,36 @@ def serve(
         raise _unscheduled(config_file)
     with interruption.listening(schedule.drain_seconds) as stop:
         _refuse_what_cannot_run(request, now)
-        journal = Journal(in_project(file.logs), progress)
+        service_log = ServiceLog(in_project(file.logs), progress)
         data = in_project(request.data or file.data)
         history = RunHistory(data)
-        last, settled = standing.before(history, now())
-        board = Board(last_run=last)
+        last, settled = status.last_run(history, now())
+        state = ServiceState(last_run=last)
+        inspection = WeeklyInspection(config_file.parent, data, service_log, stop, now, wait)
         with (
             answering(
-                schedule.health, lambda: health.answer(board, now(), damage(history)), config_file
+                schedule.health,
+                lambda: health_response(state, now(), damage(history)),
+                config_file,
             ) as address,
             project_kernels(fork=request.fork, on_fallback=run.log_fallback) as kernels,
         ):
-            rounds = Rounds(
+            loop = ScheduleLoop(
                 schedule=schedule,
-                make_run=_runs(request, data, progress, now, kernels, stop),
-                look_after=Upkeep(config_file.parent, data, journal, stop, now, wait).look,
-                board=board,
-                journal=journal,
+                make_run=partial(_make_run, request, data, progress, now, kernels, stop),
+                meanwhile=inspection.make_if_due,
+                state=state,
+                log=service_log,
                 stop=stop,
                 now=now,
                 wait=wait,
             )
-            journal.note(_introduction(schedule, address), health=address)
-            code = rounds.until_stopped(settled)
-            journal.note("the service ends", exit_code=int(code))
+            shown = f"; health: {address}" if address else ""
+            service_log.note(
+                f"runs at '{schedule.cron}' {schedule.timezone}{shown}", health=address
+            )
+            code = loop.until_stopped(settled)
+            service_log.note("the service ends", exit_code=int(code))
     return code
 
 
@@ -90,32 +93,21 @@ def _unscheduled(config_file: Path) -> ConfigError:
 def _refuse_what_cannot_run(request: RunRequest, now: Clock) -> None:
     """Find what is wrong with the configuration now, not when the first run is due."""
     exact_files(in_project(request.config))
-    try:
+    with suppress(UsageError):  # tables as of a later time than now: by then it may have passed
         plan.make(request, now())
-    except UsageError:
-        # tables as of a later time than now: the clock may have got there when a run is due
-        return
 
 
-def _runs(
+def _make_run(
     request: RunRequest,
     data: Path,
     progress: Progress,
     now: Clock,
     kernels: KernelPool,
     stop: Interruption,
-) -> Callable[[], RunRecord]:
-    def make() -> RunRecord:
-        try:
-            standing.mark_served(data, now())
-            return run.run(request, progress, now, kernels, stop)
-        finally:
-            kernels.end_prestarted()
-            gc.collect()  # the next run may be a day away: until then, what is left over stays
-
-    return make
-
-
-def _introduction(schedule: Schedule, address: str) -> str:
-    where = f"; health: {address}" if address else ""
-    return f"runs at '{schedule.cron}' {schedule.timezone}{where}"
+) -> RunRecord:
+    try:
+        status.mark_served(data, now())
+        return run.run(request, progress, now, kernels, stop)
+    finally:
+        kernels.end_prestarted()
+        gc.collect()  # the next run may be a day away: until then, what is left over stays

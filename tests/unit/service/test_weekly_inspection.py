@@ -10,10 +10,10 @@ from sentinel_lib import clock
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.inspection import Inspection
-from sentinel_lib.service import pause
-from sentinel_lib.service.health import Board, answer
-from sentinel_lib.service.journal import Journal
-from sentinel_lib.service.upkeep import EVERY, Upkeep, damage
+from sentinel_lib.service.health import ServiceState, damage, health_response
+from sentinel_lib.service.schedule_loop import until_signal
+from sentinel_lib.service.service_log import ServiceLog
+from sentinel_lib.service.weekly_inspection import EVERY, WeeklyInspection
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.storage import root
 from sentinel_lib.storage.run_history import RunHistory
@@ -42,10 +42,10 @@ def data(tmp_path: Path) -> Path:
     return data
 
 
-def upkeep(data: Path, lines: Lines) -> Upkeep:
-    journal = Journal(data.parent / "logs", lines)
+def inspection_of(data: Path, lines: Lines) -> WeeklyInspection:
+    service_log = ServiceLog(data.parent / "logs", lines)
     config = PROJECT_ROOT / "config"
-    return Upkeep(config, data, journal, Interruption(), clock.now, pause.until_signal)
+    return WeeklyInspection(config, data, service_log, Interruption(), clock.now, until_signal)
 
 
 def in_an_hour() -> datetime:
@@ -57,19 +57,19 @@ def test_damage_is_told_and_fails_the_health_until_an_inspection_passes(data: Pa
     content, lines, history = file.read_bytes(), Lines(), RunHistory(data)
     file.write_bytes(content.replace(b"note", b"mote", 1))
 
-    upkeep(data, lines).look(in_an_hour())
+    inspection_of(data, lines).make_if_due(in_an_hour())
 
     assert f"its file ops/notes/{file.name} is damaged" in lines.said[0]
     assert "verify --quick" in lines.said[0]
-    found = answer(Board(), NOW, damage(history))
+    found = health_response(ServiceState(), NOW, damage(history))
     assert (found.http_status, found.body["status"]) == (503, "failed")
     assert file.name in found.body["reason"]
 
     file.write_bytes(content)
-    upkeep(data, lines).look(in_an_hour())
+    inspection_of(data, lines).make_if_due(in_an_hour())
 
     assert lines.said[1:] == ["the weekly inspection found every byte as it was written"]
-    assert answer(Board(), NOW, damage(history)).http_status == 200
+    assert health_response(ServiceState(), NOW, damage(history)).http_status == 200
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_an_inspection_is_due_after_a_week_or_while_there_is_damage(
     inspection = Inspection(inspected_at_utc=made_at, problems=problems)
     RunHistory(data).write_inspection(inspection)
 
-    upkeep(data, lines).look(until=clock.now() - timedelta(seconds=1))
+    inspection_of(data, lines).make_if_due(until=clock.now() - timedelta(seconds=1))
 
-    ended = [line for line in lines.said if "was ended, for a run is due" in line]
+    ended = [line for line in lines.said if "was ended, because a run is due" in line]
     assert (len(ended) == 1) is is_due
     assert RunHistory(data).inspection() == inspection
 
@@ -98,7 +98,7 @@ def test_an_inspection_is_due_after_a_week_or_while_there_is_damage(
 def test_nothing_is_looked_at_where_there_is_no_table(tmp_path: Path) -> None:
     lines = Lines()
 
-    upkeep(tmp_path / "data", lines).look(in_an_hour())
+    inspection_of(tmp_path / "data", lines).make_if_due(in_an_hour())
 
     assert lines.said == []
     assert not (tmp_path / "data").exists()

@@ -11,7 +11,7 @@ import structlog
 from sentinel_lib import logger
 from sentinel_lib.errors import ConfigError
 from sentinel_lib.messages.terminal import PlainLines
-from sentinel_lib.service.journal import Journal
+from sentinel_lib.service.service_log import ServiceLog
 
 CANARY = "hunter2-canary-hunter2"
 
@@ -29,18 +29,18 @@ def stream() -> io.StringIO:
 
 
 @pytest.fixture
-def journal(tmp_path: Path, stream: io.StringIO) -> Journal:
-    return Journal(tmp_path / "logs", PlainLines(stream, with_cells=False))
+def service_log(tmp_path: Path, stream: io.StringIO) -> ServiceLog:
+    return ServiceLog(tmp_path / "logs", PlainLines(stream, with_cells=False))
 
 
 def test_lines_are_said_and_logged_with_their_details(
-    journal: Journal, stream: io.StringIO
+    service_log: ServiceLog, stream: io.StringIO
 ) -> None:
-    journal.note("next run at noon", due="2024-03-06T12:00:00Z")
-    journal.warn("missed: 1 run")
+    service_log.note("next run at noon", due="2024-03-06T12:00:00Z")
+    service_log.warn("missed: 1 run")
 
     assert stream.getvalue() == "next run at noon\nwarning: missed: 1 run\n"
-    first, second = map(json.loads, journal.log_file.read_text().splitlines())
+    first, second = map(json.loads, service_log.file.read_text().splitlines())
     assert (first["level"], first["event"], first["due"]) == (
         "info",
         "next run at noon",
@@ -50,35 +50,39 @@ def test_lines_are_said_and_logged_with_their_details(
 
 
 def test_log_is_its_own_again_after_a_run_has_sent_it_elsewhere(
-    journal: Journal, tmp_path: Path
+    service_log: ServiceLog, tmp_path: Path
 ) -> None:
     logger.configure(tmp_path / "run.jsonl", terminal=False)
 
-    journal.note("the run is over")
+    service_log.note("the run is over")
 
     assert (tmp_path / "run.jsonl").read_text() == ""
-    assert "the run is over" in journal.log_file.read_text()
+    assert "the run is over" in service_log.file.read_text()
 
 
-def test_failure_shows_no_secret_anywhere(journal: Journal, stream: io.StringIO) -> None:
-    code = journal.failed(ConfigError(f"cannot read {CANARY}", observed=CANARY))
+def test_failure_shows_no_secret_anywhere(service_log: ServiceLog, stream: io.StringIO) -> None:
+    code = service_log.failed(ConfigError(f"cannot read {CANARY}", observed=CANARY))
 
     assert code == 3
     assert stream.getvalue().startswith("error: cannot read ")
     assert CANARY not in stream.getvalue()
-    assert CANARY not in journal.log_file.read_text()
+    assert CANARY not in service_log.file.read_text()
 
 
-def test_failure_that_nobody_foresaw_names_the_log(journal: Journal, stream: io.StringIO) -> None:
-    code = journal.failed(ZeroDivisionError("division by zero"))
+def test_failure_that_nobody_foresaw_names_the_log(
+    service_log: ServiceLog, stream: io.StringIO
+) -> None:
+    code = service_log.failed(ZeroDivisionError("division by zero"))
 
-    said = f"error: ZeroDivisionError: division by zero; details in {journal.log_file}\n"
+    said = f"error: ZeroDivisionError: division by zero; details in {service_log.file}\n"
     assert (code, stream.getvalue()) == (1, said)
 
 
-def test_log_that_cannot_be_written_ends_nothing(journal: Journal, stream: io.StringIO) -> None:
-    journal.log_file.parent.write_text("a file where the folder should be")
+def test_log_that_cannot_be_written_ends_nothing(
+    service_log: ServiceLog, stream: io.StringIO
+) -> None:
+    service_log.file.parent.write_text("a file where the folder should be")
 
-    journal.note("next run at noon")
+    service_log.note("next run at noon")
 
     assert stream.getvalue() == "next run at noon\n"
