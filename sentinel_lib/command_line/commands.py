@@ -147,7 +147,7 @@ def _health(options: argparse.Namespace) -> Answer:
 
 def _why(options: argparse.Namespace) -> Answer:
     from sentinel_lib.command_line import results
-    from sentinel_lib.skipping.outlook import outlook
+    from sentinel_lib.skipping.selection import outlook
 
     readable_data(options)
     return results.of_outlook(outlook(RunRequest.of(options), options.why))

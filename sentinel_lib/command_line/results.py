@@ -17,7 +17,7 @@ from sentinel_lib.records.bar import plain_number
 from sentinel_lib.records.inspection import Inspection
 
 if TYPE_CHECKING:
-    from sentinel_lib.skipping.outlook import Outlook
+    from sentinel_lib.skipping.selection import Outlook
 
 MAX_METRICS = 40
 _VERIFIED = "what is published is what the archive gives"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,20 +12,23 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from sentinel_lib.clock import iso, require_not_before
-from sentinel_lib.errors import UsageError, nearest
-from sentinel_lib.notebook_runner.parameters import declared_parameters
-from sentinel_lib.planning import parameters
-from sentinel_lib.planning.parameters import Value
+from sentinel_lib.errors import ConfigError, UsageError, nearest
+from sentinel_lib.notebook_runner.parameters import Parameter, declared_parameters
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.roles import PUBLISHING
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.rules.suites import LAYERS, load_suite
 from sentinel_lib.settings.assets import Asset, read_assets, select
-from sentinel_lib.settings.pipeline import PipelineFile, Stage, load_pipeline
+from sentinel_lib.settings.pipeline import Stage, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import source_named
 from sentinel_lib.storage import root
 from sentinel_lib.storage.run_history import RunHistory
+
+Value = str | int
+
+_REQUIRED = ("run_id", "as_of", "config_dir", "data_dir")
+_FITTING = {str: {"str"}, int: {"int", "float"}}
 
 _AHEAD = timedelta(days=1)
 """How far the clocks of those who name an ``as_of`` may be ahead of this one."""
@@ -52,7 +55,7 @@ class StagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run that may begin. ``symbols`` are the assets known beforehand.
+    """A run that may begin. ``symbols`` are its assets, but for those that ``--input`` brings.
 
     ``request`` is what was asked, with the run's own id and ``as_of`` filled in. ``config`` is the
     folder that was read, a copy where the plan is that of a run. ``terms`` are digests of what it
@@ -97,7 +100,12 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
     assets = file.resolve(document, source_named(request.source), read_in_place)
     terms = {"assets": _digest(file)}
     terms |= {layer: _digest(load_suite(read, layer, config)) for layer in LAYERS}
-    folders = _folders(pipeline, request)
+    folders = Folders(
+        data=in_project(request.data or pipeline.data),
+        reports=in_project(request.reports or pipeline.reports),
+        logs=in_project(pipeline.logs),
+        notebooks=in_project(pipeline.notebooks),
+    )
     root.require_current(folders.data)
     published = last_published(RunHistory(folders.data).newest())
     default_as_of = published if request.kind == "replay" else None
@@ -126,7 +134,7 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
         folders=folders,
         stages=_stages(pipeline.stages, folders.notebooks, offered, request),
         assets=assets,
-        symbols=_symbols(assets, request),
+        symbols=() if request.input_path else tuple(select(assets, request.assets or assets)),
         terms=terms,
         deadline_seconds=pipeline.deadline_minutes and pipeline.deadline_minutes * 60,
     )
@@ -150,13 +158,6 @@ def last_published(newest: Iterable[RunRecord]) -> datetime | None:
     return None
 
 
-def _symbols(assets: dict[str, Asset], request: RunRequest) -> tuple[str, ...]:
-    """The assets of the run; those that ``--input`` brings are known only once it is read."""
-    if request.input_path:
-        return ()
-    return tuple(select(assets, request.assets) if request.assets else assets)
-
-
 def _digest(model: BaseModel) -> str:
     return hashlib.sha256(model.model_dump_json().encode()).hexdigest()
 
@@ -172,41 +173,57 @@ def require_stage(name: str, stages: Iterable[Stage], flag: str) -> None:
         )
 
 
-def _folders(pipeline: PipelineFile, request: RunRequest) -> Folders:
-    return Folders(
-        data=in_project(request.data or pipeline.data),
-        reports=in_project(request.reports or pipeline.reports),
-        logs=in_project(pipeline.logs),
-        notebooks=in_project(pipeline.notebooks),
-    )
-
-
 def _stages(
-    stages: Iterable[Stage],
-    notebooks: Path,
-    offered: dict[str, Value],
-    request: RunRequest,
+    stages: Sequence[Stage], notebooks: Path, offered: dict[str, Value], request: RunRequest
 ) -> tuple[StagePlan, ...]:
-    paths = {stage.name: notebooks / stage.notebook for stage in stages}
-    declared = {name: declared_parameters(path) for name, path in paths.items()}
-    parameters.require_heard(request, declared.values())
+    declared = {stage.name: declared_parameters(notebooks / stage.notebook) for stage in stages}
+    known = {name for parameters in declared.values() for name in parameters}
+    for name, (_, flag) in request.heard().items():
+        if flag and name not in known:
+            raise UsageError(
+                f"{flag} was given, but no notebook has a parameter '{name}'",
+                observed=f"parameters: {', '.join(sorted(known))}",
+                next_step=f"declare {name} in the notebook that should use it, or leave it out",
+            )
     return tuple(
-        StagePlan(
-            stage,
-            paths[stage.name],
-            parameters.injected(paths[stage.name], declared[stage.name], offered),
-        )
+        StagePlan(stage, notebook, _injected(notebook, declared[stage.name], offered))
         for stage in stages
+        for notebook in [notebooks / stage.notebook]
     )
+
+
+def _injected(
+    notebook: Path, declared: Mapping[str, Parameter], offered: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The part of ``offered`` that ``notebook`` declares, which fits and lacks nothing."""
+    listing = ", ".join(f"{name}: {type(value).__name__}" for name, value in offered.items())
+    for name in _REQUIRED:
+        if name not in declared:
+            raise ConfigError(
+                f"{notebook}: the parameters cell lacks '{name}'{nearest(name, declared)}",
+                observed=", ".join(declared) or "no parameters",
+                expected=listing,
+                next_step=f'write a line such as {name}: str = "..." into that cell',
+            )
+    injected = {name: value for name, value in offered.items() if name in declared}
+    for name, value in injected.items():
+        annotation = declared[name].type
+        if _FITTING[type(value)].isdisjoint(map(str.strip, annotation.split("|"))):
+            raise ConfigError(
+                f"{notebook}: parameter '{name}' has another type than its value",
+                observed=f"{name}: {annotation}" if annotation else "no type",
+                expected=listing,
+                next_step="correct the type in its parameters cell",
+            )
+    return injected
 
 
 def _refuse_the_future(as_of: datetime, started_at: datetime) -> None:
-    if as_of - started_at <= _AHEAD:
-        return
-    raise UsageError(
-        f"--as-of {iso(as_of)} lies ahead of the clock: no run could follow before then",
-        observed=f"the clock at {iso(started_at)}",
-        expected=f"{iso(started_at + _AHEAD)} or earlier",
-        next_step="correct --as-of or the clock; if it is meant, add --future "
-        "(python run_pipeline.py rollback RUN takes it back)",
-    )
+    if as_of - started_at > _AHEAD:
+        raise UsageError(
+            f"--as-of {iso(as_of)} lies ahead of the clock: no run could follow before then",
+            observed=f"the clock at {iso(started_at)}",
+            expected=f"{iso(started_at + _AHEAD)} or earlier",
+            next_step="correct --as-of or the clock; if it is meant, add --future "
+            "(python run_pipeline.py rollback RUN takes it back)",
+        )

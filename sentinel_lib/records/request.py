@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,13 +22,6 @@ def _path_text(path: Path | None) -> str:
     return str(path or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Marks a field that notebooks hear as the parameter of its name, and the ``flag`` it has."""
-
-    flag: str
-
-
 class RunRequest(BaseModel, frozen=True, extra="forbid"):
     """The options of a run. None and empty mean: as the configuration says.
 
@@ -46,12 +38,12 @@ class RunRequest(BaseModel, frozen=True, extra="forbid"):
     kind: Literal["run", "replay"] = "run"
     as_of: datetime | None = None
     command: str = ""
-    assets: Annotated[tuple[str, ...], Heard("--assets")] = ()
-    source: Annotated[str, Heard("--source")] = ""
+    assets: tuple[str, ...] = ()
+    source: str = ""
     input_path: Annotated[
-        Path | None, AfterValidator(Path.absolute), PlainSerializer(_path_text), Heard("--input")
+        Path | None, AfterValidator(Path.absolute), PlainSerializer(_path_text)
     ] = None
-    threads: Annotated[int | None, Heard("--threads")] = None
+    threads: int | None = None
     fail_on: FailOn = "error"
 
     config: Annotated[Path, _THIS_COMMAND] = Path("config")
@@ -86,25 +78,14 @@ class RunRequest(BaseModel, frozen=True, extra="forbid"):
 
     def heard(self) -> dict[str, tuple[str | int, str]]:
         """Per parameter of notebooks its value, and the flag if that was given."""
-        replayed = (REPLAYED, "replay") if self.kind == "replay" else ("", "")
-        return {"archive": replayed} | {
-            name: (_plain(value), flag if value != default else "")
-            for name, flag, default in _HEARD
-            for value in [getattr(self, name)]
+        values: dict[str, tuple[str | int, str]] = {
+            "archive": (REPLAYED if self.kind == "replay" else "", "replay"),
+            "assets": (",".join(self.assets), "--assets"),
+            "source": (self.source, "--source"),
+            "input_path": (_path_text(self.input_path), "--input"),
+            "threads": (self.threads or "", "--threads"),
         }
+        return {name: (value, flag if value else "") for name, (value, flag) in values.items()}
 
 
 _OF_THIS_COMMAND = [name for name, field in RunRequest.model_fields.items() if field.exclude]
-_HEARD = [
-    (name, mark.flag, field.default)
-    for name, field in RunRequest.model_fields.items()
-    for mark in field.metadata
-    if isinstance(mark, Heard)
-]
-
-
-def _plain(value: Any) -> str | int:
-    """A value as notebooks declare it."""
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return value if isinstance(value, int) else str(value or "")

@@ -22,14 +22,9 @@ from sentinel_lib.settings.sources import FilesOptions
 from sentinel_lib.storage.run_history import Fingerprint
 from sentinel_lib.storage.table_versions import table_version
 
-SOURCES = "sources"
-"""What a stage reads that asks the sources."""
-
-LOCK_FILE = PROJECT_ROOT / "requirements.lock"
-
 _DIGEST_LENGTH = 2 * hashlib.sha256().digest_size
 
-_OF_EVERY_RUN = ("run_id", "as_of", "config_dir", "data_dir", "threads")
+_OF_EVERY_RUN = {"run_id", "as_of", "config_dir", "data_dir", "threads"}
 """Parameters that are about where and when, and change no result."""
 
 
@@ -42,20 +37,16 @@ def of_stage(planned: StagePlan, plan: Plan, code: ReachableCode, clock: str) ->
     parts = {
         "clock": iso(plan.as_of) if stage.when == "always" else clock,
         "python": platform.python_version(),
-        "dependencies": _file_digest(LOCK_FILE),
+        "dependencies": _file_digest(PROJECT_ROOT / "requirements.lock"),
         "config:assets.yaml": plan.terms["assets"],
     }
     if stage.suite:
         parts[f"config:expectations/{stage.suite}.yaml"] = plan.terms[stage.suite]
-    parts |= code.of_notebook(planned.notebook)
-    parts |= {
-        f"parameter:{name}": str(value)
-        for name, value in planned.parameters.items()
-        if name not in _OF_EVERY_RUN
-    }
-    if SOURCES in stage.reads:
-        parts |= {f"input:{name}": digest for name, digest in _inputs(plan)}
-    return parts
+    if "sources" in stage.reads:
+        parts |= {f"input:{file}": _file_digest(file) for file in _inputs(plan)}
+    heard = {name: planned.parameters[name] for name in planned.parameters.keys() - _OF_EVERY_RUN}
+    parts |= {f"parameter:{name}": str(value) for name, value in heard.items()}
+    return parts | code.of_notebook(planned.notebook)
 
 
 def of_state(planned: StagePlan, data: Path, record: StageRecord | None) -> Fingerprint:
@@ -85,13 +76,13 @@ def _in_words(name: str, before: str | None, now: str | None) -> str:
     return f"{part} changed from {before or 'nothing'} to {now or 'nothing'}"
 
 
-def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:
-    """The files of the files source, and the digest of each; an API has none."""
+def _inputs(plan: Plan) -> Iterator[Path]:
+    """The files of the files source; an API has none."""
     options = (asset.options for asset in plan.assets.values())
     paths = {files.path for files in options if isinstance(files, FilesOptions)}
     for path in sorted({plan.request.input_path} if plan.request.input_path else paths):
         with suppress(SourceError):  # the stage says what is missing
-            yield from ((str(file), _file_digest(file)) for file in matching(path))
+            yield from matching(path)
 
 
 def _file_digest(path: Path) -> str:

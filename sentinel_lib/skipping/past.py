@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from sentinel_lib.records.details import MonitorDetails
-from sentinel_lib.records.stage import RunRecord, StageOutcome, StageRecord
+from sentinel_lib.records.stage import StageOutcome, StageRecord
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
 
 LOOK_BACK = 50
@@ -38,10 +38,14 @@ class Attempt:
 def attempts(history: RunHistory, stages: Collection[str]) -> dict[str, Attempt]:
     """The last attempt at each of ``stages``, but for those that a rollback has undone.
 
-    Replays and rollbacks are about something else.
+    Replays and rollbacks are about something else, and a run in which no stage was executed only
+    repeats earlier records.
     """
     last: dict[str, Attempt] = {}
-    for run in islice(_telling(history), LOOK_BACK):
+    undone = history.undone()
+    runs = (run for run in history.newest() if run.kind == "run" and run.run_id not in undone)
+    telling = (run for run in runs if any(stage.was_executed for stage in run.stages))
+    for run in islice(telling, LOOK_BACK):
         new = {
             outcome.name: outcome
             for outcome in run.stages
@@ -58,20 +62,6 @@ def attempts(history: RunHistory, stages: Collection[str]) -> dict[str, Attempt]
 
 def quiet_until(attempts: Collection[Attempt]) -> datetime | None:
     """Until when no source owes anything new, as the last stage that knew has said."""
-    for attempt in attempts:
-        details = attempt.record.handed_on(MonitorDetails) if attempt.record else None
-        if details is not None:
-            return details.quiet_until
-    return None
-
-
-def _telling(history: RunHistory) -> Iterator[RunRecord]:
-    """The runs in which a stage was executed; the others only repeat earlier records."""
-    undone = history.undone()
-    for run in history.newest():
-        if (
-            run.kind == "run"
-            and run.run_id not in undone
-            and any(stage.was_executed for stage in run.stages)
-        ):
-            yield run
+    records = [attempt.record for attempt in attempts if attempt.record]
+    details = filter(None, (record.handed_on(MonitorDetails) for record in records))
+    return next((monitored.quiet_until for monitored in details), None)

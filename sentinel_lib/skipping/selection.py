@@ -1,4 +1,4 @@
-"""Which stages of a run are executed, and which earlier record holds for the others."""
+"""Which stages of a run are executed and why, and which earlier record holds for the others."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sentinel_lib import clock
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import UsageError
+from sentinel_lib.planning import plan as planning
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.reachable_code import ReachableCode
+from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.roles import INGEST, SILVER_CANDIDATE
 from sentinel_lib.records.stage import StageOutcome, StageRecord
+from sentinel_lib.settings.pipeline import load_pipeline
+from sentinel_lib.settings.project import in_project
 from sentinel_lib.skipping import fingerprint, past
-from sentinel_lib.skipping.past import Attempt
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
 
 
@@ -36,16 +40,17 @@ class Selection:
         self._request = plan.request
         self._names = [planned.stage.name for planned in plan.stages]
         self._history = RunHistory(plan.folders.data)
-        self._past = past.attempts(self._history, self._names)
+        self.past = past.attempts(self._history, self._names)
         self._clock = self._effective_clock()
         self._code = ReachableCode()
         self._fixed: dict[str, Fingerprint] = {}
         self._outdated: dict[str, Fingerprint] = {}
         self._reread: list[str] = []
-        self._first = self._index(plan.request.from_stage or plan.request.only_stage)
+        begin = plan.request.from_stage or plan.request.only_stage or self._names[0]
+        self._first = self._names.index(begin)
         if plan.request.resumed:
             self._first = self._first_changed()
-        self._last = self._index(plan.request.only_stage or self._names[-1])
+        self._last = self._names.index(plan.request.only_stage or self._names[-1])
         for name in self._names[: self._first]:
             self._require_record(name)
 
@@ -60,14 +65,20 @@ class Selection:
             record = self._require_record(name)
             if self._changes(planned, record):
                 self._outdated[name] = self._recorded(name)
-            return Decision(instead=_carried(record))
-        reasons = self._asked() or self.reasons(planned, ran)
-        last = self._last_record(name)
-        return Decision(reasons) if reasons or last is None else Decision(instead=_carried(last))
+        else:
+            reasons = self._asked() or self.reasons(planned, ran)
+            last = self._last_record(name)
+            if reasons or last is None:
+                return Decision(reasons)
+            record = last
+        instead = StageOutcome(
+            name=name, status="skipped", produced_by=record.run_id, record=record
+        )
+        return Decision(instead=instead)
 
     def reasons(self, planned: StagePlan, ran: Collection[str] = ()) -> list[str]:
         """Why running ``planned`` again may change something; empty if it cannot."""
-        attempt = self._past.get(planned.stage.name)
+        attempt = self.past.get(planned.stage.name)
         if attempt is None:
             return ["it has not run yet"]
         if attempt.record is None:
@@ -81,10 +92,6 @@ class Selection:
             changes += [f"stage {name} ran" for name in ran]
         return changes or self._reasons_of_publisher(planned)
 
-    def last_attempt(self, name: str) -> Attempt | None:
-        """The last time that stage ``name`` ran, if it has."""
-        return self._past.get(name)
-
     def fingerprints(self, outcomes: Sequence[StageOutcome]) -> dict[str, Fingerprint]:
         """The fingerprint of every stage that ended well, with the tables as the run leaves them.
 
@@ -93,16 +100,8 @@ class Selection:
         """
         planned = {step.stage.name: step for step in self._plan.stages}
         good = [outcome for outcome in outcomes if outcome.was_reached and outcome.is_good]
-        current = {
-            outcome.name: self._now(planned[outcome.name], outcome.record)
-            for outcome in good
-            if outcome.name not in self._outdated
-        }
-        return current | {
-            outcome.name: self._outdated[outcome.name]
-            for outcome in good
-            if outcome.name in self._outdated
-        }
+        current = {each.name: self._now(planned[each.name], each.record) for each in good}
+        return {name: self._outdated.get(name, now) for name, now in current.items()}
 
     def _of_stage(self, planned: StagePlan) -> Fingerprint:
         name = planned.stage.name
@@ -119,12 +118,12 @@ class Selection:
         if self._request.resumed:
             recorded = self._history.fingerprints(self._request.resumed).get(name)
             return {**recorded, "clock": self._clock} if recorded else {}
-        return self._past[name].fingerprint
+        return self.past[name].fingerprint
 
     def _changes(self, planned: StagePlan, record: StageRecord) -> list[str]:
         """What a stage that is not to run would now read differently."""
-        recorded = self._recorded(planned.stage.name)
-        return fingerprint.difference(recorded, self._now(planned, record))
+        now = self._now(planned, record)
+        return fingerprint.difference(self._recorded(planned.stage.name), now)
 
     def _first_changed(self) -> int:
         """Where to resume: where the run stopped, or at an earlier stage that would now read
@@ -160,21 +159,16 @@ class Selection:
         ]
 
     def _last_record(self, name: str) -> StageRecord | None:
-        attempt = self._past.get(name)
-        return attempt.record if attempt else None
+        return self.past[name].record if name in self.past else None
 
     def _effective_clock(self) -> str:
         """``as_of``; as long as nothing new is due, that of the run that last asked the sources."""
         as_of = self._plan.as_of
-        ingest = self._past.get(INGEST)
-        asked = ingest.fingerprint.get("clock") if ingest else None
-        until = past.quiet_until(self._past.values())
+        asked = self.past[INGEST].fingerprint.get("clock") if INGEST in self.past else None
+        until = past.quiet_until(self.past.values())
         if asked and until and datetime.fromisoformat(asked) <= as_of < until:
             return asked
         return iso(as_of)
-
-    def _index(self, name: str) -> int:
-        return self._names.index(name) if name else 0
 
     def _require_record(self, name: str) -> StageRecord:
         """The last record of a stage before the first to run, or that in the run resumed."""
@@ -189,7 +183,39 @@ class Selection:
         return record
 
 
-def _carried(record: StageRecord) -> StageOutcome:
-    return StageOutcome(
-        name=record.stage, status="skipped", produced_by=record.run_id, record=record
-    )
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run at ``as_of`` would do with a stage, and why; no reasons: it would be skipped.
+
+    ``produced_by`` is the run that last executed it, or nothing. ``before`` are the stages that
+    would run before it, and may yet change what it reads.
+    """
+
+    stage: str
+    as_of: datetime
+    reasons: list[str]
+    produced_by: str
+    before: list[str]
+
+
+def outlook(asked: RunRequest, stage: str) -> Outlook:
+    """Whether ``stage`` would run if the pipeline ran; nothing is created.
+
+    Without an ``as_of`` it is asked for that of the last run: what has changed but the time.
+    """
+    pipeline = load_pipeline(in_project(asked.config))
+    planning.require_stage(stage, pipeline.stages, "--why")
+    runs = RunHistory(in_project(asked.data or pipeline.data)).newest()
+    as_of = asked.as_of or next((run.as_of for run in runs if run.kind == "run"), None)
+    # nothing is run: it may lie as far ahead as it likes
+    plan = planning.make(asked.model_copy(update={"as_of": as_of, "future": True}), clock.now())
+    selection = Selection(plan)
+    before: list[str] = []
+    reasons: list[str] = []
+    for planned in plan.stages:
+        reasons = selection.reasons(planned, before)
+        if planned.stage.name == stage:
+            break
+        before += [planned.stage.name] if reasons else []
+    produced_by = selection.past[stage].produced_by if stage in selection.past else ""
+    return Outlook(stage, plan.as_of, reasons, produced_by, before)

@@ -9,7 +9,7 @@ import pytest
 from sentinel_lib.command_line import results
 from sentinel_lib.messages import summary
 from sentinel_lib.records.stage import AssetLedger, Check, RunRecord, StageOutcome, StageRecord
-from sentinel_lib.skipping.outlook import Outlook
+from sentinel_lib.skipping.selection import Outlook
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
 LINE = {

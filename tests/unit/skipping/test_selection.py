@@ -11,8 +11,7 @@ from sentinel_lib.errors import UsageError
 from sentinel_lib.planning import plan as planning
 from sentinel_lib.planning.plan import Plan
 from sentinel_lib.records.stage import RunRecord, StageOutcome, StageRecord
-from sentinel_lib.skipping.outlook import outlook
-from sentinel_lib.skipping.selection import Selection
+from sentinel_lib.skipping.selection import Selection, outlook
 from tests import handed_on
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
