@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 
 from sentinel_lib.errors import SentinelError
 from sentinel_lib.logger import log
@@ -26,77 +25,64 @@ LOOK_SECONDS = 0.05
 class NotebookPages:
     """Executed notebooks become HTML one after the other, while the next stages run.
 
-    In place of a page that cannot be made stands one that says why.
+    In place of a page that cannot be made stands one that says why; what is written first stays.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._waiting: SimpleQueue[_Page | None] = SimpleQueue()
-        self._pages: list[_Page] = []
+        self._waiting: SimpleQueue[Path | None] = SimpleQueue()
+        self._unwritten: list[Path] = []
+        self._writing = Lock()
         # A daemon: who stops a run does not wait for its pages.
         self._thread = Thread(target=self._make, name="pages", daemon=True)
 
     def add(self, stage: str) -> None:
         """Begin the page of ``stage``, if its notebook was kept."""
         executed = self._plan.report_folder / f"{stage}.ipynb"
-        if not executed.exists():
-            return
-        if not self._pages:
-            self._thread.start()
-        page = _Page(executed, f"{stage} · {self._plan.run_id}")
-        self._pages.append(page)
-        self._waiting.put(page)
+        if executed.exists():
+            self._unwritten.append(executed)
+            self._waiting.put(executed)
+            if not self._thread.is_alive():
+                self._thread.start()
 
     def finish(self, is_stopped: Callable[[], bool]) -> None:
         """Wait for them all, or until the run ``is_stopped``: those that are missing say that."""
         self._waiting.put(None)
-        for page in self._pages:
-            while not (is_stopped() or page.is_made.wait(LOOK_SECONDS)):
-                pass
-        for page in self._pages:
-            page.give_up("The run was stopped before its pages were made.")
+        while self._thread.is_alive() and not is_stopped():
+            self._thread.join(LOOK_SECONDS)
+        for executed in list(self._unwritten):
+            self._give_up(executed, "The run was stopped before its pages were made.")
 
     def _make(self) -> None:
-        for page in iter(self._waiting.get, None):
-            page.make()
-
-
-@dataclass(frozen=True)
-class _Page:
-    """The page of one executed notebook; what is written first stays."""
-
-    executed: Path
-    title: str
-    is_made: Event = field(default_factory=Event)
-    writing: Lock = field(default_factory=Lock)
-
-    def make(self) -> None:
-        """Render it, or a page that says why it could not be."""
         from sentinel_lib.reporting.notebook_page import render_notebook
 
-        if self.is_made.is_set():
-            return
-        try:
-            self._write(render_notebook(self.executed, title=self.title))
-        except Exception as failed:
-            log().error("the page of a notebook could not be made", exc_info=True)
-            self.give_up(f"It could not be made: {failed}")
+        for executed in iter(self._waiting.get, None):
+            if executed not in self._unwritten:
+                continue
+            try:
+                page = render_notebook(executed, title=self._title(executed))
+                self._write(executed, page)
+            except Exception as failed:
+                log().error("the page of a notebook could not be made", exc_info=True)
+                self._give_up(executed, f"It could not be made: {failed}")
 
-    def give_up(self, why: str) -> None:
-        """Write a page that says ``why`` there is no other."""
+    def _give_up(self, executed: Path, why: str) -> None:
         from sentinel_lib.reporting.notebook_page import render_substitute
 
         try:
-            self._write(render_substitute(self.executed, title=self.title, why=why))
+            page = render_substitute(executed, title=self._title(executed), why=why)
+            self._write(executed, page)
         except SentinelError:
             log().error("the page of a notebook could not be written", exc_info=True)
-            self.is_made.set()
 
-    def _write(self, content: bytes) -> None:
-        with self.writing:
-            if not self.is_made.is_set():
-                artifacts.replace(self.executed.with_suffix(".html"), content)
-                self.is_made.set()
+    def _write(self, executed: Path, page: bytes) -> None:
+        with self._writing:
+            if executed in self._unwritten:
+                self._unwritten.remove(executed)
+                artifacts.replace(executed.with_suffix(".html"), page)
+
+    def _title(self, executed: Path) -> str:
+        return f"{executed.stem} · {self._plan.run_id}"
 
 
 def write(record: RunRecord, plan: Plan) -> Path:

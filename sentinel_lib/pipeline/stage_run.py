@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import tenacity
 
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import (
@@ -25,12 +26,9 @@ from sentinel_lib.notebook_runner.execution import Execution, execute
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
-from sentinel_lib.records.stage import DETAILS, StageOutcome, StageRecord, StageStatus
+from sentinel_lib.records.stage import DETAILS, AssetLedger, StageOutcome, StageRecord, StageStatus
 from sentinel_lib.settings.pipeline import Stage
 from sentinel_lib.storage.run_history import RunHistory
-
-if TYPE_CHECKING:
-    from tenacity import RetryCallState, Retrying
 
 LONGEST_PAUSE_SECONDS = 600.0
 _RESTORE = "restore the last cell of its notebook"
@@ -52,20 +50,17 @@ class StageRunner:
 
     def execute(self, planned: StagePlan) -> StageOutcome:
         """Run the notebook, again if its source fails; whatever goes wrong is in the outcome."""
-        if not planned.stage.retries:
-            return self._attempt(planned)
         retrying = self._retrying(planned.stage)
         outcome: StageOutcome = retrying(self._attempt, planned)
         return outcome.model_copy(update={"attempts": retrying.statistics["attempt_number"]})
 
-    def _retrying(self, stage: Stage) -> Retrying:
+    def _retrying(self, stage: Stage) -> tenacity.Retrying:
         """The pause before another attempt doubles each time, with jitter: not in step with others.
 
         The last attempt's outcome is the stage's.
         """
-        import tenacity
 
-        def announce(state: RetryCallState) -> None:
+        def announce(state: tenacity.RetryCallState) -> None:
             pause = state.next_action.sleep if state.next_action else 0.0
             log().warning("the source failed, and the stage runs again", seconds=round(pause, 1))
             self.progress.waiting(f"{stage.name}: its source failed; trying again in {pause:.0f} s")
@@ -187,21 +182,18 @@ def _broken_contract(name: str, plan: Plan, record: StageRecord | None) -> Stage
 def _unpublished(plan: Plan, record: StageRecord) -> StageError | None:
     """The error if the record does not say that every certified row was published."""
     validated = RunHistory(plan.folders.data).read_stage(plan.run_id, VALIDATE)
-    certified = validated.assets.items() if validated else ()
-    published = {symbol: ledger.promoted for symbol, ledger in record.assets.items()}
-    missing = {
-        symbol: ledger.promoted
-        for symbol, ledger in certified
-        if published.get(symbol, 0) != ledger.promoted
-    }
+    missing = [
+        (f"{symbol}: {counted(published, 'row')}", f"{symbol}: {counted(ledger.promoted, 'row')}")
+        for symbol, ledger in (validated.assets.items() if validated else ())
+        for published in [record.assets.get(symbol, AssetLedger()).promoted]
+        if published != ledger.promoted
+    ]
     if not missing:
         return None
     return StageError(
         f"stage '{PROMOTE_SILVER}': what was certified was not published",
-        observed=listed(
-            f"{symbol}: {counted(published.get(symbol, 0), 'row')}" for symbol in missing
-        ),
-        expected=listed(f"{symbol}: {counted(rows, 'row')}" for symbol, rows in missing.items()),
+        observed=listed(published for published, _ in missing),
+        expected=listed(certified for _, certified in missing),
         next_step="see in its executed notebook which cell leaves rows out",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import get_args
 
-from sentinel_lib.errors import PRECEDENCE, ExitCode, StageError, exit_code_of
+from sentinel_lib.errors import PRECEDENCE, ExitCode, StageError, exit_code_of, listed
 from sentinel_lib.records.details import Freshness, MonitorDetails
 from sentinel_lib.records.request import FailOn
 from sentinel_lib.records.roles import INGEST, MONITOR, PROMOTE_SILVER, VALIDATE
@@ -44,13 +44,13 @@ def asset_lines(
         records[stage].assets if stage in records else {}
         for stage in (INGEST, VALIDATE, PROMOTE_SILVER)
     )
-    said, ages = _said(outcomes), _freshness(records.get(MONITOR))
-    found = {}
-    for symbol in [*sorted({*said, *symbols} - set(NO_ASSET)), *filter(said.get, NO_ASSET)]:
+    statuses, ages = _statuses(outcomes), _freshness(records.get(MONITOR))
+    lines = {}
+    for symbol in [*sorted({*statuses, *symbols} - set(NO_ASSET)), *filter(statuses.get, NO_ASSET)]:
         ledger = judged.get(symbol) or fetched.get(symbol, _UNJUDGED)
         is_only_fetched = symbol not in judged and ledger.status == "passed"
-        held = [status for status in said.get(symbol, []) if status in HELD_BACK]
-        found[symbol] = AssetOutcome(
+        held = [status for status in statuses.get(symbol, []) if status in HELD_BACK]
+        lines[symbol] = AssetOutcome(
             status=[*held, "not_evaluated" if is_only_fetched else ledger.status][0],
             rows_in=ledger.rows_in,
             promoted=promoted[symbol].promoted if symbol in promoted else 0,
@@ -59,7 +59,7 @@ def asset_lines(
             freshness="" if symbol in NO_ASSET else ages.get(symbol, ""),
             **({"reason": ledger.reason} if symbol in NO_ASSET else {}),
         )
-    return found
+    return lines
 
 
 def conditions(
@@ -74,21 +74,23 @@ def conditions(
     ``is_cut_short``: not every stage was to run, so what none has said of an asset is no finding.
     """
     failed = [outcome for outcome in outcomes if outcome.status in ("failed", "blocked")]
-    found = {
+    codes = {
         ExitCode.GATE_BLOCKED if outcome.status == "blocked" else exit_code_of(outcome.error_name)
         for outcome in failed
     }
-    if (
-        failed or is_cut_short
-    ):  # what a later stage would have said of an asset is missing, and is no finding
-        found |= _held_back([_worst(said) for said in _said(outcomes).values()])
+    if failed or is_cut_short:  # what a later stage would have said of an asset is no finding
+        worst = [
+            next((status for status in statuses if status in HELD_BACK), statuses[-1])
+            for statuses in _statuses(outcomes).values()
+        ]
+        codes |= _held_back(worst)
     else:
-        found |= _held_back([asset.status for asset in assets.values()])
+        codes |= _held_back({asset.status for asset in assets.values()})
     if any(outcome.verdict == "degraded" for outcome in outcomes):
-        found.add(ExitCode.DEGRADED)
+        codes.add(ExitCode.DEGRADED)
     if any(asset.freshness in FAILING_FRESHNESS[fail_on] for asset in assets.values()):
-        found.add(ExitCode.FRESHNESS)
-    return sorted(found, key=PRECEDENCE.index)
+        codes.add(ExitCode.FRESHNESS)
+    return sorted(codes, key=PRECEDENCE.index)
 
 
 def held_to_freshness(
@@ -99,7 +101,8 @@ def held_to_freshness(
 
     That there is no good bar is an answer, but not about an asset whose bars have just passed.
     """
-    monitor = next((one for one in outcomes if one.name == MONITOR), None)
+    others = [outcome for outcome in outcomes if outcome.name != MONITOR]
+    monitor = next((outcome for outcome in outcomes if outcome.name == MONITOR), None)
     record = monitor.record if monitor else None
     is_answered = record is not None and record.handed_on(MonitorDetails) is not None
     silent = [
@@ -111,24 +114,16 @@ def held_to_freshness(
     went_well = all(outcome.verdict in ("ok", "degraded") for outcome in outcomes)
     if not went_well or (is_answered and not silent):
         return list(outcomes)
-    more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+    seen = f"freshness of {', '.join(_freshness(record)) or 'no asset'}"
     missing = StageError(
-        f"stage '{MONITOR}' recorded no freshness of {', '.join(silent[:5]) or 'any asset'}{more}",
-        observed=f"freshness of {', '.join(_freshness(record)) or 'no asset'}"
-        if record
-        else "no record of that stage",
+        f"stage '{MONITOR}' recorded no freshness of {listed(silent) or 'any asset'}",
+        observed=seen if record else "no record of that stage",
         expected=f"each asset's status, one of {', '.join(get_args(Freshness))}",
         next_step="restore the last cell of 50_monitor.ipynb, which records the freshness",
     )
-    failed = (monitor or StageOutcome(name=MONITOR, status="failed")).model_copy(
-        update={
-            "status": "failed",
-            "produced_by": "",
-            "error_name": type(missing).__name__,
-            "error": str(missing),
-        }
-    )
-    return [*(one for one in outcomes if one.name != MONITOR), failed]
+    failed = {"status": "failed", "error_name": "StageError", "error": str(missing)}
+    known = monitor or StageOutcome(name=MONITOR, status="failed")
+    return [*others, known.model_copy(update={**failed, "produced_by": ""})]
 
 
 def run_status(code: ExitCode) -> RunStatus:
@@ -141,25 +136,20 @@ def run_status(code: ExitCode) -> RunStatus:
 
 
 def _held_back(statuses: Collection[str]) -> set[ExitCode]:
-    held = {status for status in statuses if status in HELD_BACK}
-    if not held:
+    if not (held := HELD_BACK.intersection(statuses)):
         return set()
     if {"passed", "not_due"} & set(statuses):
         return {ExitCode.DEGRADED}
     return {ExitCode.SOURCE_UNAVAILABLE if held == {"unreachable"} else ExitCode.GATE_BLOCKED}
 
 
-def _said(outcomes: Iterable[StageOutcome]) -> dict[str, list[AssetStatus]]:
+def _statuses(outcomes: Iterable[StageOutcome]) -> dict[str, list[AssetStatus]]:
     """Per asset what the stages said of it, in their order: where it was held back first is why."""
-    found: dict[str, list[AssetStatus]] = {}
+    statuses: dict[str, list[AssetStatus]] = {}
     for outcome in outcomes:
         for symbol, ledger in outcome.record.assets.items() if outcome.record else ():
-            found.setdefault(symbol, []).append(ledger.status)
-    return found
-
-
-def _worst(said: Sequence[AssetStatus]) -> AssetStatus:
-    return next((status for status in said if status in HELD_BACK), said[-1])
+            statuses.setdefault(symbol, []).append(ledger.status)
+    return statuses
 
 
 def _freshness(monitor: StageRecord | None) -> dict[str, Freshness]:
