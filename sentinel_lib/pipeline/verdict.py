@@ -34,7 +34,7 @@ def asset_lines(
 ) -> dict[str, AssetOutcome]:
     """How each asset ended.
 
-    The ledger is validation's, else the fetch's, which is no verdict: an asset that was only
+    The ledger is validation's, else the fetch's, which does not judge: an asset that was only
     fetched, and one of ``symbols`` that no stage speaks of, were not evaluated. ``promoted`` are
     the rows that reached Silver. Rows of no asset have lines of their own, last, with a ``reason``
     in the place of a freshness.
@@ -71,7 +71,7 @@ def conditions(
 ) -> list[ExitCode]:
     """Everything that is not as it should be, the most severe first; empty if all is well.
 
-    ``is_cut_short``: not every stage was to run, so what none has said of an asset is no finding.
+    ``is_cut_short``: not every stage was to run, so an asset that none judged does not count.
     """
     failed = [outcome for outcome in outcomes if outcome.status in ("failed", "blocked")]
     codes = {

@@ -154,7 +154,7 @@ class Stage:
 
     @cached_property
     def suite(self) -> Suite:
-        """The rules and limits of this stage's gate."""
+        """The rules and limits of this stage's gate. Raises ``StageError`` if it has none."""
         if self.layer is None:
             raise StageError(
                 f"stage {self.name} has no suite in pipeline.yaml",
