@@ -100,10 +100,9 @@ def notify(options: argparse.Namespace, command: str) -> Answer:
 
 def history(options: argparse.Namespace, _: str) -> Answer:
     """The newest runs, those without an end included."""
-    from sentinel_lib.storage.unended import all_runs
 
     data = readable_data(options)
-    runs = list(islice(all_runs(data), options.limit))
+    runs = list(islice(RunHistory(data).runs(), options.limit))
     undone = RunHistory(data).undone()
     rows = [summary.run_object(run) | {"undone": run.run_id in undone} for run in runs]
     text = summary.history_text(runs, undone) if runs else "no runs yet: python run_pipeline.py run"

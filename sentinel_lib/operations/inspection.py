@@ -10,8 +10,8 @@ from pathlib import Path
 from sentinel_lib.errors import LockedError, StorageError
 from sentinel_lib.operations.lost_payloads import fetched_payloads, lost_payloads, recover
 from sentinel_lib.records.inspection import Inspection
+from sentinel_lib.storage.layout import table_names
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
 Hold = Callable[[], AbstractContextManager[None]]

@@ -11,15 +11,14 @@ from sentinel_lib.operations.lost_payloads import lost_payloads, recover
 from sentinel_lib.operations.rebuild import Rebuild, Say
 from sentinel_lib.operations.results import Replacement, Verification
 from sentinel_lib.storage import journal, root
-from sentinel_lib.storage.journal import Journal, Move
-from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.journal import Move
+from sentinel_lib.storage.layout import Layout, table_names
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
 _PLACES = Layout(Path())
 _FILES = (_PLACES.aggregates, _PLACES.freshness, _PLACES.quality, _PLACES.certificate)
-_REPLACED = _PLACES.local.unfinished / "replaced"
+_REPLACED = _PLACES.unfinished / "replaced"
 """Where what is replaced goes, until all is in its place."""
 
 
@@ -38,7 +37,7 @@ def upgrade(data: Path, say: Say = lambda _: None) -> Replacement | None:
     tables = sorted({*table_names(data), *table_names(rebuild.scratch)})
     moves = _moves(rebuild, [_PLACES.version, *map(_PLACES.table, tables), *_FILES])
     moves += [Move(source=_PLACES.sandbox, target=_REPLACED / _PLACES.sandbox)]
-    _carry_out(data, "the upgrade", "upgrade", moves)
+    journal.carry_out(data, "the upgrade", "upgrade", moves)
     return Replacement(rebuild.report, tables, change)
 
 
@@ -63,7 +62,7 @@ def repair(data: Path, say: Say = lambda _: None) -> Replacement:
             replaced.append(name)
     replaced.sort()
     paths = [Path(name) if "/" in name else _PLACES.table(name) for name in replaced]
-    _carry_out(data, "the repair", "verify --repair", _moves(rebuild, paths))
+    journal.carry_out(data, "the repair", "verify --repair", _moves(rebuild, paths))
     return Replacement(report, replaced)
 
 
@@ -112,8 +111,3 @@ def _moves(rebuild: Rebuild, paths: Iterable[Path]) -> list[Move]:
         if built.exists():
             moves += journal.moves_into(rebuild.data, rebuild.scratch, [path])
     return moves
-
-
-def _carry_out(data: Path, what: str, command: str, moves: list[Move]) -> None:
-    again = f"python run_pipeline.py {command}"
-    journal.carry_out(data, Journal(what=what, command=again, moves=tuple(moves)))

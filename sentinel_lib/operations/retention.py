@@ -10,8 +10,7 @@ from pathlib import Path
 
 from sentinel_lib.errors import UsageError
 from sentinel_lib.operations.results import Tidied
-from sentinel_lib.storage.layout import HALF_WRITTEN, SCRATCH
-from sentinel_lib.storage.table_versions import table_names
+from sentinel_lib.storage.layout import HALF_WRITTEN, SCRATCH, table_names
 from sentinel_lib.storage.tables import Lake
 
 _KEEP = re.compile(r"(\d+)([hdw])")

@@ -16,8 +16,7 @@ from sentinel_lib.stages.monitor import asset_freshness, asset_quality, write_fi
 from sentinel_lib.stages.silver import last_bars
 from sentinel_lib.storage import journal
 from sentinel_lib.storage.catalog import PUBLISHED_TABLES, RESTORED_TABLES
-from sentinel_lib.storage.commits import Commit
-from sentinel_lib.storage.journal import Journal
+from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
@@ -53,7 +52,7 @@ def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: st
     assets = recorded_assets(in_effect.assets)
     ages = asset_freshness(assets, last_bars(publisher.lake), as_of, in_effect.start)
     records = (history.read_stage(target, name) for name in ROLES)
-    write_files(publisher, ages, asset_quality(list(filter(None, records))))
+    write_files(prepared, as_of, ages, asset_quality(list(filter(None, records))))
     record = RunRecord(
         run_id=run_id,
         kind="rollback",
@@ -71,12 +70,8 @@ def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: st
     )
     RunHistory(prepared).write_run(record)
     made = sorted(path for path, _ in _files(prepared) - copied)
-    change = Journal(
-        what=f"the rollback to run {target}",
-        command=f"python run_pipeline.py rollback {target}",
-        moves=tuple(journal.moves_into(data, prepared, made)),
-    )
-    journal.carry_out(data, change)
+    moves = journal.moves_into(data, prepared, made)
+    journal.carry_out(data, f"the rollback to run {target}", f"rollback {target}", moves)
     return record
 
 

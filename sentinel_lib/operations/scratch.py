@@ -27,7 +27,7 @@ def scratch_copy(data: Path) -> Iterator[Path]:
     place), so a link is as good as a copy.
     """
     layout = Layout(data)
-    left_out = (layout.sandbox.name, layout.local.unfinished.name, f"{SCRATCH}*", "*.lock")
+    left_out = (layout.sandbox.name, layout.unfinished.name, f"{SCRATCH}*", "*.lock")
     with scratch_folder(data) as folder:
         copy = folder / data.name
         ignore = shutil.ignore_patterns(*left_out)

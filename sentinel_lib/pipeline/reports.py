@@ -16,7 +16,6 @@ from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.unended import all_runs
 
 LOOK_SECONDS = 0.05
 """How often it is asked whether the run was stopped."""
@@ -90,7 +89,7 @@ def write(record: RunRecord, plan: Plan) -> Path:
     from sentinel_lib.reporting.history import write_history
     from sentinel_lib.reporting.run_report import write_run_report
 
-    earlier = [run for run in all_runs(plan.folders.data) if run.run_id != record.run_id]
+    earlier = [run for run in RunHistory(plan.folders.data).runs() if run.run_id != record.run_id]
     undone = RunHistory(plan.folders.data).undone()
     is_judged = any(stage.name == MONITOR and stage.record for stage in record.stages)
     published = Layout(plan.folders.data)
@@ -110,7 +109,7 @@ def write_index(data: Path, reports: Path) -> None:
     """Write the history alone, after a command other than a run."""
     from sentinel_lib.reporting.history import write_history
 
-    write_history(list(all_runs(data)), reports, RunHistory(data).undone())
+    write_history(list(RunHistory(data).runs()), reports, RunHistory(data).undone())
 
 
 def _text(path: Path) -> str | None:

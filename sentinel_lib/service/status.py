@@ -31,7 +31,6 @@ from sentinel_lib.storage import artifacts, root
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.lock import Owner, require_whole, writer
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.unended import all_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def read_status(config: Path, data: Path | None, now: datetime) -> Status:
     """
     schedule, folder = _opened(config, data)
     running = writer(folder)
-    newest = next((run for run in all_runs(folder) if run.status != "running"), None)
+    newest = next((run for run in RunHistory(folder).runs() if run.status != "running"), None)
     is_expected = schedule is not None and schedule.expected is not False
     if schedule and schedule.expected is None:
         is_expected = Layout(folder).served.exists()
@@ -150,7 +149,7 @@ def last_run(history: RunHistory, now: datetime) -> tuple[LastRun | None, dateti
     A run that was interrupted or killed settles nothing; where there was none at all, nothing was
     missed.
     """
-    runs = (run for run in all_runs(history.data) if run.kind == "run" and run.status != "running")
+    runs = (run for run in history.runs() if run.kind == "run" and run.status != "running")
     last = finished = next(runs, None)
     while finished is not None and finished.status in ("interrupted", "killed"):
         finished = next(runs, None)

@@ -15,8 +15,8 @@ from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.service.health import VERIFY, damage
 from sentinel_lib.service.service_log import ServiceLog
 from sentinel_lib.settings.project import PROJECT_ROOT
+from sentinel_lib.storage.layout import table_names
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.table_versions import table_names
 
 EVERY = timedelta(days=7)
 _POLL_SECONDS = 0.2

@@ -19,8 +19,8 @@ from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.input_files import matching
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.settings.sources import FilesOptions
+from sentinel_lib.storage.layout import table_version
 from sentinel_lib.storage.run_history import Fingerprint
-from sentinel_lib.storage.table_versions import table_version
 
 _DIGEST_LENGTH = 2 * hashlib.sha256().digest_size
 

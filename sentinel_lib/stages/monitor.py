@@ -27,9 +27,8 @@ from sentinel_lib.records.roles import (
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage import artifacts
-from sentinel_lib.storage.commits import Commit
+from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.layout import Layout
-from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.tables import Lake
 
 SHOWN = ("symbol", "status", "max_loaded_at", "sessions_behind", "next_breach_at", "reason")
@@ -92,19 +91,20 @@ def asset_quality(records: Sequence[StageRecord]) -> dict[str, dict[str, Any]]:
 
 
 def write_files(
-    publisher: Publisher, ages: Mapping[str, AssetFreshness], quality: Mapping[str, Any]
+    data: Path, as_of: datetime, ages: Mapping[str, AssetFreshness], quality: Mapping[str, Any]
 ) -> dict[str, Path]:
     """Write ``freshness.json`` to Gold, which is a function of the data and ``as_of``, and
     ``quality.json`` to ops, which is about the run. Gives their paths by name.
 
     Raises ``StorageError`` if one cannot be written.
     """
-    as_of, root = publisher.commit.as_of, publisher.lake.root
     states = {symbol: state.model_dump(mode="json") for symbol, state in ages.items()}
-    freshness_path = publisher.freshness(_json(as_of, states))
-    quality_path = Layout(root).quality
-    artifacts.replace(quality_path, _json(as_of, quality).encode())
-    return {str(path.relative_to(root)): path for path in (freshness_path, quality_path)}
+    written = {Layout(data).freshness: states, Layout(data).quality: quality}
+    for path, assets in written.items():
+        content = {"as_of": iso(as_of), "assets": assets}
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        artifacts.replace(path, text.encode())
+    return {str(path.relative_to(data)): path for path in written}
 
 
 def write_history(
@@ -154,11 +154,6 @@ def history_rows(
             for rule, count in record.quarantine.items()
         ],
     }
-
-
-def _json(as_of: datetime, assets: Mapping[str, Any]) -> str:
-    content = {"as_of": iso(as_of), "assets": assets}
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _stage_run(record: StageRecord) -> dict[str, Any]:

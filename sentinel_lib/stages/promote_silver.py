@@ -17,7 +17,7 @@ from sentinel_lib.rules.suites import load_suite
 from sentinel_lib.stages.certificates import gate_digest, terms_digest
 from sentinel_lib.stages.silver import base_version, is_published
 from sentinel_lib.stages.stage import Stage
-from sentinel_lib.storage.commits import Commit
+from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.validation import suite_digest

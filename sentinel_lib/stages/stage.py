@@ -34,7 +34,7 @@ from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.stages.cells import cell_of
 from sentinel_lib.stages.examples import examples
-from sentinel_lib.storage.commits import Commit
+from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
@@ -150,7 +150,7 @@ class Stage:
     @cached_property
     def engine(self) -> Engine:
         """Where the row work runs."""
-        return Engine(self.threads, spill=Layout(self.output).local.spill)
+        return Engine(self.threads, spill=Layout(self.output).spill)
 
     @cached_property
     def suite(self) -> Suite:

@@ -1,8 +1,8 @@
-"""What a change of a table is made of: rows with its types, and the files that they replace."""
+"""What a change of a table is made of: rows with its types, and which others they replace."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import reduce
 from operator import and_
 from typing import TypeAlias
@@ -12,35 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from sentinel_lib.errors import StorageError
-from sentinel_lib.storage import data_files
 from sentinel_lib.storage.catalog import TEXT, schema_of
-from sentinel_lib.storage.delta_log import DeltaLog
-
-Rows: TypeAlias = pa.Table | pa.RecordBatchReader
-"""All at once, or piece by piece."""
+from sentinel_lib.storage.delta_log import DeltaLog, Rows
 
 Kept: TypeAlias = Callable[[pa.Table], pa.Table]
 """What stays of rows."""
-
-
-def commit(
-    log: DeltaLog,
-    rows: Rows,
-    removed: list[str] | None,
-    metadata: Mapping[str, str],
-    *,
-    is_due: bool = True,
-) -> None:
-    """Write ``rows`` and commit them, without the files ``removed`` (None: without any other).
-
-    Where it is not due, there is no commit unless files are removed; which ones may become known
-    while the rows are written.
-    """
-    log.folder.mkdir(parents=True, exist_ok=True)
-    reader = rows.to_reader() if isinstance(rows, pa.Table) else rows
-    added = list(data_files.write_files(log.folder, log.version + 1, reader))
-    if is_due or removed:
-        log.commit(added, removed, reader.schema, metadata)
 
 
 def rows_without(where: ds.Expression) -> Kept:

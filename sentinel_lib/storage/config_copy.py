@@ -53,7 +53,7 @@ def config_copy(config: Path, data: Path) -> Iterator[Path]:
     For who holds the lock: copies that killed runs have left are removed. Raises ``ConfigError`` as
     ``exact_files`` does, and ``StorageError`` if the copy cannot be written.
     """
-    copies = Layout(data).local.config_copies
+    copies = Layout(data).config_copies
     for left in copies.glob(f"{_PREFIX}*"):
         shutil.rmtree(left, ignore_errors=True)
     files = exact_files(config)

@@ -49,23 +49,14 @@ def write_files(folder: Path, version: int, rows: pa.RecordBatchReader) -> Itera
             with pq.ParquetWriter(path, rows.schema, write_page_checksum=True) as writer:
                 for block in chain([first], islice(waiting, BLOCKS_A_FILE - 1)):
                     writer.write_table(block)
-            yield named_file(path, version, number)
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            stats = _stats(pq.read_metadata(path))
+            named = path.rename(folder / f"{version:05}-{number}-{digest}.parquet")
+            yield DataFile(named.name, named.stat().st_size, stats)
         finally:
             path.unlink(missing_ok=True)
-
-
-def named_file(path: Path, version: int, number: int) -> DataFile:
-    """Sync a Parquet file, whoever wrote it, and rename it so that its name holds its sha256.
-
-    ``version`` is that of the commit it is for, in which it is the ``number``-th file.
-    """
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    stats = _stats(pq.read_metadata(path))
-    named = path.with_name(f"{version:05}-{number}-{digest}.parquet")
-    path.replace(named)
-    return DataFile(named.name, named.stat().st_size, stats)
 
 
 def damage(path: Path, *, is_afresh: bool = False) -> str | None:

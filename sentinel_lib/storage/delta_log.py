@@ -7,11 +7,12 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -22,14 +23,39 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from sentinel_lib.errors import StorageError
-from sentinel_lib.storage.data_files import DataFile
-from sentinel_lib.storage.layout import DELTA_LOG, Layout
-from sentinel_lib.storage.table_versions import table_version
+from sentinel_lib.storage.data_files import write_files
+from sentinel_lib.storage.layout import DELTA_LOG, Layout, table_names, table_version
 
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 _IMPOSSIBLE = re.compile(r"%[0-9A-Fa-f]{2}|[\\\x00-\x1f\x7f]")
 _DESCRIPTORS = Path("/proc/self/fd")
 _CAUSE = re.compile(r"\s*(\x1b\[\d+m)?↳(\x1b\[0m)?\s*")  # deltalake draws a tree of causes
+
+
+_AS_OF, _RUN_ID, _CERTIFICATE = "sentinel.as_of", "sentinel.run_id", "sentinel.certificate"
+
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader
+"""All at once, or piece by piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a change of a table carries: the run, its logical clock, and the gate's certificate.
+
+    ``version`` is the one of the table that the change has made, if it has been made.
+    """
+
+    run_id: str
+    as_of: datetime
+    certificate: Mapping[str, Any] = field(default_factory=dict)
+    version: int = -1
+
+    def metadata(self) -> dict[str, str]:
+        """The metadata of the Delta commit."""
+        metadata = {_RUN_ID: self.run_id, _AS_OF: self.as_of.isoformat()}
+        if self.certificate:
+            metadata[_CERTIFICATE] = json.dumps(self.certificate, sort_keys=True)
+        return metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +78,34 @@ class DeltaLog:
             table.load_as_version(version)
         return DeltaLog(self.name, self.folder, table)
 
-    def commits(self) -> Iterator[dict[str, Any]]:
+    def commits(self) -> list[Commit]:
+        """Every commit of a table that a run made, the oldest first."""
+        return [
+            Commit(info[_RUN_ID], datetime.fromisoformat(info[_AS_OF]), version=info["version"])
+            for info in reversed(list(self._infos()))
+            if _RUN_ID in info
+        ]
+
+    def certificate(self) -> dict[str, Any]:
+        """The certificate in the newest commit, or an empty one."""
+        return dict(json.loads(next(self._infos(), {}).get(_CERTIFICATE, "{}")))
+
+    def version_at(self, as_of: datetime) -> int:
+        """The version that was published at ``as_of``; ``StorageError`` if there was none yet."""
+        commits, standing = self.commits(), list[Commit]()
+        for commit in commits:  # a rollback goes back in time: later commits do not count then
+            standing = [*(earlier for earlier in standing if earlier.as_of <= commit.as_of), commit]
+        known = [commit.version for commit in standing if commit.as_of <= as_of]
+        if not known:
+            first = min((commit.as_of.isoformat() for commit in commits), default="")
+            raise StorageError(
+                f"table {self.name} had not been published yet at {as_of.isoformat()}",
+                expected=f"{first or 'a moment after its first run'} or later",
+                next_step="ask for a later time: python run_pipeline.py history lists the runs",
+            )
+        return known[-1]
+
+    def _infos(self) -> Iterator[dict[str, Any]]:
         """What the commits say, the newest first. (deltalake's history misreads some paths.)"""
         for version in range(self.version, -1, -1):
             path = _commit_file(self.folder, version)
@@ -81,21 +134,24 @@ class DeltaLog:
         return self.table.to_pyarrow_dataset(filesystem=files)
 
     def commit(
-        self,
-        added: Sequence[DataFile],
-        removed: Sequence[str] | None,
-        schema: pa.Schema,
-        metadata: Mapping[str, str],
+        self, rows: Rows, removed: list[str] | None, commit: Commit, *, is_due: bool = True
     ) -> None:
-        """Add and remove files (None: all there are) in one commit, after the version this is of.
+        """Write ``rows`` and commit them, without the files ``removed`` (None: without any other).
 
-        Raises what ``changing`` makes a ``StorageError`` if another process has committed since.
+        Where it is not due, there is no commit unless files are removed; which ones may become
+        known while the rows are written. Raises what ``changing`` makes a ``StorageError`` if
+        another process has committed since the version that this is of.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        reader = rows.to_reader() if isinstance(rows, pa.Table) else rows
+        added = list(write_files(self.folder, self.version + 1, reader))
+        if not (is_due or removed):
+            return
         _sync(self.folder)
         now = time.time_ns() // 1_000_000
-        properties = CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0)
+        properties = CommitProperties(custom_metadata=commit.metadata(), max_commit_retries=0)
         adds = [AddAction(file.name, file.size, {}, now, True, file.stats) for file in added]
-        kind = Schema.from_arrow(schema)
+        kind = Schema.from_arrow(reader.schema)
         if self.table is None:
             create_table_with_add_actions(
                 _address(self.folder), kind, adds, commit_properties=properties
@@ -125,6 +181,28 @@ def opened(root: Path, name: str) -> DeltaLog:
         return DeltaLog(name, folder, None)
     with _reading(name, folder):
         return DeltaLog(name, folder, _table(folder))
+
+
+def remove_orphans(root: Path) -> int:
+    """Remove the files of all tables that no commit names, which killed writers have left, or those
+    that ran out of room; how many there were.
+
+    Only for the one writer, before it writes: a file being written is not named yet either.
+    """
+    orphans = [path for name in table_names(root) for path in _orphans(opened(root, name))]
+    for path in orphans:
+        path.unlink(missing_ok=True)
+    return len(orphans)
+
+
+def _orphans(log: DeltaLog) -> list[Path]:
+    named = {path.name for path in log.files()}
+    for commit in log.folder.glob(f"{DELTA_LOG}/*.json"):
+        for line in commit.read_text(encoding="utf-8").splitlines():
+            for action in json.loads(line).values():
+                named.add(Path(str(action.get("path", ""))).name)
+    unnamed = [path for path in log.folder.glob("*.parquet*") if path.name not in named]
+    return [*unnamed, *log.folder.glob(f"{DELTA_LOG}/*.tmp")]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ which may itself be a mount.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -42,19 +42,20 @@ def prepare(data: Path) -> Path:
 
     Raises ``StorageError`` if it cannot be made.
     """
-    folder = Layout(data).local.unfinished
+    folder = Layout(data).unfinished
     shutil.rmtree(folder, ignore_errors=True)
     with artifacts.writing(folder):
         folder.mkdir(parents=True)
     return folder
 
 
-def carry_out(data: Path, journal: Journal) -> None:
+def carry_out(data: Path, what: str, command: str, moves: Sequence[Move]) -> None:
     """Make a change whose files are prepared. Only for the one writer.
 
     Raises ``StorageError`` if a file cannot be moved; the next command that writes goes on then.
     """
-    artifacts.replace(Layout(data).local.journal, journal.model_dump_json().encode())
+    change = Journal(what=what, command=f"python run_pipeline.py {command}", moves=tuple(moves))
+    artifacts.replace(Layout(data).journal, change.model_dump_json().encode())
     finish(data)
 
 
@@ -63,14 +64,18 @@ def finish(data: Path) -> None:
 
     Only for the one writer. Raises ``StorageError`` if a file cannot be moved.
     """
-    local = Layout(data).local
-    if not local.unfinished.exists():
+    layout = Layout(data)
+    if not layout.unfinished.exists():
         return
     journal = read(data)
     for move in journal.moves if journal else ():
-        _make(data / move.source, data / move.target)
-    local.journal.unlink(missing_ok=True)
-    shutil.rmtree(local.unfinished, ignore_errors=True)
+        source, target = data / move.source, data / move.target
+        if source.exists() and not target.is_dir():  # else it has been made
+            with artifacts.writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                source.replace(target)
+    layout.journal.unlink(missing_ok=True)
+    shutil.rmtree(layout.unfinished, ignore_errors=True)
 
 
 def read(data: Path) -> Journal | None:
@@ -78,7 +83,7 @@ def read(data: Path) -> Journal | None:
 
     Raises ``StorageError`` if the journal is damaged or another version's.
     """
-    path = Layout(data).local.journal
+    path = Layout(data).journal
     try:
         return Journal.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -94,11 +99,3 @@ def read(data: Path) -> Journal | None:
 def moves_into(data: Path, prepared: Path, paths: Iterable[Path]) -> list[Move]:
     """The moves that give ``paths``, relative to ``prepared``, the same place in ``data``."""
     return [Move(source=(prepared / path).relative_to(data), target=path) for path in paths]
-
-
-def _make(source: Path, target: Path) -> None:
-    if not source.exists() or target.is_dir():
-        return  # it has been made
-    with artifacts.writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)

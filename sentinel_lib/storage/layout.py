@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 DELTA_LOG = "_delta_log"
@@ -12,18 +13,15 @@ what a kill leaves behind is overwritten by the next run.
 SCRATCH = ".scratch-"
 """How the names of scratch folders begin, which are beside ``ops`` for as long as a command runs.
 """
+_COMMIT = re.compile(r"(\d{20})\.(?:json|checkpoint.*)")
 
 
 class Layout:
-    """Where the tables, payloads, published files and records of the data folder ``root`` are.
-
-    What only processes of this machine use, as files, is under ``local``.
-    """
+    """Where the tables, payloads, published files and records of the data folder ``root`` are."""
 
     def __init__(self, root: Path) -> None:
         ops = root / "ops"
         self.root = root
-        self.local = LocalLayout(root)
         self.sandbox = root / "sandbox"  # the data folder that notebooks opened by hand write to
         self.payloads = root / "bronze" / "payloads"
         self.certificate = root / "silver" / "certificate.json"  # of the candidate
@@ -34,6 +32,12 @@ class Layout:
         self.inspection = ops / "inspection.json"  # what the last look at every byte found
         self.served = ops / "served"  # there if ``serve`` makes the runs
         self.runs = ops / "runs"
+        self.spill = root / "spill"  # rows that do not fit into memory
+        self.run_lock = ops / "run.lock"  # of the one writer
+        self.stage_lock = ops / "stage.lock"  # of the one stage that writes for a run
+        self.unfinished = ops / "unfinished"  # the files of a change, until they are moved
+        self.journal = self.unfinished / "journal.json"  # which of them go where
+        self.config_copies = ops  # each copy is in a folder of its own
 
     def table(self, name: str) -> Path:
         """The folder of the table ``layer.table``."""
@@ -68,20 +72,19 @@ class Layout:
         """The record of one stage of a run."""
         return self.run(run_id) / f"{stage}.json"
 
-
-class LocalLayout:
-    """Where the files of this machine's processes are: they are files wherever the rest is."""
-
-    def __init__(self, root: Path) -> None:
-        ops = root / "ops"
-        self._runs = ops / "runs"
-        self.spill = root / "spill"  # rows that do not fit into memory
-        self.run_lock = ops / "run.lock"  # of the one writer
-        self.stage_lock = ops / "stage.lock"  # of the one stage that writes for a run
-        self.unfinished = ops / "unfinished"  # the files of a change, until they are moved
-        self.journal = self.unfinished / "journal.json"  # which of them go where
-        self.config_copies = ops  # each copy is in a folder of its own
-
     def config_of(self, run_id: str) -> Path:
         """The configuration that a run goes by."""
-        return self._runs / run_id / "config"
+        return self.run(run_id) / "config"
+
+
+def table_names(data: Path) -> list[str]:
+    """Every table under ``data``, as ``layer.table``."""
+    logs = sorted(data.glob(f"*/*/{DELTA_LOG}"))
+    return [f"{log.parts[-3]}.{log.parts[-2]}" for log in logs]
+
+
+def table_version(data: Path, name: str) -> int | None:
+    """The newest commit of ``layer.table``, by the names of its log's files; None without one."""
+    names = (path.name for path in Layout(data).delta_log(name).glob("*"))
+    matches = filter(None, map(_COMMIT.fullmatch, names))
+    return max((int(match[1]) for match in matches), default=None)

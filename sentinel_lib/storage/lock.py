@@ -134,7 +134,7 @@ class RunLock:
     def __init__(self, data: Path, now: Callable[[], datetime]) -> None:
         self.data = data
         self.now = now
-        self.lock = Lock(Layout(data).local.run_lock)
+        self.lock = Lock(Layout(data).run_lock)
         self._command = ""
         self._since = now()
 
@@ -197,7 +197,7 @@ def enter_stage(
     process may enter again and again; it is in one folder at a time. Raises ``LockedError`` for a
     stage that is refused or has waited for ``wait_seconds``.
     """
-    file = Layout(data).local.stage_lock
+    file = Layout(data).stage_lock
     if not any(lock.file == file and lock.is_held for lock in _entered):
         while _entered:
             _entered.pop().release()
@@ -243,11 +243,11 @@ def require_whole(data: Path) -> None:
 
 def writer(data: Path) -> Owner | None:
     """Who is writing under the data folder ``data``, as far as anybody can tell without a lock."""
-    return Lock(Layout(data).local.run_lock).owner()
+    return Lock(Layout(data).run_lock).owner()
 
 
 def _acquired_stage_lock(data: Path, now: Callable[[], datetime], wait_seconds: float) -> Lock:
-    lock = Lock(Layout(data).local.stage_lock)
+    lock = Lock(Layout(data).stage_lock)
     if lock.acquire(wait_seconds):
         return lock
     owner = lock.owner()

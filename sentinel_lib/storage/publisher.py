@@ -11,7 +11,7 @@ from sentinel_lib.gold_metrics import csv_text
 from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import CATALOG
-from sentinel_lib.storage.commits import Commit
+from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.tables import Lake
 
@@ -20,9 +20,8 @@ from sentinel_lib.storage.tables import Lake
 class Publisher:
     """Writes Gold's tables and files beside the other tables of ``lake``.
 
-    Notebooks use ``Publisher(stage.lake, stage.commit)``, a rollback ``restore``. Another place
-    for Gold, such as a database, is another class with these methods. Each raises ``StorageError``
-    if something cannot be written.
+    Another place for Gold, such as a database, is another class with these methods. Each raises
+    ``StorageError`` if something cannot be written.
     """
 
     lake: Lake
@@ -39,12 +38,6 @@ class Publisher:
         """Publish the metrics as ``gold.aggregates`` and as CSV, whose path it gives."""
         self.lake.replace_if_changed(GOLD_AGGREGATES, rows, self.commit)
         return self._csv(rows)
-
-    def freshness(self, text: str) -> Path:
-        """Publish ``freshness.json``, whose path it gives."""
-        path = Layout(self.lake.root).freshness
-        artifacts.replace(path, text.encode())
-        return path
 
     def restore(self, name: str, rows: pa.Table) -> None:
         """Make ``rows`` the content of a table again.

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import artifacts
-from sentinel_lib.storage.layout import Layout
-from sentinel_lib.storage.table_versions import table_names
+from sentinel_lib.storage.layout import Layout, table_names
 
 VERSION = 2
 """Of the tables that this library writes and reads. It goes up when a schema changes, and then a

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from sentinel_lib.errors import StorageError, UsageError, nearest
+from sentinel_lib.errors import ExitCode, StorageError, UsageError, nearest
 from sentinel_lib.records.inspection import Inspection
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord, StageRecord
 from sentinel_lib.settings.secrets import load_scrubber
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.lock import writer
 
 Fingerprint = dict[str, str]
 """What a stage depends on: the name of each part, and its digest or value."""
@@ -102,7 +104,7 @@ class RunHistory:
 
     def config_of(self, run_id: str) -> Path:
         """The folder of the configuration that a run went by."""
-        return self.layout.local.config_of(run_id)
+        return self.layout.config_of(run_id)
 
     def newest(self) -> Iterator[RunRecord]:
         """Finished runs one after the other, the newest first, each read when it is asked for."""
@@ -135,6 +137,39 @@ class RunHistory:
             expected=f"one of {', '.join((matches or ids)[:5])}",
             next_step="python run_pipeline.py history",
         )
+
+    def unended(self) -> Iterator[RunRecord]:
+        """A record for each run that has none, the newest first: ``killed``, or ``running`` if its
+        process lives. It ends with the last sign of it, and says nothing of assets.
+        """
+        waiting = [run_id for run_id in self.run_ids() if not self.has_ended(run_id)]
+        owner = writer(self.data)  # after the list: what begins between the two is not in it
+        for run_id in waiting:
+            if self.has_ended(run_id):
+                continue
+            request = self.request_of(run_id)
+            files = [path.stat().st_mtime for path in self.layout.run(run_id).glob("*")]
+            last_sign = datetime.fromtimestamp(max(files, default=0.0), UTC)
+            began = _began(run_id) or last_sign
+            is_running = owner is not None and owner.run_id == run_id
+            yield RunRecord(
+                run_id=run_id,
+                kind=request.kind if request else "run",
+                as_of=(request and request.as_of) or began,
+                started_at_utc=began,
+                finished_at_utc=max(began, last_sign),
+                status="running" if is_running else "killed",
+                exit_code=ExitCode.OK if is_running else ExitCode.UNEXPECTED,
+                command=request.command if request else "",
+            )
+
+    def runs(self) -> Iterator[RunRecord]:
+        """Every run, ended or not, the newest first, each read when it is asked for."""
+        unended = {run.run_id: run for run in self.unended()}
+        for run_id in self.run_ids():
+            run = unended.get(run_id) or self.run_of(run_id)
+            if run is not None:
+                yield run
 
     def undone(self) -> frozenset[str]:
         """The runs that are not ``standing``: a rollback has restored what was before them."""
@@ -180,6 +215,14 @@ class RunHistory:
             return ""
         record = self.run_of(run_id) if b'"rollback"' in path.read_bytes() else None
         return record.restored if record else ""
+
+
+def _began(run_id: str) -> datetime | None:
+    """When a run began, which its id says to the second; None for an id that is not ours."""
+    try:
+        return datetime.strptime(run_id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _write(path: Path, content: str) -> None:

@@ -6,7 +6,7 @@ whole files: those with rows that change are written anew. What is read is check
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,17 +19,9 @@ from sentinel_lib.errors import StorageError
 from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.storage import changes, data_files, delta_log
 from sentinel_lib.storage.catalog import RESTORED_TABLES, schema_of
-from sentinel_lib.storage.changes import Kept, Rows
-from sentinel_lib.storage.commits import (
-    Commit,
-    PublishedCommit,
-    newest_certificate,
-    published_commits,
-    version_at,
-)
-from sentinel_lib.storage.delta_log import DeltaLog, changing
-from sentinel_lib.storage.layout import Layout
-from sentinel_lib.storage.table_versions import table_version
+from sentinel_lib.storage.changes import Kept
+from sentinel_lib.storage.delta_log import Commit, DeltaLog, Rows, changing
+from sentinel_lib.storage.layout import Layout, table_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +50,13 @@ class Lake:
 
     def certificate(self, name: str) -> dict[str, Any]:
         """The certificate in the newest commit, or an empty one."""
-        return newest_certificate(delta_log.opened(self.root, name))
+        return delta_log.opened(self.root, name).certificate()
 
-    def commits(self, name: str) -> list[PublishedCommit]:
+    def commits(self, name: str) -> list[Commit]:
         """Every commit of a table that a run made, the oldest first."""
-        return published_commits(delta_log.opened(self.root, name))
+        return delta_log.opened(self.root, name).commits()
 
-    def commit_after(self, name: str, run_id: str) -> PublishedCommit | None:
+    def commit_after(self, name: str, run_id: str) -> Commit | None:
         """The commit that was a table's newest when run ``run_id`` had ended; None: none yet.
 
         Ids sort by when runs started, and runs do not overlap.
@@ -92,7 +84,7 @@ class Lake:
         """
         log = self._opened(name)
         if as_of is not None:
-            version = version_at(log, as_of)
+            version = log.version_at(as_of)
         try:
             rows = self._rows(log if version is None else log.at(version), where)
             return rows.to_table(columns=list(columns) if columns else None, filter=where)
@@ -104,11 +96,7 @@ class Lake:
             ) from failed
 
     def read_or_empty(
-        self,
-        name: str,
-        *,
-        columns: Sequence[str] | None = None,
-        where: ds.Expression | None = None,
+        self, name: str, *, columns: Sequence[str] | None = None, where: ds.Expression | None = None
     ) -> pa.Table:
         """``read``, or no rows where the table has not been written yet."""
         if self.exists(name):
@@ -127,7 +115,7 @@ class Lake:
         if len(rows) or not self.exists(name):
             with changing(name):
                 log = delta_log.opened(self.root, name)
-                changes.commit(log, changes.typed(log, rows), [], commit.metadata())
+                log.commit(changes.typed(log, rows), [], commit)
 
     def overwrite(
         self, name: str, rows: Rows, commit: Commit, *, only: ds.Expression | None = None
@@ -140,7 +128,7 @@ class Lake:
             log = delta_log.opened(self.root, name)
             new = changes.typed(log, rows, is_replaced=only is None)
             if only is None or log.table is None:
-                changes.commit(log, new, None, commit.metadata())
+                log.commit(new, None, commit)
                 return
             content = new if isinstance(new, pa.Table) else new.read_all()
             if len(content.filter(only)) < len(content):
@@ -148,7 +136,7 @@ class Lake:
                     f"table {name} could not be written: rows lie outside the part to overwrite",
                     next_step="look at which rows the cell of the notebook writes",
                 )
-            self._replace(log, only, changes.rows_without(only), content, commit.metadata())
+            self._replace(log, only, changes.rows_without(only), content, commit)
 
     def upsert(self, name: str, rows: pa.Table, key: Sequence[str], commit: Commit) -> None:
         """Add ``rows``, replacing those with the same ``key``, in one commit.
@@ -167,9 +155,7 @@ class Lake:
                     f"table {name} could not be written: a key of the rows repeats",
                     next_step="look at which rows the cell of the notebook writes",
                 )
-            self._replace(
-                log, changes.between(keys), changes.rows_without_keys(keys), new, commit.metadata()
-            )
+            self._replace(log, changes.between(keys), changes.rows_without_keys(keys), new, commit)
 
     def replace_if_changed(self, name: str, rows: pa.Table, commit: Commit) -> None:
         """Make ``rows`` the whole content, columns included; equal content makes no commit."""
@@ -179,14 +165,12 @@ class Lake:
             # content that is damaged is replaced as well
             is_whole = log.table is not None and not any(map(data_files.damage, log.files()))
             if not is_whole or not self.read(name).equals(new, check_metadata=True):
-                changes.commit(log, new, None, commit.metadata())
+                log.commit(new, None, commit)
 
     def delete(self, name: str, where: ds.Expression, commit: Commit) -> None:
         """Remove the rows for which ``where`` holds in one commit, if there are any."""
         with changing(name):
-            self._replace(
-                self._opened(name), where, changes.rows_without(where), None, commit.metadata()
-            )
+            self._replace(self._opened(name), where, changes.rows_without(where), None, commit)
 
     def forget_history(self, name: str) -> None:
         """Remove the files of a scratch table that its newest version does not need."""
@@ -213,7 +197,7 @@ class Lake:
         near: ds.Expression,
         kept: Kept,
         new: pa.Table | None,
-        metadata: Mapping[str, str],
+        commit: Commit,
     ) -> None:
         """Add ``new``, and write anew the files with rows that are not ``kept``.
 
@@ -231,7 +215,7 @@ class Lake:
             yield from [] if new is None else new.to_batches()
 
         reader = pa.RecordBatchReader.from_batches(rows.schema, content())
-        changes.commit(log, reader, removed, metadata, is_due=new is not None)
+        log.commit(reader, removed, commit, is_due=new is not None)
 
     def _opened(self, name: str) -> DeltaLog:
         log = delta_log.opened(self.root, name)

@@ -82,7 +82,7 @@ class Life:
         """
         sign = None
         if step.is_rollback and (at_once or random.random() < 0.5):
-            sign = Layout(self.root.data).local.journal
+            sign = Layout(self.root.data).journal
             seconds = 0 if at_once else 0.02
         moment = random.uniform(0, seconds)
         return self.template.kill_operation(step.operation, self.parameters(step), moment, sign)
@@ -193,4 +193,4 @@ def test_verify_finds_that_every_killed_and_every_other_run_led_to_what_is_publi
 
 
 def test_nothing_is_left_unfinished(disturbed):
-    assert not Layout(disturbed.root.data).local.unfinished.exists()
+    assert not Layout(disturbed.root.data).unfinished.exists()

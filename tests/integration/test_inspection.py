@@ -11,9 +11,9 @@ import pytest
 from run_pipeline import main
 from sentinel_lib.errors import LockedError, StorageError
 from sentinel_lib.operations.inspection import inspect
+from sentinel_lib.storage.layout import table_names
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.table_versions import table_names
 from sentinel_lib.storage.tables import Lake
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)

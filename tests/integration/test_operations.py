@@ -190,7 +190,7 @@ def test_a_rollback_that_was_killed_is_made_whole_by_the_next_command_that_write
     replace, moved = Path.replace, []
 
     def killed_between(path, target):
-        if Layout(path).local.unfinished.name in path.parts and path.parent.name == "_delta_log":
+        if Layout(path).unfinished.name in path.parts and path.parent.name == "_delta_log":
             moved.append(path)
             if len(moved) == 2:
                 raise KeyboardInterrupt

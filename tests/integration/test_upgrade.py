@@ -146,7 +146,7 @@ def test_an_upgrade_that_was_killed_is_finished_by_the_next_command_that_writes(
     assert read_table("silver.bars", data=old).equals(
         read_table("silver.bars", data=upgraded_once[0])
     )
-    assert not Layout(old).local.unfinished.exists()
+    assert not Layout(old).unfinished.exists()
     assert upgrade(old) is None
 
 

@@ -19,7 +19,7 @@ from sentinel_lib.rules.suites import Suite
 from sentinel_lib.stages.ingest.schema_drift import ComparedPayload
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.catalog import schema_of
-from sentinel_lib.storage.orphans import remove_orphans
+from sentinel_lib.storage.delta_log import remove_orphans
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.tables import Lake
 from sentinel_lib.validation import audit
@@ -44,7 +44,7 @@ def store(
     In this order, so that whatever the log names is there, wherever a run is killed. Before that,
     what killed runs left half done is removed.
     """
-    remove_orphans(stage.lake)
+    remove_orphans(stage.output)
     archive = PayloadArchive(stage.output)
     for payload, _ in fetched.payloads:
         archive.store(payload.content)

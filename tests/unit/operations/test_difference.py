@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from sentinel_lib.operations.difference import difference
-from sentinel_lib.storage.commits import Commit
+from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.tables import Lake
 
 

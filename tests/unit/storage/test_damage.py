@@ -1,4 +1,4 @@
-"""One bit that is not what was committed is found, whoever wrote the file and whoever reads it."""
+"""One bit that is not what was committed is found, whoever reads it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
@@ -15,7 +14,6 @@ from deltalake import DeltaTable
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import delta_log
-from sentinel_lib.storage.data_files import named_file
 from sentinel_lib.storage.tables import Commit, Lake
 
 NAME = "trial.prices"
@@ -43,14 +41,6 @@ def rewritten(lake: Lake) -> None:
     lake.upsert(NAME, ROWS.slice(0, 1), ["symbol"], TUESDAY)
 
 
-def adopted_from_duckdb(lake: Lake) -> None:
-    lake.append(NAME, ROWS.slice(0, 0), MONDAY)
-    log = delta_log.opened(lake.root, NAME)
-    path = lake.path(NAME) / "copied.parquet"
-    duckdb.sql(f"COPY (SELECT 'AAPL' AS symbol, 1 AS close) TO '{path}'")
-    log.commit([named_file(path, log.version + 1, 0)], [], ROWS.schema, TUESDAY.metadata())
-
-
 def compacted_by_delta(lake: Lake) -> None:
     for commit in (MONDAY, TUESDAY):
         lake.append(NAME, ROWS, commit)
@@ -66,7 +56,7 @@ READERS: list[Reader] = [
 
 
 @pytest.mark.parametrize("read", READERS, ids=["all", "a part", "by an engine"])
-@pytest.mark.parametrize("write", [appended, rewritten, adopted_from_duckdb, compacted_by_delta])
+@pytest.mark.parametrize("write", [appended, rewritten, compacted_by_delta])
 def test_a_flipped_bit_is_found(
     tmp_path: Path, write: Callable[[Lake], None], read: Reader
 ) -> None:
@@ -82,7 +72,7 @@ def test_a_flipped_bit_is_found(
     assert caught.value.next_step == REPAIR
 
 
-@pytest.mark.parametrize("write", [appended, rewritten, adopted_from_duckdb])
+@pytest.mark.parametrize("write", [appended, rewritten])
 def test_what_was_written_is_read(tmp_path: Path, write: Callable[[Lake], None]) -> None:
     write(Lake(tmp_path))
 

@@ -44,11 +44,15 @@ def change(data: Path) -> Journal:
         path.write_text(text)
     away = Move(
         source=Path("silver/bars"),
-        target=Layout(Path()).local.unfinished / "old" / "silver" / "bars",
+        target=Layout(Path()).unfinished / "old" / "silver" / "bars",
     )
     paths = [Path("silver/bars"), *map(Path, FILES)]
     moves = (away, *journal.moves_into(data, prepared, paths))
     return Journal(what="a change", command="python run_pipeline.py change", moves=moves)
+
+
+def carry_out(data: Path, planned: Journal) -> None:
+    journal.carry_out(data, planned.what, "change", planned.moves)
 
 
 def content(data: Path) -> dict[str, str]:
@@ -84,7 +88,7 @@ def test_a_change_that_was_killed_after_it_had_begun_is_finished_by_the_next_wri
     planned = change(data)
     killed_at(moves)
     with pytest.raises(Killed):
-        journal.carry_out(data, planned)
+        carry_out(data, planned)
     killed_at(None)
     begun = journal.read(data)
 
@@ -107,15 +111,15 @@ def test_a_change_that_was_killed_before_it_had_begun_has_not_happened(data: Pat
 
 
 def test_a_change_that_nobody_disturbs_leaves_nothing_behind(data: Path) -> None:
-    journal.carry_out(data, change(data))
+    carry_out(data, change(data))
 
     assert content(data) == WHOLE
-    assert not Layout(data).local.unfinished.exists()
+    assert not Layout(data).unfinished.exists()
 
 
 def test_a_journal_that_cannot_be_read_is_an_error_that_names_it(data: Path) -> None:
     journal.prepare(data)
-    Layout(data).local.journal.write_text("{")
+    Layout(data).journal.write_text("{")
 
     with pytest.raises(StorageError, match=r"journal\.json is not a journal"):
         journal.finish(data)

@@ -19,7 +19,6 @@ FILES = {
     path.name
     for path in [
         *(value for value in vars(PLACES).values() if isinstance(value, Path)),
-        *(value for value in vars(PLACES.local).values() if isinstance(value, Path)),
         PLACES.run_record(""),
         PLACES.request(""),
         PLACES.fingerprints(""),
@@ -41,9 +40,9 @@ FILES = {
         (PLACES.version, "ops/root.json"),
         (PLACES.run_record("A"), "ops/runs/A/run.json"),
         (PLACES.record("A", "ingest"), "ops/runs/A/ingest.json"),
-        (PLACES.local.config_of("A"), "ops/runs/A/config"),
-        (PLACES.local.run_lock, "ops/run.lock"),
-        (PLACES.local.journal, "ops/unfinished/journal.json"),
+        (PLACES.config_of("A"), "ops/runs/A/config"),
+        (PLACES.run_lock, "ops/run.lock"),
+        (PLACES.journal, "ops/unfinished/journal.json"),
     ],
     ids=str,
 )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from sentinel_lib.storage.orphans import remove_orphans
+from sentinel_lib.storage.delta_log import remove_orphans
 from sentinel_lib.storage.tables import Commit, Lake
 
 COMMIT = Commit("run-1", datetime(2024, 1, 3, tzinfo=UTC))
@@ -18,10 +18,10 @@ def test_files_that_no_commit_names_are_removed_from_every_table(tmp_path):
         (lake.path(name) / "part-00000-of-a-killed-run.parquet").write_bytes(b"PAR1")
     (lake.path("ops.checks") / "_delta_log" / "_commit_of_a_killed_run.json.tmp").touch()
 
-    removed = remove_orphans(lake)
+    removed = remove_orphans(tmp_path)
 
     assert removed == 3
-    assert remove_orphans(lake) == 0
+    assert remove_orphans(tmp_path) == 0
     assert lake.read("gold.aggregates") == ROWS
 
 
@@ -30,7 +30,7 @@ def test_files_of_former_versions_are_no_orphans(tmp_path):
     lake.append("ops.checks", ROWS, COMMIT)
     lake.overwrite("ops.checks", ROWS.slice(1), COMMIT)
 
-    removed = remove_orphans(lake)
+    removed = remove_orphans(tmp_path)
 
     assert removed == 0
     assert lake.read("ops.checks", version=0) == ROWS
@@ -41,6 +41,6 @@ def test_a_table_whose_first_commit_never_came_is_emptied(tmp_path):
     (folder / "_delta_log").mkdir(parents=True)
     (folder / "part-00000-of-a-killed-run.parquet").write_bytes(b"PAR1")
 
-    removed = remove_orphans(Lake(tmp_path))
+    removed = remove_orphans(tmp_path)
 
     assert removed == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from sentinel_lib.storage.catalog import schema_of
-from sentinel_lib.storage.commits import Commit
+from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.tables import Lake
 

@@ -9,7 +9,6 @@ from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
-from sentinel_lib.storage.unended import all_runs, unended_runs
 
 BEGAN = datetime(2024, 3, 6, 9, 30, tzinfo=UTC)
 RUN = "20240306T093000.000Z-0000"
@@ -26,7 +25,7 @@ def history(tmp_path: Path) -> RunHistory:
 def test_run_without_an_end_whose_owner_is_gone_was_killed(
     history: RunHistory, tmp_path: Path
 ) -> None:
-    [run] = unended_runs(tmp_path)
+    [run] = RunHistory(tmp_path).unended()
 
     assert (run.run_id, run.status, run.started_at_utc) == (RUN, "killed", BEGAN)
     assert run.command == "python run_pipeline.py"
@@ -37,8 +36,8 @@ def test_run_whose_owner_lives_goes_on(history: RunHistory, tmp_path: Path) -> N
 
     with lock.hold("python run_pipeline.py"):
         lock.sign(RUN)
-        [during] = unended_runs(tmp_path)
-    [afterwards] = unended_runs(tmp_path)
+        [during] = RunHistory(tmp_path).unended()
+    [afterwards] = RunHistory(tmp_path).unended()
 
     assert (during.status, afterwards.status) == ("running", "killed")
 
@@ -56,8 +55,8 @@ def test_runs_with_and_without_an_end_stand_in_one_row(history: RunHistory, tmp_
             )
         )
 
-    assert [run.status for run in all_runs(tmp_path)] == ["ok", "killed", "ok"]
+    assert [run.status for run in RunHistory(tmp_path).runs()] == ["ok", "killed", "ok"]
 
 
 def test_folder_in_which_nothing_ever_ran_has_no_runs(tmp_path: Path) -> None:
-    assert list(all_runs(tmp_path)) == []
+    assert list(RunHistory(tmp_path).runs()) == []

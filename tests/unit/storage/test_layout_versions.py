@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from sentinel_lib.storage.table_versions import table_version
+from sentinel_lib.storage.layout import table_version
 from sentinel_lib.storage.tables import Commit, Lake
 
 COMMIT = Commit("run", datetime(2024, 1, 3, tzinfo=UTC))
