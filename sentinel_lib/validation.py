@@ -6,7 +6,6 @@ takes seconds.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -20,11 +19,6 @@ from sentinel_lib.rules.suites import Suite
 
 _RULE = "rule"
 """Under this key an expectation carries the place of its rule, and its result brings it back."""
-
-
-def suite_digest(suite: Suite) -> str:
-    """sha256 of what the suite demands: rules and limits, not comments or layout."""
-    return hashlib.sha256(suite.model_dump_json().encode()).hexdigest()
 
 
 def audit(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule] | None = None) -> list[Check]:

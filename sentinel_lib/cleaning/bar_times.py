@@ -90,15 +90,19 @@ def session_of(bars: Table) -> DateValue:
     return (bars.interval == ONE_DAY).ifelse(daily, _date_time_of(bars, bars.timestamp)).date()
 
 
-def is_within_hours(bars: Table) -> BooleanValue:
-    """Whether some of a bar lies within the hours of its session, not all of it in the break.
-
-    Always, for bars that keep no hours. The columns are those of a bar, its terms and its session.
+def with_hours(bars: Table, sessions: Table) -> Table:
+    """``bars``, which have their terms and ``session``, each beside its session of ``sessions`` and
+    with ``is_within_hours``: some of it lies within the hours, not all in the break. So does always
+    a bar that keeps no hours.
     """
+    hours = sessions.rename(session_calendar="calendar")
+    same = [bars.calendar == hours.session_calendar, bars.session == hours.session_date]
+    bars = bars.left_join(hours, same)
     ends = bars.timestamp + bars.interval_seconds.as_interval("s")
     is_in_break = (bars.timestamp >= bars.break_start_utc) & (ends <= bars.break_end_utc)
     overlaps = (bars.timestamp < bars.close_utc) & (ends > bars.open_utc)
-    return ~bars.keeps_hours | (overlaps & ~is_in_break.fill_null(False)).fill_null(False)
+    is_open = (overlaps & ~is_in_break.fill_null(False)).fill_null(False)
+    return bars.mutate(is_within_hours=~bars.keeps_hours | is_open)
 
 
 def _date_time_of(bars: Table, instant: TimestampValue) -> TimestampValue:

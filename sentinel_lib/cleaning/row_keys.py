@@ -60,22 +60,19 @@ def _within_the_batch(judged: Table) -> Table:
 
 
 def _ranked(rivals: Table) -> Table:
-    key = [rivals[name] for name in KEY]
-    order = [rivals.fetched_as_of.desc(), rivals.payload, rivals.layout, rivals.line]
-    window = ibis.window(group_by=key, order_by=order)
-    whole = ibis.window(group_by=key)
+    order = [ibis.desc("fetched_as_of"), "payload", "layout", "line"]
+    window = ibis.window(group_by=list(KEY), order_by=order)
+    whole = ibis.window(group_by=list(KEY))
     ranked = rivals.mutate(
         rank=ibis.row_number().over(window) + 1,
-        latest=rivals.fetched_as_of.max().over(whole),
+        is_latest=rivals.fetched_as_of == rivals.fetched_as_of.max().over(whole),
         **{
             f"first_{name}": rivals[name].first(include_null=True).over(window)
             for name in VALUE_COLUMNS
         },
     )
-    differs = _differs(ranked, "first_") & (ranked.fetched_as_of == ranked.latest)
-    ranked = ranked.mutate(differs=differs)
-    again = ibis.window(group_by=[ranked[name] for name in KEY])
-    contradicts = ranked.differs.max().over(again) & (ranked.fetched_as_of == ranked.latest)
+    ranked = ranked.mutate(differs=_differs(ranked, "first_") & ranked.is_latest)
+    contradicts = ranked.differs.max().over(whole) & ranked.is_latest
     return ranked.select(*rivals.columns, "rank", contradicts=contradicts)
 
 
@@ -102,8 +99,7 @@ def _against_silver(ranked: Table, silver: Table) -> Table:
             else_=INSERT,
         ),
     )
-    added = ("rank", "contradicts", *published.columns)
-    return resolved.drop(*added)
+    return resolved.drop("rank", "contradicts", *published.columns)
 
 
 def _differs(rows: Table, prefix: str) -> BooleanValue:

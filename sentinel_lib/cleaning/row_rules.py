@@ -10,7 +10,7 @@ from operator import and_
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
-from sentinel_lib.cleaning.bar_times import is_within_hours
+from sentinel_lib.cleaning.bar_times import with_hours
 from sentinel_lib.cleaning.rule_names import (
     MALFORMED,
     NO_BAR,
@@ -18,8 +18,8 @@ from sentinel_lib.cleaning.rule_names import (
     NOT_FINAL,
     UNREADABLE,
 )
-from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS, has_column
-from sentinel_lib.records.bar import DECLARED_COLUMNS, VALUE_COLUMNS
+from sentinel_lib.cleaning.typed_bars import has_column
+from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.rules.kinds import RowRule
 
 _ONLY_FOR_JUDGING = (
@@ -35,14 +35,7 @@ def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: 
     ``sessions`` has one row per calendar and session: ``calendar``, ``session_date``, ``open_utc``,
     ``close_utc``, ``break_start_utc``, ``break_end_utc``. ``as_of`` decides which bars are final.
     """
-    bars = typed.left_join(
-        sessions.rename(session_calendar="calendar"),
-        [
-            typed.calendar == sessions.calendar,
-            typed.session == sessions.session_date,
-        ],
-    )
-    bars = bars.mutate(is_within_hours=is_within_hours(bars))
+    bars = with_hours(typed, sessions)
     broken = [
         (bars.is_malformed, MALFORMED),
         (bars.timestamp.isnull(), f"timestamp.{UNREADABLE}"),
@@ -87,9 +80,3 @@ def _bar_rules(bars: Table) -> list[tuple[BooleanValue, str]]:
         ((bars.high < highest).fill_null(False), "bar.high"),
         ((bars.low > lowest).fill_null(False), "bar.low"),
     ]
-
-
-def applicable(rule: RowRule, fields: str) -> bool:
-    """Whether ``rule`` applies to assets that declare ``fields``."""
-    declared = (*DECLARED_COLUMNS[fields], *OPTIONAL_COLUMNS)
-    return all(name in declared for name in rule.columns if name in VALUE_COLUMNS)

@@ -57,20 +57,15 @@ def typed_bars(raw: Table, date_formats: Iterable[str], labels: Table | None = N
     text = raw.rename({f"{name}_text": name for name in ("symbol", "timestamp", *VALUE_COLUMNS)})
     formats = tuple(date_formats) or (ISO_8601,)
     dated = timed(text, formats, date_labels(raw, formats) if labels is None else labels)
-    symbolic = dated.mutate(symbol=dated.asset)
-    plain = symbolic.mutate(
-        **{f"{name}_number": _plain_number(symbolic, name) for name in VALUE_COLUMNS}
-    )
+    numbers = {f"{name}_number": _plain_number(dated, name) for name in VALUE_COLUMNS}
+    plain = dated.mutate(symbol=dated.asset, is_malformed=dated.defect.notnull(), **numbers)
     decimal = f"decimal({DIGITS}, {SCALE})"
     valued = plain.mutate(
         **{name: plain[f"{name}_number"].try_cast(decimal) for name in VALUE_COLUMNS},
         rounded=reduce(add, (_too_fine(plain, name) for name in VALUE_COLUMNS)).nullif(""),
     )
-    judged = valued.mutate(
-        is_malformed=valued.defect.notnull(),
-        unreadable=ibis.cases(*((_is_unreadable(valued, name), name) for name in VALUE_COLUMNS)),
-    )
-    return judged.select(
+    unreadable = ibis.cases(*((_is_unreadable(valued, name), name) for name in VALUE_COLUMNS))
+    return valued.mutate(unreadable=unreadable).select(
         *READING, "line", *_TERMS, "is_daily", "is_provisional", "is_malformed", "fetched_as_of",
         "is_zone_assumed", "interval_seconds", "keeps_hours", "timestamp", "session",
         *VALUE_COLUMNS, "unreadable", "rounded",

@@ -14,14 +14,18 @@ from sentinel_lib.records.details import Certificate
 from sentinel_lib.records.roles import QUARANTINE_BARS, SILVER_BARS, SILVER_CANDIDATE, VALIDATE
 from sentinel_lib.records.stage import AssetLedger
 from sentinel_lib.rules.suites import load_suite
-from sentinel_lib.stages.certificates import gate_digest, terms_digest
+from sentinel_lib.stages.certificates import gate_digests
 from sentinel_lib.stages.silver import base_version, is_published
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.layout import Layout
-from sentinel_lib.validation import suite_digest
 
+_GATE = {
+    "suite_digest": "rules of silver.yaml",
+    "config_digest": "terms of assets.yaml",
+    "code_digest": "code of the gate",
+}
 _VALIDATE_AGAIN = "python run_pipeline.py run, so that 20_validate judges what is to be published"
 
 
@@ -68,10 +72,8 @@ def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certific
         "run": (certificate.run_id, run_id),
     }
     if not stage.is_by_hand and not is_published(stage.published, certificate):
-        claims["version of silver.bars"] = (
-            str(certificate.base_version),
-            str(base_version(stage.published)),
-        )
+        versions = (str(certificate.base_version), str(base_version(stage.published)))
+        claims["version of silver.bars"] = versions
     for subject, (certified, present) in claims.items():
         if certified != present:
             raise GateBlocked(
@@ -130,13 +132,10 @@ def _counts(rows: pa.Table, column: str) -> dict[str, int]:
 
 def _require_unchanged_gate(stage: Stage, certificate: Certificate) -> None:
     """A gate that judged by other rules, terms or code than today's has passed nothing."""
-    suite = suite_digest(load_suite(stage.config, "silver"))
-    claims = {
-        "rules of silver.yaml": (certificate.suite_digest, suite),
-        "terms of assets.yaml": (certificate.config_digest, terms_digest(stage.config)),
-        "code of the gate": (certificate.code_digest, gate_digest(stage.config)),
-    }
-    changed = [subject for subject, (certified, present) in claims.items() if certified != present]
+    present = gate_digests(stage.config, load_suite(stage.config, "silver"))
+    changed = [
+        words for name, words in _GATE.items() if getattr(certificate, name) != present[name]
+    ]
     if changed:
         raise GateBlocked(
             "the candidate was certified before something changed that the gate goes by",

@@ -10,7 +10,7 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone, trouble
-from sentinel_lib.cleaning.bar_times import is_within_hours, session_of
+from sentinel_lib.cleaning.bar_times import session_of, with_hours
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.assets import Asset
@@ -37,17 +37,18 @@ def asset_terms(assets: Mapping[str, Asset], as_of: datetime) -> pa.Table:
     for asset in assets.values():
         is_known = not trouble(asset.calendar, as_of.date())
         shift = session_shift(asset.calendar) if is_known else timedelta()
-        terms = {
-            "asset": asset.symbol,
-            "interval": asset.interval,
-            "interval_seconds": INTERVAL_SECONDS[asset.interval],
-            "calendar": asset.calendar,
-            "calendar_timezone": time_zone(asset.calendar) if is_known else "UTC",
-            "session_shift_seconds": int(shift.total_seconds()),
-            "keeps_hours": asset.keeps_hours,
-            "fields": asset.fields,
-        }
-        rows.append(terms)
+        rows.append(
+            {
+                "asset": asset.symbol,
+                "interval": asset.interval,
+                "interval_seconds": INTERVAL_SECONDS[asset.interval],
+                "calendar": asset.calendar,
+                "calendar_timezone": time_zone(asset.calendar) if is_known else "UTC",
+                "session_shift_seconds": int(shift.total_seconds()),
+                "keeps_hours": asset.keeps_hours,
+                "fields": asset.fields,
+            }
+        )
     return pa.Table.from_pylist(rows, schema=pa.schema(_TERMS))
 
 
@@ -84,15 +85,7 @@ def placed_bars(engine: Engine, bars: Table, assets: Mapping[str, Asset], as_of:
     if not any(asset.keeps_hours for asset in assets.values()):
         return dated.mutate(is_within_hours=True).select(columns)
     keeping = session_table(engine, dated.filter(dated.keeps_hours), as_of)
-    return in_sessions(dated, keeping).select(columns)
-
-
-def in_sessions(bars: Table, sessions: Table) -> Table:
-    """``bars``, which have their terms and ``session``, with ``is_within_hours``."""
-    hours = sessions.rename(session_calendar="calendar")
-    same = [bars.calendar == hours.session_calendar, bars.session == hours.session_date]
-    joined = bars.left_join(hours, same)
-    return joined.mutate(is_within_hours=is_within_hours(joined)).drop(*hours.columns)
+    return with_hours(dated, keeping).select(columns)
 
 
 def within_times_of(bars: Table, batch: Table) -> Table:

@@ -10,15 +10,15 @@ from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.asset_counts import rows_by
 from sentinel_lib.cleaning.row_keys import KEY
-from sentinel_lib.cleaning.row_rules import applicable
 from sentinel_lib.cleaning.rule_names import DEDUPLICATED, INSERT, PROMOTED
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.errors import GateBlocked, counted, listed
+from sentinel_lib.records.bar import DECLARED_COLUMNS, VALUE_COLUMNS
 from sentinel_lib.records.details import Certificate
 from sentinel_lib.records.roles import BRONZE_FETCHES, SILVER_BARS, SILVER_CANDIDATE
 from sentinel_lib.records.stage import AssetLedger, Check
 from sentinel_lib.rules.kinds import RowRule
-from sentinel_lib.stages.certificates import gate_digest, terms_digest
+from sentinel_lib.stages.certificates import gate_digests
 from sentinel_lib.stages.silver import base_version, silver_of
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.validate.verdicts import Verdict
@@ -28,7 +28,7 @@ from sentinel_lib.storage.digest import content_digest, ordered_digest
 from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.layout import Layout
-from sentinel_lib.validation import audit, suite_digest
+from sentinel_lib.validation import audit
 
 
 def write_candidate(stage: Stage, resolved: Table) -> Table:
@@ -36,10 +36,8 @@ def write_candidate(stage: Stage, resolved: Table) -> Table:
 
     They go piece by piece, so that never all of them are held.
     """
-    promoted = resolved.filter(resolved.outcome == PROMOTED).select(
-        schema_of(SILVER_CANDIDATE).names
-    )
-    rows = stage.engine.batches(promoted.order_by(list(KEY)))
+    promoted = resolved.filter(resolved.outcome == PROMOTED).order_by(list(KEY))
+    rows = stage.engine.batches(promoted.select(schema_of(SILVER_CANDIDATE).names))
     stage.lake.overwrite(SILVER_CANDIDATE, rows, stage.commit)
     stage.lake.forget_history(SILVER_CANDIDATE)
     return _written(stage)
@@ -79,20 +77,19 @@ def audit_candidate(stage: Stage) -> list[Check]:
     rules = stage.suite.rules
     named = {"symbol", *(column for rule in rules for column in rule.columns)}
     frame = frame_of(stage.engine.batches(_written(stage).select(sorted(named))))
-    symbols_by_fields: dict[str, list[str]] = {}
-    for symbol, asset in stage.chosen.items():
-        symbols_by_fields.setdefault(asset.fields, []).append(symbol)
+    fields_of = {symbol: asset.fields for symbol, asset in stage.chosen.items()}
+    kinds = sorted(set(fields_of.values()))
     checks: list[Check] = []
-    for fields, symbols in sorted(symbols_by_fields.items()):
-        is_all = len(symbols_by_fields) == 1
-        part = frame if is_all else frame[frame["symbol"].isin(symbols)]
+    for kind in kinds:
+        part = frame if len(kinds) == 1 else frame[frame["symbol"].map(fields_of) == kind]
+        absent = set(VALUE_COLUMNS).difference(DECLARED_COLUMNS[kind], OPTIONAL_COLUMNS)
         # Only optional columns may be without any value: of the others the suite says so.
-        absent = {name for name in OPTIONAL_COLUMNS if name in part and part[name].isna().all()}
+        empty = {name for name in OPTIONAL_COLUMNS if name in part and part[name].isna().all()}
         asked = [
             rule
             for rule in rules
             if not isinstance(rule, RowRule)
-            or (applicable(rule, fields) and absent.isdisjoint(rule.columns))
+            or (absent if rule.judges_missing else absent | empty).isdisjoint(rule.columns)
         ]
         if len(part):
             checks += audit(stage.suite, part, asked)
@@ -106,9 +103,10 @@ def certify(stage: Stage) -> Certificate:
     asset that did not pass, or rows that Silver holds already.
     """
     stage.require_audit()
-    _require_passing_assets(stage)
-    _require_changes(stage)
-    ordered = stage.engine.batches(_written(stage).order_by(list(KEY)))
+    rows = _written(stage)
+    _require_passing_assets(stage, rows)
+    _require_changes(stage, rows)
+    ordered = stage.engine.batches(rows.order_by(list(KEY)))
     digest = ordered_digest(ordered, KEY) or content_digest(stage.lake.read(SILVER_CANDIDATE), KEY)
     fetches = stage.input(BRONZE_FETCHES).read_or_empty(
         BRONZE_FETCHES, where=ds.field("run_id") == stage.batch_run_id
@@ -119,9 +117,7 @@ def certify(stage: Stage) -> Certificate:
         as_of=stage.as_of,
         candidate_digest=digest,
         base_version=base_version(stage.published),
-        suite_digest=suite_digest(stage.suite),
-        config_digest=terms_digest(stage.config),
-        code_digest=gate_digest(stage.config),
+        **gate_digests(stage.config, stage.suite),
         engine=engine_name(),
         inputs=tuple(sorted(set(fetches["payload"].to_pylist()))),
         verdicts={symbol: ledger.status for symbol, ledger in stage.ledgers.items()},
@@ -130,8 +126,8 @@ def certify(stage: Stage) -> Certificate:
     return certificate
 
 
-def _require_passing_assets(stage: Stage) -> None:
-    counts = rows_by(_written(stage).symbol)
+def _require_passing_assets(stage: Stage, rows: Table) -> None:
+    counts = rows_by(rows.symbol)
     strangers = sorted(counts.keys() - set(stage.passing))
     if strangers:
         raise GateBlocked(
@@ -142,9 +138,8 @@ def _require_passing_assets(stage: Stage) -> None:
         )
 
 
-def _require_changes(stage: Stage) -> None:
+def _require_changes(stage: Stage, rows: Table) -> None:
     """Every row is new to Silver, or corrects what is there."""
-    rows = _written(stage)
     published = silver_of(stage.engine, stage.published)
     known = rows.filter(rows.change == INSERT).semi_join(published, list(KEY))
     doubled = int(known.count().to_pyarrow().as_py())

@@ -9,10 +9,15 @@ import ibis
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import time_zone
-from sentinel_lib.cleaning.bar_times import instant_of_local, local_of_instant, session_of
+from sentinel_lib.cleaning.bar_times import (
+    instant_of_local,
+    local_of_instant,
+    session_of,
+    with_hours,
+)
 from sentinel_lib.cleaning.rule_names import MALFORMED
 from sentinel_lib.records.stage import Check
-from sentinel_lib.stages.sessions import asset_terms, in_sessions
+from sentinel_lib.stages.sessions import asset_terms
 from sentinel_lib.stages.validate.series import Series
 
 FEWEST_TIMES = 20
@@ -65,7 +70,7 @@ def _within(bars: Table, sessions: Table, zone: Any) -> dict[tuple[str, str], tu
     """By asset and zone used: the part of bars within hours if read in ``zone``, and the bars."""
     written = local_of_instant(bars.timezone.cast("string"), bars.timestamp)
     read = bars.mutate(timestamp=instant_of_local(zone.cast("string"), written))
-    placed = in_sessions(read.mutate(session=session_of(read)), sessions)
+    placed = with_hours(read.mutate(session=session_of(read)), sessions)
     counts = placed.group_by(["asset", "timezone"]).agg(
         within=placed.is_within_hours.sum(), bars=placed.count()
     )
