@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import (
-    BooleanValue,
-    DateValue,
-    StringValue,
-    Table,
-    TimestampValue,
-    Value,
-)
+from ibis.expr.types import BooleanValue, DateValue, StringValue, Table, TimestampValue, Value
 
 from sentinel_lib.records.bar import (
     EPOCH_PATTERN,

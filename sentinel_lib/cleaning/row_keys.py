@@ -63,13 +63,11 @@ def _ranked(rivals: Table) -> Table:
     order = [ibis.desc("fetched_as_of"), "payload", "layout", "line"]
     window = ibis.window(group_by=list(KEY), order_by=order)
     whole = ibis.window(group_by=list(KEY))
+    firsts = {f"first_{name}": rivals[name].first(include_null=True) for name in VALUE_COLUMNS}
     ranked = rivals.mutate(
         rank=ibis.row_number().over(window) + 1,
         is_latest=rivals.fetched_as_of == rivals.fetched_as_of.max().over(whole),
-        **{
-            f"first_{name}": rivals[name].first(include_null=True).over(window)
-            for name in VALUE_COLUMNS
-        },
+        **{name: first.over(window) for name, first in firsts.items()},
     )
     ranked = ranked.mutate(differs=_differs(ranked, "first_") & ranked.is_latest)
     contradicts = ranked.differs.max().over(whole) & ranked.is_latest

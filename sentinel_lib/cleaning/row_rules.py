@@ -11,13 +11,7 @@ import ibis
 from ibis.expr.types import BooleanValue, Table
 
 from sentinel_lib.cleaning.bar_times import with_hours
-from sentinel_lib.cleaning.rule_names import (
-    MALFORMED,
-    NO_BAR,
-    NOT_A_SESSION,
-    NOT_FINAL,
-    UNREADABLE,
-)
+from sentinel_lib.cleaning.rule_names import MALFORMED, NO_BAR, NOT_A_SESSION, NOT_FINAL, UNREADABLE
 from sentinel_lib.cleaning.typed_bars import has_column
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.rules.kinds import RowRule

@@ -20,8 +20,4 @@ from sentinel_lib.stages.validate.candidate import (
 )
 from sentinel_lib.stages.validate.quarantine import write_quarantine
 from sentinel_lib.stages.validate.series_checks import series_checks
-from sentinel_lib.stages.validate.verdicts import (
-    asset_verdicts,
-    held_back,
-    with_remedies,
-)
+from sentinel_lib.stages.validate.verdicts import asset_verdicts, held_back, with_remedies

@@ -1,4 +1,4 @@
-"""Coverage: whether the sessions of intraday series have as many of their bars as usual."""
+"""Coverage: the sessions that series lack, and whether intraday ones have their usual bars."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+from ibis.expr.types import Table
+
 from sentinel_lib.calendars import session_shift, sessions, time_zone
+from sentinel_lib.cleaning.asset_counts import seen_rows, spans
 from sentinel_lib.cleaning.bar_times import ONE_DAY
 from sentinel_lib.cleaning.rule_names import INSERT, QUARANTINED
 from sentinel_lib.errors import counted, listed
 from sentinel_lib.records.bar import INTERVAL_SECONDS
+from sentinel_lib.records.roles import GOLD_DAILY
 from sentinel_lib.records.stage import Check
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.sessions import placed_bars
-from sentinel_lib.stages.validate.series import Series
+from sentinel_lib.stages.validate.series import Series, session_dates
+from sentinel_lib.storage.engine import Engine
+from sentinel_lib.storage.tables import is_one_of
 
 FEWEST_SESSIONS, MOST_SESSIONS = 5, 20
 """Published sessions that make a history, and how many of them are looked at."""
@@ -25,21 +33,62 @@ FEWEST_SESSIONS, MOST_SESSIONS = 5, 20
 Counts = Mapping[date, int]
 
 
+def missing_sessions(series: Series) -> Iterator[Check]:
+    """A check that warns per asset with such sessions, and lists them."""
+    batch = spans(series.rows).to_pyarrow().to_pylist()
+    silver = series.dated_silver.select("session", asset="symbol").distinct()
+    before = _last_before(series.stage.engine, silver, batch)
+    gaps = {}
+    for row in batch:
+        since = before.get(row["asset"], row["first"])
+        expected = session_dates(row["calendar"], since, row["last"])
+        if len(expected) > row["sessions_seen"] + (since < row["first"]):
+            gaps[row["asset"]] = expected
+    present: dict[str, set[date]] = defaultdict(set)
+    if gaps:
+        seen = seen_rows(series.rows).select("asset", "session")
+        both = seen.union(silver.select("asset", "session")).distinct()
+        for row in both.filter(both.asset.isin(list(gaps))).to_pyarrow().to_pylist():
+            present[row["asset"]].add(row["session"])
+    for symbol, expected in gaps.items():
+        absent = [day for day in expected if day not in present[symbol]]
+        if absent:
+            yield series.check(
+                name="missing_sessions",
+                symbol=symbol,
+                blocks=False,
+                observed=f"{len(absent)} missing: {listed(absent)}",
+                expected=f"every session from {expected[0]} to {expected[-1]}",
+            )
+
+
+def _last_before(engine: Engine, silver: Table, spans: list[dict[str, Any]]) -> dict[str, date]:
+    """The last published session of each asset that is earlier than its first in the batch."""
+    if not spans:
+        return {}
+    firsts = pa.table({name: [row[name] for row in spans] for name in ("asset", "first")})
+    joined = silver.join(engine.load(firsts), "asset")
+    earlier = joined.filter(joined.session < joined["first"])
+    last = earlier.group_by("asset").agg(last=earlier.session.max())
+    return {row["asset"]: row["last"] for row in last.to_pyarrow().to_pylist()}
+
+
 def thin_sessions(series: Series) -> Iterator[Check]:
     """One check per intraday asset: the bars of each of its sessions that are over, in the batch
     and in Silver, beside those that its published sessions have, else those that its calendar has.
     """
-    limits = series.suite.limits
+    limits = series.stage.suite.limits
     limit = limits.min_session_coverage
-    if limit is None:
+    if limit is None or not (counts := _bars_by_session(series)):
         return
-    counts = _bars_by_session(series)
+    columns, where = ["symbol", "session", "bar_count"], is_one_of("symbol", counts)
+    daily = series.stage.published.read_or_empty(GOLD_DAILY, columns=columns, where=where)
     histories: dict[str, dict[date, int]] = defaultdict(dict)
-    for row in series.published_sessions(counts.keys()) if counts else []:
+    for row in daily.to_pylist():
         histories[row["symbol"]][row["session"]] = row["bar_count"]
     for symbol, bars in sorted(counts.items()):
         asset, history = series.assets[symbol], histories[symbol]
-        whole = _whole_sessions(asset, {*bars, *history}, series.as_of)
+        whole = _whole_sessions(asset, {*bars, *history}, series.stage.as_of)
         judged = sorted(day for day in bars if day in whole)
         published = sorted(day for day in history if day in whole)
         doubtful = [day for day in judged if asset.is_extended or bars[day] < limit * whole[day]]
@@ -75,12 +124,11 @@ def _bars_by_session(series: Series) -> dict[str, dict[date, int]]:
     first = min(min(days) for days in counts.values()) - timedelta(days=2)
     recent = series.silver.timestamp >= datetime.combine(first, time(), UTC)
     silver = series.silver.filter(series.silver.symbol.isin(list(counts)), recent)
-    placed = placed_bars(series.engine, silver, series.assets, series.as_of)
+    placed = placed_bars(series.stage.engine, silver, series.assets, series.stage.as_of)
     within = placed.filter(placed.is_within_hours)
     published = within.group_by(["symbol", "session"]).agg(bars=within.count())
     for row in published.to_pyarrow().to_pylist():
-        days = counts[row["symbol"]]
-        if row["session"] in days:
+        if row["session"] in (days := counts[row["symbol"]]):
             days[row["session"]] += int(row["bars"])
     return counts
 
@@ -91,17 +139,12 @@ def _whole_sessions(asset: Asset, days: set[date], as_of: datetime) -> dict[date
     With extended hours a calendar does not say how many: 1 stands for that.
     """
     length = timedelta(seconds=INTERVAL_SECONDS[asset.interval])
-    known = sessions(asset.calendar, min(days), max(days))
+    known = [day for day in sessions(asset.calendar, min(days), max(days)) if day.date in days]
     if not asset.is_extended:
-        return {
-            session.date: session.bar_count(length)
-            for session in known
-            if session.date in days and session.close_utc <= as_of
-        }
+        over = [session for session in known if session.close_utc <= as_of]
+        return {session.date: session.bar_count(length) for session in over}
     now = as_of.astimezone(ZoneInfo(time_zone(asset.calendar))) + session_shift(asset.calendar)
-    return {
-        session.date: 1 for session in known if session.date in days and session.date < now.date()
-    }
+    return {session.date: 1 for session in known if session.date < now.date()}
 
 
 def _usual_bars(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import ibis
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
@@ -46,30 +46,22 @@ def write_quarantine(
     rows = quarantined_rows(resolved, batch).order_by(["asset", *_PROVENANCE]).to_pyarrow()
     held = {symbol: verdict.reason for symbol, verdict in verdicts.items()}
     pieces = rows.to_batches(max_chunksize=_EXPLAINED_AT_A_TIME)
-    explained = reasons(
-        (row for piece in pieces for row in piece.to_pylist()), rules, stage.as_of, held
-    )
+    each = (row for piece in pieces for row in piece.to_pylist())
+    explained = reasons(each, rules, stage.as_of, held)
     unlisted = quarantined_unlisted(batch, stage.run_id, stage.as_of)
     quarantined = pa.concat_tables([_quarantine_rows(stage, rows, explained), unlisted])
     payloads = batch.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
-    before = stage.published.read_or_empty(QUARANTINE_BARS, where=is_one_of("payload", payloads))
+    is_judged = is_one_of("payload", payloads)
+    before = stage.published.read_or_empty(QUARANTINE_BARS, where=is_judged)
     waited = _still_waiting(stage, resolved, before)
-    kept = _kept(stage, resolved, before)
-    content = pa.concat_tables([kept, quarantined, waited])
+    content = pa.concat_tables([_kept(stage, resolved, before), quarantined, waited])
     if payloads:
-        stage.lake.overwrite(
-            QUARANTINE_BARS, content, stage.commit, only=is_one_of("payload", payloads)
-        )
-        _drop_provisional(stage, resolved, payloads)
+        stage.lake.overwrite(QUARANTINE_BARS, content, stage.commit, only=is_judged)
+        # Bars that were provisional in older payloads: the source has been asked again.
+        assets = resolved.select("asset").distinct().to_pyarrow()["asset"].to_pylist()
+        outdated = ds.field("is_provisional") & is_one_of("asset", assets) & ~is_judged
+        stage.lake.delete(QUARANTINE_BARS, outdated, stage.commit)
     return quarantined
-
-
-def _drop_provisional(stage: Stage, resolved: Table, payloads: list[str]) -> None:
-    """Forget bars that were provisional in older payloads: the source has been asked again."""
-    assets = resolved.select("asset").distinct().to_pyarrow()["asset"].to_pylist()
-    older = ~is_one_of("payload", payloads)
-    where = ds.field("is_provisional") & is_one_of("asset", assets) & older
-    stage.lake.delete(QUARANTINE_BARS, where, stage.commit)
 
 
 def _quarantine_rows(stage: Stage, rows: pa.Table, explained: list[str]) -> pa.Table:
@@ -90,23 +82,21 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
     Good rows that are held back with their asset are not looked up: there can be millions.
     """
     archives = [PayloadArchive(lake.root) for lake in (stage.published, stage.input(BRONZE_BARS))]
-    lines: dict[str, list[str]] = {}
+
+    @cache
+    def lines_of(payload: str) -> list[str]:
+        archive = next((held for held in archives if held.holds(payload)), archives[0])
+        try:
+            return archive.lines(payload)
+        except StorageError as lost:  # it is only shown
+            log().warning("rows are quarantined without their text", reason=str(lost))
+            return []
+
     texts: list[str | None] = []
-    for payload, line, rule in zip(
-        *(rows[name].to_pylist() for name in ("payload", "line", "rule")), strict=True
-    ):
-        if rule == HELD_WITH_ASSET:
-            texts.append(None)
-            continue
-        if payload not in lines:
-            archive = next((held for held in archives if held.holds(payload)), archives[0])
-            try:
-                lines[payload] = archive.lines(payload)
-            except StorageError as lost:  # it is only shown
-                log().warning("rows are quarantined without their text", reason=str(lost))
-                lines[payload] = []
-        of_payload = lines[payload]
-        texts.append(of_payload[line - 1] if line <= len(of_payload) else None)
+    columns = (rows[name].to_pylist() for name in ("payload", "line", "rule"))
+    for payload, line, rule in zip(*columns, strict=True):
+        lines = [] if rule == HELD_WITH_ASSET else lines_of(payload)
+        texts.append(lines[line - 1] if line <= len(lines) else None)
     return pa.array(texts, pa.string())
 
 
@@ -128,15 +118,11 @@ def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     fetched = stage.input(BRONZE_FETCHES).read_or_empty(
         BRONZE_FETCHES, columns=["payload"], where=ds.field("run_id") == stage.batch_run_id
     )
-    judged = pa.array([*stage.selected, *NO_ASSET], pa.string())
-    others = pa.array(stage.assets.keys() - set(stage.selected), pa.string())
-    is_to_come = pc.and_(
-        pc.is_in(before["asset"], pa.array(NO_ASSET, pa.string())),
-        pc.is_in(before["symbol"], others),
-    )
-    of_others = pc.or_(pc.invert(pc.is_in(before["asset"], judged)), is_to_come)
-    of_older = pc.invert(pc.is_in(before["payload"], fetched["payload"].combine_chunks()))
-    kept = stage.engine.load(before.filter(pc.or_(of_others, of_older)))
+    others = stage.assets.keys() - set(stage.selected)
+    is_to_come = is_one_of("asset", NO_ASSET) & is_one_of("symbol", others)
+    of_others = ~is_one_of("asset", [*stage.selected, *NO_ASSET]) | is_to_come
+    of_older = ~is_one_of("payload", fetched["payload"].to_pylist())
+    kept = stage.engine.load(before.filter(of_others | of_older))
     return _quarantine_typed(kept.anti_join(resolved.select(_PROVENANCE), _PROVENANCE))
 
 

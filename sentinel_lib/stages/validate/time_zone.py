@@ -37,8 +37,8 @@ def other_time_zone(series: Series) -> Iterator[Check]:
         rows.timestamp.notnull(),
         rows.rule.isnull() | (rows.rule != MALFORMED),
     )
-    terms = asset_terms(series.assets, series.as_of)
-    terms = series.engine.load(terms.drop_columns(["calendar", "interval", "fields"]))
+    terms = asset_terms(series.assets, series.stage.as_of)
+    terms = series.stage.engine.load(terms.drop_columns(["calendar", "interval", "fields"]))
     bars = assumed.select("asset", "calendar", "interval", "timezone", "timestamp")
     bars = bars.join(terms, "asset")
     as_read = _within(bars, series.sessions, bars.timezone)

@@ -23,6 +23,8 @@ from sentinel_lib.rules.suites import Suite, SuiteLimits
 from sentinel_lib.settings.assets import Asset
 
 FRACTIONS_APPLY_FROM = 20
+OF_QUARANTINED_ROWS = ("min_rows", "max_quarantined_fraction")
+"""The checks that hold an asset back because too many of its rows are quarantined."""
 
 _Judged = tuple[bool, str, str] | None
 """Whether a limit is kept, what was observed, what is expected; None where it does not apply."""
@@ -36,11 +38,6 @@ class Verdict:
     reason: str = ""
     checks: tuple[Check, ...] = ()
     held_by: str = ""
-
-    @property
-    def is_of_quarantined_rows(self) -> bool:
-        """Whether it holds the asset back because too many of its rows are quarantined."""
-        return self.held_by in ("min_rows", "max_quarantined_fraction")
 
 
 def asset_verdicts(
@@ -64,7 +61,7 @@ def asset_verdicts(
         if before and before.status != "passed" and symbol not in counts:
             verdicts[symbol] = Verdict(before.status, before.reason)
             continue
-        verdicts[symbol] = verdict(
+        judged = verdict(
             symbol,
             counts.get(symbol, AssetCounts()),
             suite,
@@ -73,8 +70,8 @@ def asset_verdicts(
             series=series.get(symbol, ()),
         )
         if before and before.status == "blocked" and before.rows_in:
-            blocked = Verdict("blocked", before.reason, verdicts[symbol].checks)
-            verdicts[symbol] = blocked
+            judged = Verdict("blocked", before.reason, judged.checks)
+        verdicts[symbol] = judged
     lines = [line for line in NO_ASSET if line in ledgers]
     return verdicts | {line: Verdict("unlisted", ledgers[line].reason) for line in lines}
 
@@ -89,10 +86,12 @@ def with_remedies(
     """``verdicts``; those that hold an asset back for its quarantined rows also say which rule
     quarantined most of them, give one of them, and what would let them pass.
     """
-    held = [symbol for symbol, verdict in verdicts.items() if verdict.is_of_quarantined_rows]
+    held = [name for name, verdict in verdicts.items() if verdict.held_by in OF_QUARANTINED_ROWS]
     texts = remedies(resolved, batch, held, rules, as_of) if held else {}
-    reasons = {symbol: f"{verdicts[symbol].reason}; {text}" for symbol, text in texts.items()}
-    return {**verdicts, **{name: replace(verdicts[name], reason=reasons[name]) for name in reasons}}
+    return {**verdicts} | {
+        symbol: replace(verdicts[symbol], reason=f"{verdicts[symbol].reason}; {text}")
+        for symbol, text in texts.items()
+    }
 
 
 def held_back(resolved: Table, verdicts: Mapping[str, Verdict]) -> Table:
@@ -196,21 +195,22 @@ def _min_rows(counts: AssetCounts, limits: SuiteLimits) -> _Judged:
 
 
 def _quarantined_fraction(counts: AssetCounts, limits: SuiteLimits) -> _Judged:
-    limit, judged = limits.max_quarantined_fraction, counts.judged
-    if limit is None or judged < FRACTIONS_APPLY_FROM:
-        return None
     bad = counts.quarantined - counts.outside_the_limit
-    observed = f"{bad / judged:.2%} quarantined ({bad:,} of {counted(judged, 'row')})"
-    return bad / judged <= limit, observed, f"at most {limit:.2%}"
+    limit = limits.max_quarantined_fraction
+    return _fraction(limit, "quarantined", bad, counts.judged, "row")
 
 
 def _missing_fraction(counts: AssetCounts, limits: SuiteLimits) -> _Judged:
-    limit, spanned = limits.max_missing_fraction, counts.sessions_spanned
-    if limit is None or spanned < FRACTIONS_APPLY_FROM:
-        return None
+    spanned = counts.sessions_spanned
     missing = spanned - counts.sessions_seen
-    observed = f"{missing / spanned:.2%} missing ({missing:,} of {counted(spanned, 'session')})"
-    return missing / spanned <= limit, observed, f"at most {limit:.2%}"
+    return _fraction(limits.max_missing_fraction, "missing", missing, spanned, "session")
+
+
+def _fraction(limit: float | None, what: str, part: int, whole: int, noun: str) -> _Judged:
+    if limit is None or whole < FRACTIONS_APPLY_FROM:
+        return None
+    observed = f"{part / whole:.2%} {what} ({part:,} of {counted(whole, noun)})"
+    return part / whole <= limit, observed, f"at most {limit:.2%}"
 
 
 def _decimals(counts: AssetCounts, limits: SuiteLimits) -> _Judged:

@@ -12,7 +12,7 @@ from sentinel_lib.errors import StageError
 from sentinel_lib.records.stage import AssetLedger, StageRecord
 from sentinel_lib.rules.suites import Suite
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.stages.validate.verdicts import Verdict, asset_verdicts
+from sentinel_lib.stages.validate.verdicts import OF_QUARANTINED_ROWS, Verdict, asset_verdicts
 from tests import handed_on
 
 RULE = {"expect": "expect_column_values_to_not_be_null", "column": "close", "on_fail": "block"}
@@ -60,7 +60,7 @@ def test_rows_of_an_asset_that_ingest_has_blocked_are_held_whatever_they_are() -
     held = verdicts(record, AAPL=GOOD)["AAPL"]
 
     assert (held.status, held.reason) == ("blocked", "drifted")
-    assert not held.is_of_quarantined_rows
+    assert held.held_by not in OF_QUARANTINED_ROWS
 
 
 def test_rows_of_no_asset_have_a_line_of_their_own() -> None:

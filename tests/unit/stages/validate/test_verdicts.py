@@ -9,7 +9,7 @@ import pytest
 from sentinel_lib.cleaning.asset_counts import AssetCounts
 from sentinel_lib.records.stage import Check
 from sentinel_lib.rules.suites import Suite
-from sentinel_lib.stages.validate.verdicts import LIMITS, Verdict, verdict
+from sentinel_lib.stages.validate.verdicts import LIMITS, OF_QUARANTINED_ROWS, Verdict, verdict
 
 RULE = {"expect": "expect_column_values_to_not_be_null", "column": "close", "on_fail": "block"}
 LIMITED = {"min_rows": 2, "max_quarantined_fraction": 0.1, "max_missing_fraction": 0.1}
@@ -99,4 +99,4 @@ def test_a_check_of_the_series_comes_before_the_limits() -> None:
     held = judged(rows_in=3, promoted=3, series=[weekly])
 
     assert held.held_by == "spacing"
-    assert not held.is_of_quarantined_rows
+    assert held.held_by not in OF_QUARANTINED_ROWS

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from sentinel_lib.calendars import sessions
-from sentinel_lib.cleaning.spacing import spacing_of_days, spacing_of_times
+from sentinel_lib.stages.validate.spacing import spacing_of_days, spacing_of_times
 
 FIRST, LAST = date(2020, 1, 1), date(2025, 12, 31)
 HOUR = timedelta(hours=1)
