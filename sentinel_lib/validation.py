@@ -39,11 +39,8 @@ def audit(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule] | None = None)
                 expected="at least one rule and one row",
             )
         ]
-    results = _results(suite, rows, chosen)
-    return [
-        _check(rule, result, suite.table, has_values=_has_values(rule, rows))
-        for rule, result in zip(chosen, results, strict=True)
-    ]
+    results = zip(chosen, _results(suite, rows, chosen), strict=True)
+    return [_check(rule, result, suite.table, rows) for rule, result in results]
 
 
 def _results(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule]) -> list[Any]:
@@ -94,17 +91,17 @@ def _has_values(rule: Rule, rows: pd.DataFrame) -> bool:
     return bool(rows[present].notna().all(axis="columns").any())
 
 
-def _check(rule: Rule, result: Any, table: str, *, has_values: bool) -> Check:
+def _check(rule: Rule, result: Any, table: str, rows: pd.DataFrame) -> Check:
     raised = _raised(result.exception_info)
-    nothing = "" if has_values else "no value to judge"
+    nothing = "" if _has_values(rule, rows) else "no value to judge"
+    arguments = ", ".join(f"{key}={value}" for key, value in rule.arguments.items())
     return Check(
         name=rule.name,
-        passed=bool(result.success) and not raised and has_values,
+        passed=bool(result.success) and not raised and not nothing,
         table=table,
         blocks=rule.on_fail != "warn" or bool(raised),
         observed=raised or nothing or _observed(result.result),
-        expected=", ".join(f"{key}={value}" for key, value in rule.arguments.items())
-        or rule.expect,
+        expected=arguments or rule.expect,
     )
 
 

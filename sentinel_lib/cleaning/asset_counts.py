@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import ibis
-from ibis.expr.types import BooleanValue, StringValue, Table
+from ibis.expr.types import StringValue, Table
 
 from sentinel_lib.cleaning.row_rules import row_passes
 from sentinel_lib.cleaning.rule_names import (
@@ -72,7 +72,10 @@ def asset_counts(resolved: Table, sessions: Table, suite: Suite) -> dict[str, As
         },
         rounded_rows=(good & resolved.rounded.notnull()).sum(),
         rounded_example=good.ifelse(resolved.rounded, ibis.null("string")).min(),
-        **{f"rounded_{name}": _is_rounded(resolved, name).sum() for name in VALUE_COLUMNS},
+        **{
+            f"rounded_{name}": (good & resolved.rounded.contains(f" {name}=")).sum()
+            for name in VALUE_COLUMNS
+        },
     )
     joined = grouped.left_join(_sessions_spanned(resolved, sessions), "asset").drop("asset_right")
     counts = {}
@@ -101,12 +104,6 @@ def spans(resolved: Table) -> Table:
     return seen.group_by(["asset", "calendar"]).agg(
         sessions_seen=seen.session.nunique(), first=seen.session.min(), last=seen.session.max()
     )
-
-
-def _is_rounded(resolved: Table, name: str) -> BooleanValue:
-    """Whether a good row's value lost decimals; ``rounded`` names each such value."""
-    is_good = resolved.outcome != QUARANTINED
-    return is_good & resolved.rounded.contains(f" {name}=").fill_null(False)
 
 
 def _sessions_spanned(resolved: Table, sessions: Table) -> Table:

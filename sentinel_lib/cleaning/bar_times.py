@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import ibis
 from ibis.expr.types import BooleanValue, DateValue, StringValue, Table, TimestampValue, Value
 
@@ -26,29 +29,25 @@ _GROUP = ("payload", "layout", "asset")
 _OFFSET_PATTERN = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
 
 
-@ibis.udf.scalar.builtin(name="trim", signature=(("string", "string"), "string"))
-def _trim(text, characters):  # type: ignore[no-untyped-def]
-    """``.strip()`` of Ibis knows no set of characters."""
+def _of_duckdb(name: str, arguments: tuple[str, str], result: str) -> Callable[..., Any]:
+    """A function of DuckDB that Ibis lacks."""
+
+    @ibis.udf.scalar.builtin(name=name, signature=(arguments, result))
+    def function(first, second):  # type: ignore[no-untyped-def]
+        ...
+
+    return function  # type: ignore[no-any-return]
 
 
-@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp"))
-def _try_strptime(text, date_format):  # type: ignore[no-untyped-def]
-    """A failed parse is NULL; Ibis has only the one that raises."""
-
-
-@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "string"), "timestamp('UTC')"))
-def _try_strptime_with_offset(text, date_format):  # type: ignore[no-untyped-def]
-    """What DuckDB makes of a pattern with ``%z`` or ``%Z``: an instant."""
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
-def instant_of_local(zone, local):  # type: ignore[no-untyped-def]
-    """The instant at which clocks in ``zone`` show ``local``."""
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp('UTC')"), "timestamp"))
-def local_of_instant(zone, instant):  # type: ignore[no-untyped-def]
-    """What clocks in ``zone`` show at ``instant``."""
+# .strip() of Ibis knows no set of characters.
+_trim = _of_duckdb("trim", ("string", "string"), "string")
+# A failed parse is NULL; Ibis has only the one that raises. With %z or %Z it gives an instant.
+_try_strptime = _of_duckdb("try_strptime", ("string", "string"), "timestamp")
+_try_strptime_with_offset = _of_duckdb("try_strptime", ("string", "string"), "timestamp('UTC')")
+instant_of_local = _of_duckdb("timezone", ("string", "timestamp"), "timestamp('UTC')")
+"""The instant at which clocks in a zone show a time, from the zone and the time."""
+local_of_instant = _of_duckdb("timezone", ("string", "timestamp('UTC')"), "timestamp")
+"""What clocks in a zone show at an instant, from the zone and the instant."""
 
 
 def timed(rows: Table, date_formats: tuple[str, ...], labels: Table) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ibis
-from ibis.expr.types import BooleanValue, Table
+from ibis.expr.types import Table
 
 from sentinel_lib.records.bar import DIGITS, SCALE, WHOLE_DIGITS
 
@@ -30,14 +30,11 @@ def daily_bars(bars: Table) -> Table:
         volume_below_one=(bars.volume - whole.cast(VALUE)).sum(),
         bar_count=bars.count(),
     )
-    sums = grouped.mutate(is_too_large=_is_too_large(grouped).fill_null(False))
+    volume = grouped.whole_volume + grouped.volume_below_one.floor().cast(WHOLE)
+    is_too_large = volume >= ibis.literal(10**WHOLE_DIGITS, WHOLE)
+    sums = grouped.mutate(is_too_large=is_too_large.fill_null(False))
     fitting = sums.is_too_large.ifelse(ibis.null(WHOLE), sums.whole_volume)
     typed = {name: sums[name].cast(VALUE) for name in ("open", "high", "low", "close")}
     volume = (fitting.cast(VALUE) + sums.volume_below_one).cast(VALUE)
     daily = sums.mutate(**typed, volume=volume).drop("whole_volume", "volume_below_one")
     return daily.order_by(["symbol", "session"])
-
-
-def _is_too_large(sums: Table) -> BooleanValue:
-    whole = sums.whole_volume + sums.volume_below_one.floor().cast(WHOLE)
-    return whole >= ibis.literal(10**WHOLE_DIGITS, WHOLE)

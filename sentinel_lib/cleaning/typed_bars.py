@@ -112,6 +112,5 @@ def _too_fine(bars: Table, name: str) -> StringValue:
 
 def _is_unreadable(bars: Table, name: str) -> BooleanValue:
     is_there = ~trimmed(bars[f"{name}_text"]).lower().re_search(_MISSING_PATTERN)
-    return ibis.cases(
-        (bars[name].notnull() | ~has_column(bars, name), False), else_=is_there
-    ).fill_null(False)
+    is_fine = bars[name].notnull() | ~has_column(bars, name)
+    return is_fine.ifelse(False, is_there).fill_null(False)

@@ -15,7 +15,7 @@ from sentinel_lib.errors import nearest
 from sentinel_lib.records.bar import VALUE_COLUMNS, Bar
 from sentinel_lib.records.roles import SILVER_BARS
 from sentinel_lib.rules.kinds import AnyRule, RowRule
-from sentinel_lib.settings.document import Document, read_document
+from sentinel_lib.settings.document import read_document
 from sentinel_lib.settings.model import ConfigModel
 
 OnDrift = Literal["allow", "warn", "block"]
@@ -78,14 +78,8 @@ def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
             expected=f"schema_drift in {DRIFT_LAYER}.yaml",
             next_step=f"move it to {DRIFT_LAYER}.yaml",
         )
-    if suite.table == SILVER_BARS:
-        _check_columns(suite, document)
-    return suite
-
-
-def _check_columns(suite: Suite, document: Document) -> None:
-    """A rule about a column that no bar has would never apply, and so never fail."""
-    for index, rule in enumerate(suite.rules):
+    # A rule about a column that no bar has would never apply, and so never fail.
+    for index, rule in enumerate(suite.rules if suite.table == SILVER_BARS else ()):
         wrong = rule.misfit()
         expected = f"numbers for {', '.join(VALUE_COLUMNS)}; texts for symbol and interval"
         if unknown := [column for column in rule.columns if column not in Bar.model_fields]:
@@ -94,3 +88,4 @@ def _check_columns(suite: Suite, document: Document) -> None:
         if wrong:
             next_step = "correct the rule, or remove it"
             raise document.error(("rules", index), wrong, expected=expected, next_step=next_step)
+    return suite

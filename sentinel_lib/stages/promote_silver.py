@@ -103,15 +103,13 @@ def publish_silver(
         stage.lake.upsert(SILVER_BARS, rows, KEY, commit)
     else:
         stage.lake.append(SILVER_BARS, rows, commit)
-    counts = _counts(candidate, "symbol")
-    validated = stage.said_by(VALIDATE)
+    counts, validated = _counts(candidate, "symbol"), stage.said_by(VALIDATE)
     verdicts = validated.assets if validated else {}
     ledgers = {}
     for symbol in stage.selected:
         verdict, count = verdicts.get(symbol, AssetLedger()), counts.get(symbol, 0)
-        ledgers[symbol] = AssetLedger(
-            status=verdict.status, reason=verdict.reason, rows_in=count, promoted=count
-        )
+        status, reason = verdict.status, verdict.reason
+        ledgers[symbol] = AssetLedger(status=status, reason=reason, rows_in=count, promoted=count)
     return ledgers
 
 

@@ -70,10 +70,10 @@ def published_bars(stage: Stage, typed: Table) -> Table:
 
 def _bronze_bars(stage: Stage) -> Table:
     """The raw rows that are published, and those that ingest wrote to the sandbox since."""
-    name = BRONZE_BARS
-    lakes = {lake.root: lake for lake in (stage.published, stage.input(name))}
-    files = [file for lake in lakes.values() if lake.exists(name) for file in lake.files(name)]
-    return stage.engine.scan(files, schema_of(name))
+    lakes = {lake.root: lake for lake in (stage.published, stage.input(BRONZE_BARS))}
+    there = [lake for lake in lakes.values() if lake.exists(BRONZE_BARS)]
+    files = [file for lake in there for file in lake.files(BRONZE_BARS)]
+    return stage.engine.scan(files, schema_of(BRONZE_BARS))
 
 
 def _readings(fetches: pa.Table) -> pa.Table:
@@ -103,5 +103,5 @@ def _waiting(stage: Stage, fetches: pa.Table) -> pa.Table:
     joined = rows.drop_columns(["file", "fetched_as_of", "symbol"]).join(
         readings, keys=list(_READING), join_type="inner"
     )
-    joined = joined.rename_columns({"asset": "symbol"})
-    return joined.append_column("defect", pa.nulls(len(joined), pa.string()))
+    defects = pa.nulls(len(joined), pa.string())
+    return joined.rename_columns({"asset": "symbol"}).append_column("defect", defects)

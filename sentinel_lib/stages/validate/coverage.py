@@ -7,11 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
-from typing import Any
 from zoneinfo import ZoneInfo
-
-import pyarrow as pa
-from ibis.expr.types import Table
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone
 from sentinel_lib.cleaning.asset_counts import seen_rows, spans
@@ -24,7 +20,6 @@ from sentinel_lib.records.stage import Check
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.sessions import placed_bars
 from sentinel_lib.stages.validate.series import Series, session_dates
-from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.tables import is_one_of
 
 FEWEST_SESSIONS, MOST_SESSIONS = 5, 20
@@ -34,24 +29,27 @@ Counts = Mapping[date, int]
 
 
 def missing_sessions(series: Series) -> Iterator[Check]:
-    """A check that warns per asset with such sessions, and lists them."""
-    batch = spans(series.rows).to_pyarrow().to_pylist()
+    """A check that warns per asset without any row of some sessions between the last published
+    before the batch and the last of the batch; it lists them.
+    """
+    batch = series.stage.engine.materialise(spans(series.rows))
     silver = series.dated_silver.select("session", asset="symbol").distinct()
-    before = _last_before(series.stage.engine, silver, batch)
+    earlier = silver.join(batch.select("asset", "first"), "asset")
+    earlier = earlier.filter(earlier.session < earlier["first"])
+    last_before = earlier.group_by("asset").agg(since=earlier.session.max())
     gaps = {}
-    for row in batch:
-        since = before.get(row["asset"], row["first"])
+    for row in batch.left_join(last_before, "asset").to_pyarrow().to_pylist():
+        since = row["since"] or row["first"]
         expected = session_dates(row["calendar"], since, row["last"])
         if len(expected) > row["sessions_seen"] + (since < row["first"]):
             gaps[row["asset"]] = expected
-    present: dict[str, set[date]] = defaultdict(set)
-    if gaps:
-        seen = seen_rows(series.rows).select("asset", "session")
-        both = seen.union(silver.select("asset", "session")).distinct()
-        for row in both.filter(both.asset.isin(list(gaps))).to_pyarrow().to_pylist():
-            present[row["asset"]].add(row["session"])
+    if not gaps:
+        return
+    both = seen_rows(series.rows).select("session", "asset").union(silver).distinct()
+    rows = both.filter(both.asset.isin(list(gaps))).to_pyarrow().to_pylist()
+    present = {(row["asset"], row["session"]) for row in rows}
     for symbol, expected in gaps.items():
-        absent = [day for day in expected if day not in present[symbol]]
+        absent = [day for day in expected if (symbol, day) not in present]
         if absent:
             yield series.check(
                 name="missing_sessions",
@@ -60,17 +58,6 @@ def missing_sessions(series: Series) -> Iterator[Check]:
                 observed=f"{len(absent)} missing: {listed(absent)}",
                 expected=f"every session from {expected[0]} to {expected[-1]}",
             )
-
-
-def _last_before(engine: Engine, silver: Table, spans: list[dict[str, Any]]) -> dict[str, date]:
-    """The last published session of each asset that is earlier than its first in the batch."""
-    if not spans:
-        return {}
-    firsts = pa.table({name: [row[name] for row in spans] for name in ("asset", "first")})
-    joined = silver.join(engine.load(firsts), "asset")
-    earlier = joined.filter(joined.session < joined["first"])
-    last = earlier.group_by("asset").agg(last=earlier.session.max())
-    return {row["asset"]: row["last"] for row in last.to_pyarrow().to_pylist()}
 
 
 def thin_sessions(series: Series) -> Iterator[Check]:

@@ -42,10 +42,8 @@ def other_spacing(series: Series) -> Iterator[Check]:
         days = [day for day, _ in times]
         known = session_dates(asset.calendar, days[0], days[-1])
         length = timedelta(seconds=INTERVAL_SECONDS[asset.interval])
-        if asset.interval == ONE_DAY:
-            name = spacing_of_days(days, known)
-        else:
-            name = spacing_of_times(times, length, known)
+        is_daily = asset.interval == ONE_DAY
+        name = spacing_of_days(days, known) if is_daily else spacing_of_times(times, length, known)
         if name:
             yield series.check(
                 name="spacing",

@@ -167,15 +167,11 @@ def _checks(symbol: str, counts: AssetCounts, suite: Suite, *, gaps_block: bool)
     check = partial(Check, table=suite.table, symbol=symbol)
     only_warns = {"decimals"} if gaps_block else {"decimals", "max_missing_fraction"}
     for name, judge in LIMITS.items():
-        judged = judge(counts, suite.limits)
-        if judged is not None:
+        if judged := judge(counts, suite.limits):
             passed, observed, expected = judged
+            blocks = name not in only_warns
             yield check(
-                name=name,
-                passed=passed,
-                blocks=name not in only_warns,
-                observed=observed,
-                expected=expected,
+                name=name, passed=passed, blocks=blocks, observed=observed, expected=expected
             )
     for rule in suite.row_rules:
         if rule.name in counts.broken_rules:
@@ -214,9 +210,8 @@ def _fraction(limit: float | None, what: str, part: int, whole: int, noun: str) 
 
 
 def _decimals(counts: AssetCounts, limits: SuiteLimits) -> _Judged:
-    if not counts.rounded:
-        return None
-    return False, f"rounded {counts.rounded}", f"at most {SCALE} decimals"
+    rounded = False, f"rounded {counts.rounded}", f"at most {SCALE} decimals"
+    return rounded if counts.rounded else None
 
 
 LIMITS: dict[str, Callable[[AssetCounts, SuiteLimits], _Judged]] = {
