@@ -36,8 +36,9 @@ def write_candidate(stage: Stage, resolved: Table) -> Table:
 
     They go piece by piece, so that never all of them are held.
     """
-    promoted = resolved.filter(resolved.outcome == PROMOTED).order_by(list(KEY))
-    rows = stage.engine.batches(promoted.select(schema_of(SILVER_CANDIDATE).names))
+    promoted = resolved.filter(resolved.outcome == PROMOTED)
+    columns = schema_of(SILVER_CANDIDATE).names
+    rows = stage.engine.batches(promoted.select(columns).order_by(list(KEY)))
     stage.lake.overwrite(SILVER_CANDIDATE, rows, stage.commit)
     stage.lake.forget_history(SILVER_CANDIDATE)
     return _written(stage)

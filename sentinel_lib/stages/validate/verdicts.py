@@ -136,8 +136,7 @@ def _due_sessions(assets: Mapping[str, Asset], ingested: StageRecord | None) -> 
     """
     details = ingested.handed_on(IngestDetails) if ingested else None
     due = details.due_sessions if details else {}
-    missing = [symbol for symbol in assets if symbol not in due]
-    if missing:
+    if missing := [symbol for symbol in assets if symbol not in due]:
         raise StageError(
             f"stage '{INGEST}' recorded no due_sessions of {listed(missing)}",
             observed=f"due_sessions of {listed(due) or 'no asset'}" if ingested else "no record",
