@@ -1,19 +1,28 @@
 """One function per command: does it, and gives what to say of it and the exit code.
 
-What few commands need is imported where it is used: ``status`` answers at once.
+What few commands need is imported where it is used: ``status`` answers at once. What cells of
+notebooks print goes to standard error: it does not answer the command.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 
 from sentinel_lib import clock
+from sentinel_lib.command_line import results
 from sentinel_lib.command_line.answer import Answer, of_run
-from sentinel_lib.command_line.folders import addressed, data_folder, readable_data
-from sentinel_lib.command_line.published import diff, rollback, upgrade, vacuum, verify
+from sentinel_lib.command_line.folders import (
+    addressed,
+    data_folder,
+    readable_data,
+    reports_folder,
+    writing,
+)
 from sentinel_lib.errors import SentinelError, UsageError
 from sentinel_lib.messages import summary
 from sentinel_lib.records.request import RunRequest
@@ -47,7 +56,6 @@ def resume(options: argparse.Namespace, command: str) -> Answer:
 
 def replay(options: argparse.Namespace, command: str) -> Answer:
     """Judge quarantined rows again and promote what passes now, or only show what would change."""
-    from sentinel_lib.command_line import results
     from sentinel_lib.operations.difference import difference
     from sentinel_lib.operations.scratch import scratch_copy
 
@@ -72,12 +80,18 @@ def status(options: argparse.Namespace, _: str) -> Answer:
     if options.health:
         return _health(options)
     if options.why:
-        return _why(options)
+        from sentinel_lib.skipping.selection import outlook
+
+        readable_data(options)
+        return results.of_outlook(outlook(RunRequest.of(options), options.why))
     if options.as_of:
         raise UsageError("--as-of is given without --why", next_step="add --why STAGE")
     state = read_status(options.config, options.data, clock.now())
-    text = _markdown(state.last) if options.markdown else state.text()
-    return Answer(text, state.as_json(), state.exit_code)
+    if not options.markdown:
+        return Answer(state.text(), state.as_json(), state.exit_code)
+    from sentinel_lib.messages import notification
+
+    return Answer(notification.markdown(state.last), state.as_json(), state.exit_code)
 
 
 def notify(options: argparse.Namespace, command: str) -> Answer:
@@ -87,7 +101,10 @@ def notify(options: argparse.Namespace, command: str) -> Answer:
     from sentinel_lib.settings.environment import load_environment
 
     environment = load_environment()
-    record, run_id = _run_to_tell_of(options)
+    runs = RunHistory(readable_data(options))
+    is_any = options.run is not None or runs.run_ids()
+    run_id = runs.known(options.run) if is_any else ""
+    record = runs.run_of(run_id) if run_id else None
     message = notification.message(
         record, run_id=run_id, around=options.around, link=options.link, command=command
     )
@@ -109,27 +126,83 @@ def history(options: argparse.Namespace, _: str) -> Answer:
     return Answer(text, {"runs": rows})
 
 
+def verify(options: argparse.Namespace, command: str) -> Answer:
+    """Rebuild a run from the archive, compare it with what was published, and repair that.
+
+    Raises ``UsageError`` if a run is named along with ``--quick`` or ``--repair``.
+    """
+    from sentinel_lib.operations import inspection, rebuild, replacement
+
+    if options.run and (options.quick or options.repair):
+        flag, about = ("quick", "kept") if options.quick else ("repair", "published now")
+        raise UsageError(f"--{flag} is about all that is {about}", next_step="leave RUN out")
+    if options.quick:
+        data = data_folder(options)
+        lock = partial(writing, data, options, command)
+        return results.of_inspection(inspection.inspect(data, clock.now(), lock))
+    if options.repair:
+        data = data_folder(options)
+        with writing(data, options, command), contextlib.redirect_stdout(sys.stderr):
+            return results.of_repair(replacement.repair(data, _progress(options)))
+    data = readable_data(options)
+    run_id = RunHistory(data).known(options.run)
+    with contextlib.redirect_stdout(sys.stderr):
+        return results.of_verification(rebuild.verify(data, run_id, _progress(options)))
+
+
+def upgrade(options: argparse.Namespace, command: str) -> Answer:
+    """Build the tables of an older version again, and put them in the place of those."""
+    from sentinel_lib.operations import replacement
+
+    data = data_folder(options, of_any_version=True)
+    with writing(data, options, command), contextlib.redirect_stdout(sys.stderr):
+        return results.of_upgrade(replacement.upgrade(data, _progress(options)))
+
+
+def diff(options: argparse.Namespace, _: str) -> Answer:
+    """What changed between two runs."""
+    from sentinel_lib.operations.difference import difference
+
+    data = readable_data(options)
+    run_a, run_b = RunHistory(data).known(options.run_a), RunHistory(data).known(options.run_b)
+    return results.of_difference(difference(data, run_a, run_b))
+
+
+def rollback(options: argparse.Namespace, command: str) -> Answer:
+    """Restore what a run had published."""
+    from sentinel_lib.operations.rollback import rollback as roll_back
+    from sentinel_lib.pipeline import reports
+    from sentinel_lib.planning.plan import new_run_id
+
+    data, now = data_folder(options), clock.now()
+    target = RunHistory(data).known(options.run)
+    with writing(data, options, command):
+        record = roll_back(data, target, run_id=new_run_id(now), now=now, command=command)
+        reports.write_index(data, reports_folder(options))
+    return of_run(record)
+
+
+def vacuum(options: argparse.Namespace, command: str) -> Answer:
+    """Remove what no kept run needs."""
+    from sentinel_lib.operations import retention
+
+    data, keep = data_folder(options), retention.duration(options.keep)
+    with writing(data, options, command):
+        return results.of_vacuum(retention.vacuum(data, keep))
+
+
+def _progress(options: argparse.Namespace) -> Callable[[str], None]:
+    """Says what goes on, on standard error."""
+    err = sys.stderr
+    return lambda line: None if options.quiet else print(line, file=err, flush=True)
+
+
 def _run(request: RunRequest, options: argparse.Namespace) -> RunRecord:
     from sentinel_lib.messages import terminal
     from sentinel_lib.pipeline.run import run as run_pipeline
 
     with terminal.watching(sys.stderr, quiet=options.quiet, verbose=options.verbose) as progress:
         return run_pipeline(request, progress)
-
-
-def _run_to_tell_of(options: argparse.Namespace) -> tuple[RunRecord | None, str]:
-    """The record of the run that is named, or of the last one, and its id; None and "" if none."""
-    runs = RunHistory(readable_data(options))
-    if options.run is None and not runs.run_ids():
-        return None, ""
-    run_id = runs.known(options.run)
-    return runs.run_of(run_id), run_id
-
-
-def _markdown(record: RunRecord | None) -> str:
-    from sentinel_lib.messages import notification
-
-    return notification.markdown(record)
 
 
 def _health(options: argparse.Namespace) -> Answer:
@@ -142,14 +215,6 @@ def _health(options: argparse.Namespace) -> Answer:
         return Answer(reason, {"status": "failed", "reason": reason}, 1)
     text = ": ".join(filter(None, (health.body["status"], health.body["reason"])))
     return Answer(text, health.body, int(health.http_status != 200))
-
-
-def _why(options: argparse.Namespace) -> Answer:
-    from sentinel_lib.command_line import results
-    from sentinel_lib.skipping.selection import outlook
-
-    readable_data(options)
-    return results.of_outlook(outlook(RunRequest.of(options), options.why))
 
 
 Command = Callable[[argparse.Namespace, str], Answer]

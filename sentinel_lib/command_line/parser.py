@@ -38,6 +38,10 @@ exit codes:
 class Parser(argparse.ArgumentParser):
     """Raises what is wrong instead of exiting, so that ``--json`` holds for that as well."""
 
+    def __init__(self, **settings: Any) -> None:
+        formatter = argparse.RawDescriptionHelpFormatter
+        super().__init__(allow_abbrev=False, formatter_class=formatter, **settings)
+
     def error(self, message: str) -> NoReturn:
         """Raise ``UsageError`` with argparse's message."""
         raise UsageError(message, next_step=_HELP)
@@ -57,20 +61,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
                 next_step=_HELP,
             )
         rest = ["run", *rest]
-    parser, accepted = _parser()
+    parser, commands = _parser()
     options, unknown = parser.parse_known_args(rest)
     if unknown:
-        flags = accepted[rest[0]]
+        flags = list(commands[rest[0]]._option_string_actions)
         raise UsageError(
             f"unknown argument '{unknown[0]}'{nearest(unknown[0].split('=')[0], flags)}",
             expected=f"options of {rest[0]}: {', '.join(flags)}",
             next_step=_HELP,
         )
-    return _consistent(argparse.Namespace(**{**vars(options), **vars(common)}))
-
-
-def _consistent(options: argparse.Namespace) -> argparse.Namespace:
-    """What one option says of another: ``--input`` of the source, ``--quiet`` of the log."""
+    options = argparse.Namespace(**vars(options) | vars(common))
     options.verbose &= not options.quiet
     if getattr(options, "input_path", None):
         if options.source not in (None, "files"):
@@ -82,35 +82,27 @@ def _consistent(options: argparse.Namespace) -> argparse.Namespace:
     return options
 
 
-def _parser() -> tuple[Parser, dict[str, list[str]]]:
-    """The parser, and the options that each command accepts."""
+def _parser() -> tuple[Parser, dict[str, Parser]]:
+    """The parser, and that of each command."""
     parser = Parser(
         prog="run_pipeline.py",
         description="Ingest, validate, promote, aggregate and watch market data.",
         epilog=f"options of a command: run_pipeline.py run --help\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_common_options()],
-        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    added = {}
     for name, purpose in COMMANDS.items():
-        added[name] = commands.add_parser(
-            name, help=purpose, description=purpose, epilog=EXIT_CODES, allow_abbrev=False,
-            parents=[_common_options()], formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+        about: dict[str, Any] = {"help": purpose, "description": purpose, "epilog": EXIT_CODES}
+        commands.add_parser(name, parents=[_common_options()], **about)
+    added = commands.choices
     _add_shared_options(added)
     _add_run_options(added["run"])
     _add_other_options(added)
-    accepted = {
-        name: [flag for action in command._actions for flag in action.option_strings]
-        for name, command in added.items()
-    }
-    return parser, accepted
+    return parser, added
 
 
 def _common_options() -> Parser:
-    common = Parser(prog="run_pipeline.py", add_help=False, allow_abbrev=False)
+    common = Parser(prog="run_pipeline.py", add_help=False)
     group = common.add_argument_group("common")
     path: dict[str, Any] = {"type": _path, "metavar": "DIR"}
     config = PROJECT_ROOT / "config"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from sentinel_lib.clock import iso
 from sentinel_lib.command_line.answer import Answer
 from sentinel_lib.errors import ExitCode, counted
-from sentinel_lib.gold_metrics import price_text
 from sentinel_lib.operations.results import Difference, Replacement, Tidied, Verification
 from sentinel_lib.records.bar import plain_number
 from sentinel_lib.records.inspection import Inspection
@@ -49,14 +48,12 @@ def of_difference(difference: Difference) -> Answer:
     """A line per table that differs, the keys of a few rows, and the metrics that changed."""
     content = {
         "tables": {
-            name: {
-                "added": table.added,
-                "removed": table.removed,
-                "changed": table.changed,
+            name: asdict(table)
+            | {
                 "samples": {
                     part: [{name: _written(value) for name, value in row.items()} for row in rows]
                     for part, rows in table.samples.items()
-                },
+                }
             }
             for name, table in difference.tables.items()
         },
@@ -90,16 +87,11 @@ def of_verification(verified: Verification) -> Answer:
     lines += [f"  compared {name} ({digest[:12]})" for name, digest in verified.compared.items()]
     lines += [f"  note: {note}" for note in verified.notes]
     lines += [f"  DIFFERS: {problem}" for problem in verified.problems]
-    if not verified.problems:
-        lines.append(_VERIFIED)
-    elif verified.rebuilt_runs:
-        lines.append(
-            "next: python run_pipeline.py verify --repair, or diff RUN RUN, or rollback RUN"
-        )
-    else:
-        lines.append(
-            "next: python run_pipeline.py verify --quick, which asks for lost payloads again"
-        )
+    advice = "--repair, or diff RUN RUN, or rollback RUN"
+    if not verified.rebuilt_runs:
+        advice = "--quick, which asks for lost payloads again"
+    next_step = f"next: python run_pipeline.py verify {advice}"
+    lines.append(next_step if verified.problems else _VERIFIED)
     return Answer("\n".join(lines), asdict(verified), _gate(verified.problems))
 
 
@@ -137,12 +129,12 @@ def of_repair(repaired: Replacement) -> Answer:
 
 
 def _replacement(replacement: Replacement | None) -> dict[str, Any]:
-    built = replacement.built if replacement else None
+    built = replacement.built if replacement else Verification("")
     return {
         "replaced": replacement.replaced if replacement else [],
-        "rebuilt_runs": built.rebuilt_runs if built else 0,
-        "problems": built.problems if built else [],
-        "notes": built.notes if built else [],
+        "rebuilt_runs": built.rebuilt_runs,
+        "problems": built.problems,
+        "notes": built.notes,
     }
 
 
@@ -172,6 +164,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d}" if value.time() == time() else iso(value)
     if isinstance(value, float):
+        from sentinel_lib.gold_metrics import price_text  # pandas comes with it
+
         return price_text(value)
     return "none" if value is None else str(_plain(value))
 

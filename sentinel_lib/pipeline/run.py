@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +31,7 @@ from sentinel_lib.records.stage import RunRecord, StageOutcome
 from sentinel_lib.settings.environment import load_environment
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
-from sentinel_lib.skipping.selection import Decision, Selection
+from sentinel_lib.skipping.selection import Selection
 from sentinel_lib.storage.config_copy import config_copy
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
@@ -62,9 +62,8 @@ def run(
             data = planning.make(request, now()).folders.data
             lock = RunLock(data, now)
             wait = request.wait_seconds
-            held.enter_context(
-                lock.hold(request.command, wait_seconds=wait, on_wait=progress.waiting)
-            )
+            holding = lock.hold(request.command, wait_seconds=wait, on_wait=progress.waiting)
+            held.enter_context(holding)
             copy = held.enter_context(config_copy(in_project(request.config).resolve(), data))
             plan = _plan_from(copy, request, now(), data)
             selection = Selection(plan)
@@ -117,6 +116,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.history = RunHistory(self.plan.folders.data)
+        self.pages = reports.NotebookPages(self.plan)
         self.request = self.plan.request
         self.deadline = time.monotonic() + (self.plan.deadline_seconds or math.inf)
 
@@ -129,9 +129,8 @@ class _Run:
         """Run the stages, and keep what came of them."""
         plan = self.plan
         log().info("the run begins", as_of=iso(plan.as_of), command=self.request.command)
-        self.progress.run_started(
-            plan.run_id, plan.as_of, [step.stage.name for step in plan.stages]
-        )
+        names = [planned.stage.name for planned in plan.stages]
+        self.progress.run_started(plan.run_id, plan.as_of, names)
         try:
             with self.opened:
                 for planned in plan.stages:
@@ -164,14 +163,14 @@ class _Run:
         if decision.instead:
             log().info("the stage is skipped", stage=name, by=decision.instead.produced_by)
             return decision.instead
-        return self._executed(planned, decision)
+        return self._executed(planned, decision.reasons)
 
-    def _executed(self, planned: StagePlan, decision: Decision) -> StageOutcome:
+    def _executed(self, planned: StagePlan, reasons: Sequence[str]) -> StageOutcome:
         name = planned.stage.name
         logger.bind(stage=name)
         started = time.monotonic()
         self.progress.stage_started(name)
-        log().info("the stage begins", because=list(decision.reasons[:10]))
+        log().info("the stage begins", because=list(reasons[:10]))
         self._hand_over(planned)
         try:
             with self.stop.allowed():
@@ -212,19 +211,13 @@ class _Run:
         )
         return StageRunner(self.plan, self.progress, kernels, self.scrub, self.deadline)
 
-    @cached_property
-    def pages(self) -> reports.NotebookPages:
-        """The HTML of executed notebooks, made meanwhile."""
-        return reports.NotebookPages(self.plan)
-
     def _recorded(self) -> RunRecord:
         plan = self.plan
         assets = verdict.asset_lines(self.outcomes, plan.symbols)
         stopped_by = interruption.exit_code(self.stop.heard)
         is_cut_short = bool(self.crash or self.request.only_stage)
-        conditions = verdict.conditions(
-            self.outcomes, assets, self.request.fail_on, is_cut_short=is_cut_short
-        )
+        fail_on = self.request.fail_on
+        conditions = verdict.conditions(self.outcomes, assets, fail_on, is_cut_short=is_cut_short)
         conditions = [stopped_by] if stopped_by else conditions
         conditions += [ExitCode.UNEXPECTED] if self.crash else []
         code = most_severe(conditions)
@@ -271,13 +264,8 @@ class _Run:
 
     def _amended(self, record: RunRecord, code: ExitCode, why: str, **changed: str) -> RunRecord:
         code = most_severe([ExitCode(record.exit_code), code])
-        amended = record.model_copy(
-            update={
-                "exit_code": code,
-                "status": verdict.run_status(code),
-                "conditions": [*record.conditions, why],
-                **changed,
-            }
-        )
+        conditions = [*record.conditions, why]
+        state = {"exit_code": code, "status": verdict.run_status(code), "conditions": conditions}
+        amended = record.model_copy(update={**state, **changed})
         self.history.write_run(amended)
         return amended

@@ -83,7 +83,7 @@ def test_rows_of_no_asset_add_up_in_a_line_of_their_own_and_fail_nothing(project
     found, lines = conditions(outcome, ["AAPL"])
     assert found == []
     assert list(lines) == ["AAPL", UNLISTED, NO_SYMBOL]
-    assert lines[UNLISTED] == {
+    assert lines[UNLISTED].model_dump() == {
         "status": "unlisted",
         "rows_in": 3,
         "promoted": 0,
