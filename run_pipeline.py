@@ -70,11 +70,8 @@ def _do(options: argparse.Namespace, command: str, is_json: bool, scrubber: Scru
 
 def _fail(code: ExitCode, error: str, is_json: bool) -> int:
     if is_json:
-        print(
-            json.dumps(
-                {"status": "failed", "exit_code": int(code), "error": error}, ensure_ascii=False
-            )
-        )
+        shown = {"status": "failed", "exit_code": int(code), "error": error}
+        print(json.dumps(shown, ensure_ascii=False))
     print(f"error: {error}", file=sys.stderr)
     return code
 

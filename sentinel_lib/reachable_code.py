@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate, chain
 from pathlib import Path
 
 from sentinel_lib.settings.project import PROJECT_ROOT
@@ -23,70 +24,51 @@ _IMPORT = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class _Module:
-    digest: str
-    imports: frozenset[str]
-
-
 @dataclass
 class ReachableCode:
     """The library as it is on the disk now. Make a new one for every run: code changes."""
 
     root: Path = PROJECT_ROOT
-    _read: dict[str, _Module] = field(default_factory=dict)
+    _read: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
 
     def of_notebook(self, notebook: Path) -> dict[str, str]:
         """The sha256 of a notebook's code cells, and of every module that they can reach.
 
         The names begin with one of ``CODE_PARTS``.
         """
-        cells = code_cells(notebook)
-        library = {f"library:{name}": digest for name, digest in self.digests(cells).items()}
-        return {f"notebook:{notebook.name}": _digest(json.dumps(cells).encode()), **library}
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        library = {f"library:{name}": digest for name, digest in self.digests(code).items()}
+        return {f"notebook:{notebook.name}": _digest(json.dumps(code).encode()), **library}
 
     def digests(self, sources: Iterable[str]) -> dict[str, str]:
         """The sha256 of every module that ``sources`` can reach, by the module's name."""
         waiting = [name for source in sources for name in self._imported(source)]
         reached: dict[str, str] = {}
         while waiting:
-            name = waiting.pop()
-            if name not in reached:
-                module = self._module(name)
-                reached[name] = module.digest
-                waiting += module.imports
+            if (name := waiting.pop()) not in reached:
+                reached[name], imports = self._module(name)
+                waiting += imports
         return dict(sorted(reached.items()))
 
-    def _module(self, name: str) -> _Module:
+    def _module(self, name: str) -> tuple[str, frozenset[str]]:
+        """Its digest, and the modules that it imports."""
         if name not in self._read:
             content = self._files[name].read_bytes()
-            imports = frozenset(self._imported(content.decode()))
-            self._read[name] = _Module(_digest(content), imports)
+            self._read[name] = _digest(content), frozenset(self._imported(content.decode()))
         return self._read[name]
 
     def _imported(self, source: str) -> Iterator[str]:
         for origin, names, imported in _IMPORT.findall(source):
-            yield from self._with_packages(origin or imported)
-            for name in re.findall(r"\w+", names):
-                if f"{origin}.{name}" in self._files:
-                    yield f"{origin}.{name}"
-
-    def _with_packages(self, name: str) -> Iterator[str]:
-        """Importing a module runs the packages around it as well."""
-        parts = name.split(".")
-        names = (".".join(parts[: end + 1]) for end in range(len(parts)))
-        return filter(self._files.__contains__, names)
+            # Importing a module runs the packages around it as well.
+            packages = accumulate((origin or imported).split("."), "{}.{}".format)
+            members = (f"{origin}.{name}" for name in re.findall(r"\w+", names))
+            yield from filter(self._files.__contains__, chain(packages, members))
 
     @cached_property
     def _files(self) -> dict[str, Path]:
         paths = (self.root / PACKAGE).rglob("*.py")
         return {_name(path.relative_to(self.root)): path for path in paths}
-
-
-def code_cells(notebook: Path) -> list[str]:
-    """The sources of a notebook's code cells, in order: all that it computes."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
 def code_digest(parts: Mapping[str, str]) -> str:

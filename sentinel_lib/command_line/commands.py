@@ -15,7 +15,6 @@ from itertools import islice
 
 from sentinel_lib import clock
 from sentinel_lib.command_line import results
-from sentinel_lib.command_line.answer import Answer, of_run
 from sentinel_lib.command_line.folders import (
     addressed,
     data_folder,
@@ -23,6 +22,7 @@ from sentinel_lib.command_line.folders import (
     reports_folder,
     writing,
 )
+from sentinel_lib.command_line.results import Answer, of_run
 from sentinel_lib.errors import SentinelError, UsageError
 from sentinel_lib.messages import summary
 from sentinel_lib.records.request import RunRequest

@@ -48,17 +48,10 @@ def writing(data: Path, options: argparse.Namespace, command: str) -> Iterator[N
 
 def addressed(message: str, options: argparse.Namespace) -> str:
     """``message`` in which each command is about the same folders as that of ``options``."""
-    given: dict[str, Path | None] = {
-        "--config": None if options.config == PROJECT_ROOT / "config" else options.config,
-        "--data": options.data,
-        "--reports": options.reports,
-    }
+    given = {"--config": options.config, "--data": options.data, "--reports": options.reports}
     folders = [
-        part
+        f"{flag} {shlex.quote(str(folder))}"
         for flag, folder in given.items()
-        if folder is not None and flag not in message
-        for part in (flag, str(folder))
+        if folder not in (None, PROJECT_ROOT / "config") and flag not in message
     ]
-    if not folders:
-        return message
-    return _COMMAND.sub(lambda named: f"{named[0]} {shlex.join(folders)}", message)
+    return _COMMAND.sub(lambda command: " ".join([command[0], *folders]), message)

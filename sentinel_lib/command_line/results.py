@@ -1,25 +1,48 @@
-"""What operations have found or done, as answers."""
+"""What commands say on standard output: how a run has ended, what operations found or did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentinel_lib.clock import iso
-from sentinel_lib.command_line.answer import Answer
 from sentinel_lib.errors import ExitCode, counted
+from sentinel_lib.messages import summary
 from sentinel_lib.operations.results import Difference, Replacement, Tidied, Verification
 from sentinel_lib.records.bar import plain_number
 from sentinel_lib.records.inspection import Inspection
+from sentinel_lib.records.stage import RunRecord
 
 if TYPE_CHECKING:
     from sentinel_lib.skipping.selection import Outlook
 
 MAX_METRICS = 40
 _VERIFIED = "what is published is what the archive gives"
+
+
+class Answer(NamedTuple):
+    """A text, the object that ``--json`` prints in its place, and the exit code.
+
+    Where the text is empty, neither is printed.
+    """
+
+    text: str
+    content: Mapping[str, Any]
+    exit_code: int = ExitCode.OK
+
+    def say(self, *, is_json: bool) -> None:
+        """Print it."""
+        if self.text:
+            print(json.dumps(self.content, ensure_ascii=False) if is_json else self.text)
+
+
+def of_run(record: RunRecord) -> Answer:
+    """How a run has ended, and its exit code."""
+    return Answer(summary.run_text(record), summary.run_object(record), record.exit_code)
 
 
 def of_outlook(outlook: Outlook) -> Answer:

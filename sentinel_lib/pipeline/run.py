@@ -36,8 +36,6 @@ from sentinel_lib.storage.config_copy import config_copy
 from sentinel_lib.storage.lock import RunLock
 from sentinel_lib.storage.run_history import RunHistory
 
-REPORT_FILE = "index.html"
-
 
 def run(
     request: RunRequest,
@@ -242,7 +240,7 @@ class _Run:
     def _report(self) -> str:
         """Where to read about the run; where nothing ran, the last run's report still holds."""
         if self.has_executed:
-            return str(self.plan.report_folder / REPORT_FILE)
+            return str(self.plan.report_folder / "index.html")
         return next((run.report for run in self.history.newest() if run.report), "")
 
     def _with_reports(self, record: RunRecord) -> RunRecord:

@@ -28,12 +28,6 @@ class Attempt:
         """What the stage said, if it came to an end that others can go by."""
         return self.outcome.record if self.outcome.is_good else None
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every source answered. One that did not is asked again."""
-        ledgers = self.record.assets.values() if self.record else ()
-        return self.record is not None and all(ledger.status != "unreachable" for ledger in ledgers)
-
 
 def attempts(history: RunHistory, stages: Collection[str]) -> dict[str, Attempt]:
     """The last attempt at each of ``stages``, but for those that a rollback has undone.

@@ -83,7 +83,7 @@ class Selection:
             return ["it has not run yet"]
         if attempt.record is None:
             return [f"it {attempt.outcome.verdict} in run {attempt.produced_by}"]
-        if not attempt.is_complete:
+        if any(ledger.status == "unreachable" for ledger in attempt.record.assets.values()):
             return [f"a source did not answer in run {attempt.produced_by}"]
         if not attempt.fingerprint:
             return [f"run {attempt.produced_by} left no fingerprint of it"]
