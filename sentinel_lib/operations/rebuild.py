@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -22,8 +21,7 @@ from sentinel_lib.operations.scratch import scratch_folder
 from sentinel_lib.reachable_code import CODE_PARTS, ReachableCode, code_digest
 from sentinel_lib.records.details import Certificate, ValidateDetails
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, INGEST, SILVER_BARS, VALIDATE
-from sentinel_lib.records.stage import StageRecord
-from sentinel_lib.settings.pipeline import PipelineFile, Stage, load_pipeline
+from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage.catalog import CATALOG, PUBLISHED_TABLES, schema_of
 from sentinel_lib.storage.digest import content_digest
@@ -96,7 +94,7 @@ class Rebuild:
         return different
 
     def _run(self, run_id: str) -> None:
-        kept = self.history.config_of(run_id)
+        kept = self.history.layout.config_of(run_id)
         if not kept.is_dir():
             return  # it ended before its first stage had begun
         config = self._config_with_other_logs(kept)
@@ -106,9 +104,7 @@ class Rebuild:
         executed = [record for record in records.values() if record and record.run_id == run_id]
         if records.get(INGEST) is None or not executed:
             return  # it ended before anything was stored
-        has_published = any(
-            commit.run_id == run_id for commit in Lake(self.data).commits(SILVER_BARS)
-        )
+        published = {commit.run_id for commit in Lake(self.data).commits(SILVER_BARS)}
         parameters = {
             "run_id": run_id,
             "as_of": executed[0].as_of.isoformat(),
@@ -119,27 +115,20 @@ class Rebuild:
         is_well = True
         for stage in pipeline.stages:
             record = records[stage.name]
-            is_unrecorded = SILVER_BARS in stage.writes and has_published
+            is_unrecorded = SILVER_BARS in stage.writes and run_id in published
             if record is not None and record.run_id != run_id:
                 RunHistory(self.scratch).carry_over(stage.name, record.run_id, run_id)
             elif (record is not None or is_unrecorded) and (is_well or stage.when == "always"):
                 notebook = in_project(pipeline.notebooks) / stage.notebook
-                is_well &= self._comes_to_its_end(stage, notebook, record, parameters)
+                try:
+                    _run_cells(notebook, parameters)
+                except SentinelError as stopped:
+                    is_well = False
+                    if record is None or record.status != "blocked":  # it is blocked again
+                        where = f"run {run_id}, stage {stage.name}"
+                        self.report.problems.append(f"{where}: {stopped}")
         self.report.rebuilt_runs += 1
         self._note_code(run_id, pipeline)
-
-    def _comes_to_its_end(
-        self, stage: Stage, notebook: Path, record: StageRecord | None, parameters: dict[str, Any]
-    ) -> bool:
-        """Run a stage. One that was blocked and is blocked again is not a problem."""
-        try:
-            _run_cells(notebook, parameters)
-        except SentinelError as stopped:
-            if record is None or record.status != "blocked":
-                run_id = parameters["run_id"]
-                self.report.problems.append(f"run {run_id}, stage {stage.name}: {stopped}")
-            return False
-        return True
 
     def _config_with_other_logs(self, kept: Path) -> Path:
         """A recorded configuration, but for the logs: a rebuild does not write into a run's."""
@@ -158,9 +147,7 @@ class Rebuild:
             return
         details = record.handed_on(ValidateDetails)
         if details is None:
-            self.report.note(
-                f"run {run_id} recorded no certificate: by what code it was made is not known"
-            )
+            self.report.note(f"run {run_id} recorded no certificate of what code made it")
             return
         if self._is_other_code(run_id, pipeline, details.certificate):
             self.report.note("the code has changed since some of these runs were made")

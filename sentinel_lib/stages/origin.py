@@ -133,7 +133,7 @@ def _begin_log(stage: Stage, logs: Path) -> None:
 
 def _kept_config(history: RunHistory, run_id: str, config: Path, data: Path) -> Path:
     """The copy of ``config`` that the run keeps, made now if no pipeline has made it."""
-    kept = history.config_of(run_id)
+    kept = history.layout.config_of(run_id)
     if not kept.is_dir():
         with config_copy(config, data) as copy:
             history.keep_config(run_id, copy)

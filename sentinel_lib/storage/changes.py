@@ -42,7 +42,9 @@ def typed(log: DeltaLog, rows: Rows, *, is_replaced: bool = False) -> Rows:
     given = [
         field.with_type(TEXT) if field.type == pa.large_string() else field for field in rows.schema
     ]
-    stored = None if is_replaced else log.schema()
+    stored = None
+    if log.table is not None and not is_replaced:
+        stored = pa.schema(log.table.schema().to_arrow())
     schema = schema_of(log.name) or stored or pa.schema(given)
     if sorted(rows.schema.names) != sorted(schema.names):
         raise StorageError(

@@ -74,7 +74,7 @@ class DeltaLog:
     def at(self, version: int) -> DeltaLog:
         """The log as it was when ``version`` was the newest."""
         with _reading(self.name, self.folder):
-            table = _table(self.folder)
+            table = DeltaTable(_address(self.folder))
             table.load_as_version(version)
         return DeltaLog(self.name, self.folder, table)
 
@@ -115,10 +115,6 @@ class DeltaLog:
                 actions = map(json.loads, path.read_text(encoding="utf-8").splitlines())
                 infos = [action["commitInfo"] for action in actions if "commitInfo" in action]
             yield {**(infos[0] if infos else {}), "version": version}
-
-    def schema(self) -> pa.Schema | None:
-        """The columns of the table, if there is one."""
-        return None if self.table is None else pa.schema(self.table.schema().to_arrow())
 
     def files(self) -> list[Path]:
         """The files of this version."""
@@ -180,7 +176,7 @@ def opened(root: Path, name: str) -> DeltaLog:
     if table_version(root, name) is None:
         return DeltaLog(name, folder, None)
     with _reading(name, folder):
-        return DeltaLog(name, folder, _table(folder))
+        return DeltaLog(name, folder, DeltaTable(_address(folder)))
 
 
 def remove_orphans(root: Path) -> int:
@@ -238,10 +234,6 @@ def _reading(name: str, folder: Path) -> Iterator[None]:
 
 def _commit_file(folder: Path, version: int) -> Path:
     return folder / DELTA_LOG / f"{version:020}.json"
-
-
-def _table(folder: Path) -> DeltaTable:
-    return DeltaTable(_address(folder))
 
 
 def _address(folder: Path) -> str:

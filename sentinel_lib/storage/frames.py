@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TypeVar
 
 import pandas as pd
@@ -21,10 +20,14 @@ def frame_of(rows: pa.Table | pa.RecordBatchReader) -> pd.DataFrame:
     categories: each value is kept once.
     """
     if isinstance(rows, pa.RecordBatchReader):
-        schema = _plain(rows.schema, text=pa.dictionary(pa.int32(), pa.string()))
+        text = pa.dictionary(pa.int32(), pa.string())
+        plain = _with_floats(rows.schema.empty_table()).schema
+        schema = pa.schema(
+            [field.with_type(text) if pa.types.is_string(field.type) else field for field in plain]
+        )
         rows = pa.Table.from_batches((_with_floats(batch).cast(schema) for batch in rows), schema)
     else:
-        rows = _with_floats(rows).cast(_plain(rows.schema))
+        rows = _with_floats(rows)
     frame: pd.DataFrame = rows.to_pandas()
     return frame
 
@@ -34,11 +37,8 @@ def first_rows(rows: Table, count: int = 5) -> pd.DataFrame:
     frame: pd.DataFrame = rows.limit(count).to_pandas()
     kinds = rows.schema()
     exact = [name for name in frame.columns if kinds[name].is_decimal()]
-    return frame.assign(**{name: frame[name].map(_plain_text) for name in exact})
-
-
-def _plain_text(value: Decimal | None) -> str | None:
-    return None if value is None else plain_number(value)
+    texts = {name: frame[name].map(plain_number, na_action="ignore") for name in exact}
+    return frame.assign(**texts)
 
 
 def _with_floats(rows: Rows) -> Rows:
@@ -48,13 +48,3 @@ def _with_floats(rows: Rows) -> Rows:
             nearest = rows.column(index).cast(pa.string()).cast(pa.float64())
             rows = rows.set_column(index, field.name, nearest)
     return rows
-
-
-def _plain(schema: pa.Schema, text: pa.DataType | None = None) -> pa.Schema:
-    kinds = {field.name: field.type for field in schema}
-    for name, kind in kinds.items():
-        if pa.types.is_decimal(kind):
-            kinds[name] = pa.float64()
-        elif text is not None and pa.types.is_string(kind):
-            kinds[name] = text
-    return pa.schema(kinds)

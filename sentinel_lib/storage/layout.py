@@ -7,12 +7,9 @@ from pathlib import Path
 
 DELTA_LOG = "_delta_log"
 HALF_WRITTEN = ".half"
-"""How the name of a file ends while it is being written. There is one writer, and so one such file:
-what a kill leaves behind is overwritten by the next run.
-"""
+"""How the name of a file ends while it is written. What a kill leaves, the next run overwrites."""
 SCRATCH = ".scratch-"
-"""How the names of scratch folders begin, which are beside ``ops`` for as long as a command runs.
-"""
+"""How the names of scratch folders begin, which are beside ``ops`` while a command runs."""
 _COMMIT = re.compile(r"(\d{20})\.(?:json|checkpoint.*)")
 
 

@@ -213,15 +213,13 @@ def enter_stage(
 
 
 @contextmanager
-def without_stages(
-    data: Path, now: Callable[[], datetime], wait_seconds: float = STAGE_WAIT_SECONDS
-) -> Iterator[None]:
+def without_stages(data: Path, now: Callable[[], datetime]) -> Iterator[None]:
     """Wait until no stage of a killed run writes under ``data`` any more, and let none begin.
 
     For commands other than runs, within their ``RunLock``. Raises ``LockedError`` as
     ``enter_stage`` does.
     """
-    lock = _acquired_stage_lock(data, now, wait_seconds)
+    lock = _acquired_stage_lock(data, now, STAGE_WAIT_SECONDS)
     try:
         yield
     finally:

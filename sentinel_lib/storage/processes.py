@@ -24,10 +24,8 @@ def is_gone(pid: int, birth: str = "") -> bool:
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # it is there, and another user's
-        return False
+    except OSError as failed:  # if not permitted, it is there, and another user's
+        return isinstance(failed, ProcessLookupError)
     return False
 
 

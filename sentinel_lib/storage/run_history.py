@@ -6,7 +6,7 @@ Nothing that is kept here shows a secret of the environment.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,10 +83,6 @@ class RunHistory:
         """The record of a run, or None where it has not ended."""
         return _read(self.layout.run_record(run_id), RunRecord)
 
-    def has_ended(self, run_id: str) -> bool:
-        """Whether the run has left its record."""
-        return self.layout.run_record(run_id).exists()
-
     def write_inspection(self, inspection: Inspection) -> None:
         """Keep what the last look at every byte has found."""
         _write(self.layout.inspection, inspection.model_dump_json())
@@ -97,14 +93,10 @@ class RunHistory:
 
     def keep_config(self, run_id: str, copy: Path) -> None:
         """Make ``copy``, a folder of ``config_copy``, the configuration that the run goes by."""
-        kept = self.config_of(run_id)
+        kept = self.layout.config_of(run_id)
         with artifacts.writing(kept):
             kept.parent.mkdir(parents=True, exist_ok=True)
             copy.rename(kept)
-
-    def config_of(self, run_id: str) -> Path:
-        """The folder of the configuration that a run went by."""
-        return self.layout.config_of(run_id)
 
     def newest(self) -> Iterator[RunRecord]:
         """Finished runs one after the other, the newest first, each read when it is asked for."""
@@ -138,43 +130,35 @@ class RunHistory:
             next_step="python run_pipeline.py history",
         )
 
-    def unended(self) -> Iterator[RunRecord]:
-        """A record for each run that has none, the newest first: ``killed``, or ``running`` if its
-        process lives. It ends with the last sign of it, and says nothing of assets.
-        """
-        waiting = [run_id for run_id in self.run_ids() if not self.has_ended(run_id)]
-        owner = writer(self.data)  # after the list: what begins between the two is not in it
-        for run_id in waiting:
-            if self.has_ended(run_id):
-                continue
-            request = self.request_of(run_id)
-            files = [path.stat().st_mtime for path in self.layout.run(run_id).glob("*")]
-            last_sign = datetime.fromtimestamp(max(files, default=0.0), UTC)
-            began = _began(run_id) or last_sign
-            is_running = owner is not None and owner.run_id == run_id
-            yield RunRecord(
-                run_id=run_id,
-                kind=request.kind if request else "run",
-                as_of=(request and request.as_of) or began,
-                started_at_utc=began,
-                finished_at_utc=max(began, last_sign),
-                status="running" if is_running else "killed",
-                exit_code=ExitCode.OK if is_running else ExitCode.UNEXPECTED,
-                command=request.command if request else "",
-            )
-
     def runs(self) -> Iterator[RunRecord]:
         """Every run, ended or not, the newest first, each read when it is asked for."""
-        unended = {run.run_id: run for run in self.unended()}
-        for run_id in self.run_ids():
-            run = unended.get(run_id) or self.run_of(run_id)
-            if run is not None:
-                yield run
+        run_ids = self.run_ids()
+        owner = writer(self.data)  # after the list: what begins between the two is not in it
+        for run_id in run_ids:
+            is_running = owner is not None and owner.run_id == run_id
+            yield self.run_of(run_id) or self._without_end(run_id, is_running=is_running)
+
+    def _without_end(self, run_id: str, *, is_running: bool) -> RunRecord:
+        """A record for a run that has none: it ends with its last sign, and has no assets."""
+        request = self.request_of(run_id)
+        files = [path.stat().st_mtime for path in self.layout.run(run_id).glob("*")]
+        last_sign = datetime.fromtimestamp(max(files, default=0.0), UTC)
+        began = _began(run_id) or last_sign
+        return RunRecord(
+            run_id=run_id,
+            kind=request.kind if request else "run",
+            as_of=(request and request.as_of) or began,
+            started_at_utc=began,
+            finished_at_utc=max(began, last_sign),
+            status="running" if is_running else "killed",
+            exit_code=ExitCode.OK if is_running else ExitCode.UNEXPECTED,
+            command=request.command if request else "",
+        )
 
     def undone(self) -> frozenset[str]:
         """The runs that are not ``standing``: a rollback has restored what was before them."""
-        before, newest_after = self._order()
-        return frozenset(before).difference(self._rest_of(before, newest_after))
+        standing, runs = self._standing()
+        return frozenset(runs).difference(standing)
 
     def standing(self, after: str | None = None) -> list[str]:
         """The runs on which the published state rests, the newest first; rollbacks are none.
@@ -183,30 +167,24 @@ class RunHistory:
         on the run that it restored and those before that one: restoring a run that was undone makes
         it stand again, and what it rested on.
         """
-        return list(self._rest_of(*self._order(), after))
+        return self._standing(after)[0]
 
-    def _order(self) -> tuple[dict[str, str], dict[str, str]]:
-        """The run that each run came after, and the newest that stood when each had ended."""
-        before: dict[str, str] = {}
-        newest_after: dict[str, str] = {}
+    def _standing(self, after: str | None = None) -> tuple[list[str], Iterable[str]]:
+        """The runs that stand (when ``after`` had ended, or now), and all but rollbacks."""
+        before: dict[str, str] = {}  # the run that each run came after
+        newest_after: dict[str, str] = {}  # the newest that stood when each had ended
         newest = ""
         for run_id in sorted(self.run_ids()):
-            restored = self._restored_by(run_id)
-            if restored:
+            if restored := self._restored_by(run_id):
                 newest = newest_after.get(restored, "")
             else:
                 before[run_id], newest = newest, run_id
             newest_after[run_id] = newest
-        return before, newest_after
-
-    def _rest_of(
-        self, before: dict[str, str], newest_after: dict[str, str], after: str | None = None
-    ) -> Iterator[str]:
-        last = max(newest_after, default="") if after is None else after
-        run_id = newest_after.get(last, "")
+        standing, run_id = [], newest if after is None else newest_after.get(after, "")
         while run_id:
-            yield run_id
+            standing.append(run_id)
             run_id = before[run_id]
+        return standing, before
 
     def _restored_by(self, run_id: str) -> str:
         """The run that ``run_id`` restored, or nothing. Only rollbacks are parsed."""

@@ -107,8 +107,9 @@ class Lake:
     def files(self, name: str) -> list[str]:
         """The Parquet files that a table is made of now, for an engine to read by itself."""
         log = delta_log.opened(self.root, name)
-        self._check(log, log.files())
-        return [str(path) for path in log.files()]
+        files = log.files()
+        self._check(log, files)
+        return list(map(str, files))
 
     def append(self, name: str, rows: pa.Table, commit: Commit) -> None:
         """Add ``rows`` in one commit. No rows make no commit, but the table exists afterwards."""

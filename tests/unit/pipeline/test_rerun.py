@@ -81,11 +81,11 @@ def test_configuration_that_is_edited_during_a_run_is_that_of_the_next_one(proje
     second = project.run()
     third = project.run()
 
-    kept = [project.history.config_of(one.run_id) / "assets.yaml" for one in (first, second)]
+    kept = [project.history.layout.config_of(one.run_id) / "assets.yaml" for one in (first, second)]
     assert [path.read_text() for path in kept] == [before, assets.read_text()]
     assert set(shown(second).values()) == {"ok"}
     assert set(shown(third).values()) == {second.run_id}
-    assert not project.history.config_of(third.run_id).exists()
+    assert not project.history.layout.config_of(third.run_id).exists()
 
 
 def test_resume_goes_on_at_the_failed_stage_with_the_same_as_of_and_parameters(

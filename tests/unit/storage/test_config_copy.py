@@ -28,7 +28,7 @@ def test_run_keeps_every_yaml_file_byte_for_byte(config: Path, tmp_path: Path) -
         (config / "assets.yaml").write_text("edited meanwhile")
         history.keep_config("r1", copy)
 
-    kept = history.config_of("r1")
+    kept = history.layout.config_of("r1")
     assert (kept / "assets.yaml").read_bytes() == ASSETS
     assert sorted(path.relative_to(kept).as_posix() for path in kept.rglob("*.*")) == [
         "assets.yaml", "expectations/silver.yaml",

@@ -25,7 +25,7 @@ def history(tmp_path: Path) -> RunHistory:
 def test_run_without_an_end_whose_owner_is_gone_was_killed(
     history: RunHistory, tmp_path: Path
 ) -> None:
-    [run] = RunHistory(tmp_path).unended()
+    [run] = RunHistory(tmp_path).runs()
 
     assert (run.run_id, run.status, run.started_at_utc) == (RUN, "killed", BEGAN)
     assert run.command == "python run_pipeline.py"
@@ -36,8 +36,8 @@ def test_run_whose_owner_lives_goes_on(history: RunHistory, tmp_path: Path) -> N
 
     with lock.hold("python run_pipeline.py"):
         lock.sign(RUN)
-        [during] = RunHistory(tmp_path).unended()
-    [afterwards] = RunHistory(tmp_path).unended()
+        [during] = RunHistory(tmp_path).runs()
+    [afterwards] = RunHistory(tmp_path).runs()
 
     assert (during.status, afterwards.status) == ("running", "killed")
 
