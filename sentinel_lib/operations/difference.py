@@ -30,16 +30,13 @@ def difference(
     ``other`` is the data folder of ``run_b``, where it is not the same. Raises ``StorageError`` if
     a table cannot be read.
     """
-    engine, before, after = Engine(), _lake(data), Lake(other or data)
+    before, after = Lake(data, is_checked=not root.is_older(data)), Lake(other or data)
+    engine = Engine()
     states = {
         name: (_rows(before, name, run_a), _rows(after, name, run_b)) for name in RESTORED_TABLES
     }
     tables = {name: _compared(engine, name, *rows) for name, rows in states.items()}
     return Difference(tables, _changed_metrics(*states[GOLD_AGGREGATES]))
-
-
-def _lake(data: Path) -> Lake:
-    return Lake(data, is_checked=not root.is_older(data))
 
 
 def _rows(lake: Lake, name: str, run_id: str | None) -> pa.Table | None:

@@ -14,7 +14,7 @@ from sentinel_lib.errors import SentinelError, StageError, StorageError
 from sentinel_lib.notebook_runner.code_cells import code_cells
 from sentinel_lib.notebook_runner.in_process import run_cells
 from sentinel_lib.notebook_runner.parameters import declared_parameters
-from sentinel_lib.operations.lost_payloads import lost_payloads
+from sentinel_lib.operations.inspection import lost_payloads
 from sentinel_lib.operations.results import Verification
 from sentinel_lib.operations.rollback import rollback
 from sentinel_lib.operations.scratch import scratch_folder
@@ -72,13 +72,8 @@ class Rebuild:
             try:
                 record = self.history.run_of(run_id)
                 if record is not None and record.kind == "rollback":
-                    rollback(
-                        self.scratch,
-                        record.restored,
-                        run_id=run_id,
-                        now=record.started_at_utc,
-                        command=record.command,
-                    )
+                    now, command = record.started_at_utc, record.command
+                    rollback(self.scratch, record.restored, run_id=run_id, now=now, command=command)
                     self.report.rebuilt_runs += 1
                 else:
                     self._run(run_id)

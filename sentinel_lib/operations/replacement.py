@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.operations.difference import difference
-from sentinel_lib.operations.lost_payloads import lost_payloads, recover
+from sentinel_lib.operations.inspection import lost_payloads, recover
 from sentinel_lib.operations.rebuild import Rebuild, Say
 from sentinel_lib.operations.results import Replacement, Verification
 from sentinel_lib.storage import journal, root
@@ -109,5 +109,5 @@ def _moves(rebuild: Rebuild, paths: Iterable[Path]) -> list[Move]:
         if not built.is_file():  # a file takes the place of another by itself
             moves.append(Move(source=path, target=_REPLACED / path))
         if built.exists():
-            moves += journal.moves_into(rebuild.data, rebuild.scratch, [path])
+            moves.append(Move(source=built.relative_to(rebuild.data), target=path))
     return moves

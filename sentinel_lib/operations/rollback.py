@@ -18,6 +18,7 @@ from sentinel_lib.stages.silver import last_bars
 from sentinel_lib.storage import artifacts, journal
 from sentinel_lib.storage.catalog import PUBLISHED_TABLES, RESTORED_TABLES
 from sentinel_lib.storage.delta_log import Commit
+from sentinel_lib.storage.journal import Move
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
@@ -74,7 +75,7 @@ def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: st
     )
     RunHistory(prepared).write_run(record)
     made = sorted(path for path, _ in _files(prepared) - copied)
-    moves = journal.moves_into(data, prepared, made)
+    moves = [Move(source=(prepared / path).relative_to(data), target=path) for path in made]
     journal.carry_out(data, f"the rollback to run {target}", f"rollback {target}", moves)
     return record
 

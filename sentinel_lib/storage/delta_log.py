@@ -165,9 +165,7 @@ class DeltaLog:
     def vacuum(self, hours: int) -> list[str]:
         """Remove the files that no version of the last ``hours`` needs; gives their names."""
         assert self.table is not None
-        return self.table.vacuum(
-            retention_hours=hours, enforce_retention_duration=False, dry_run=False
-        )
+        return self.table.vacuum(hours, dry_run=False, enforce_retention_duration=False)
 
 
 def opened(root: Path, name: str) -> DeltaLog:
@@ -180,8 +178,7 @@ def opened(root: Path, name: str) -> DeltaLog:
 
 
 def remove_orphans(root: Path) -> int:
-    """Remove the files of all tables that no commit names, which killed writers have left, or those
-    that ran out of room; how many there were.
+    """Remove the files of all tables that no commit names (left by killed writers); how many.
 
     Only for the one writer, before it writes: a file being written is not named yet either.
     """

@@ -43,7 +43,9 @@ class Engine:
         self._run("SET TimeZone = 'UTC'")
         if spill is not None:
             spill.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned(spill)
+            for folder in spill.glob("[0-9]*"):
+                if is_gone(int(folder.name)):  # it was killed
+                    shutil.rmtree(folder, ignore_errors=True)
             self._run(f"SET temp_directory = {_quoted(spill / str(os.getpid()))}")
             self._run(f"SET memory_limit = '{MEMORY_LIMIT}'")
         self._count = 0
@@ -115,10 +117,3 @@ class Engine:
 
 def _quoted(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
-
-
-def _remove_abandoned(spill: Path) -> None:
-    """Remove what processes left in the folder that were killed."""
-    for folder in spill.glob("[0-9]*"):
-        if is_gone(int(folder.name)):
-            shutil.rmtree(folder, ignore_errors=True)

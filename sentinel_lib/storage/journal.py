@@ -1,15 +1,14 @@
 """Changes of several files that readers must see together: all of them are made, or none.
 
-Whoever makes one prepares its files in ``ops/unfinished`` of the data folder, and then writes down
-which of them to move where. From that moment on the change is made, if need be by the next command
-that takes the lock; until then it has not begun. Files are only ever moved within the data folder,
-which may itself be a mount.
+Whoever makes one prepares its files in ``ops/unfinished`` (in the data folder, for that may be a
+mount), and then writes down which to move where. From then on the change is made, if need be by
+the next command that takes the lock; until then it has not begun.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -94,8 +93,3 @@ def read(data: Path) -> Journal | None:
             next_step="run the command of the version that wrote it, or restore the data folder "
             "from a backup",
         ) from unreadable
-
-
-def moves_into(data: Path, prepared: Path, paths: Iterable[Path]) -> list[Move]:
-    """The moves that give ``paths``, relative to ``prepared``, the same place in ``data``."""
-    return [Move(source=(prepared / path).relative_to(data), target=path) for path in paths]

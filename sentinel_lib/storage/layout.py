@@ -41,10 +41,6 @@ class Layout:
         layer, _, table = name.partition(".")
         return self.root / layer / table
 
-    def delta_log(self, name: str) -> Path:
-        """The folder of the commits of a table."""
-        return self.table(name) / DELTA_LOG
-
     def payload(self, digest: str) -> Path:
         """The payload whose sha256 is ``digest``."""
         return self.payloads / digest[:2] / digest
@@ -82,6 +78,6 @@ def table_names(data: Path) -> list[str]:
 
 def table_version(data: Path, name: str) -> int | None:
     """The newest commit of ``layer.table``, by the names of its log's files; None without one."""
-    names = (path.name for path in Layout(data).delta_log(name).glob("*"))
+    names = (path.name for path in Layout(data).table(name).glob(f"{DELTA_LOG}/*"))
     matches = filter(None, map(_COMMIT.fullmatch, names))
     return max((int(match[1]) for match in matches), default=None)

@@ -192,10 +192,9 @@ def enter_stage(
 ) -> None:
     """Be the one process that writes for a run under ``data``, until this process ends.
 
-    A kernel outlives a pipeline that is killed, by a second or so. The next run's stage waits for
-    its end here, and a stage that comes too late, when another run has begun, is refused. A
+    A kernel outlives a killed pipeline by a second or so: the next run's stage waits for its end. A
     process may enter again and again; it is in one folder at a time. Raises ``LockedError`` for a
-    stage that is refused or has waited for ``wait_seconds``.
+    stage that comes too late, when another run has begun, or has waited for ``wait_seconds``.
     """
     file = Layout(data).stage_lock
     if not any(lock.file == file and lock.is_held for lock in _entered):

@@ -23,10 +23,7 @@ class PayloadArchive:
         self.layout = Layout(data)
 
     def store(self, content: bytes) -> str:
-        """Keep ``content`` and give its sha256. What is there already is not written again.
-
-        Bytes that have been altered are.
-        """
+        """Keep ``content``, unless it is there unaltered, and give its sha256."""
         digest = hashlib.sha256(content).hexdigest()
         path = self.layout.payload(digest)
         if self.problem(digest):

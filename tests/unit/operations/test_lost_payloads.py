@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sentinel_lib.operations.lost_payloads import LostPayload
+from sentinel_lib.operations.inspection import LostPayload
 
 
 def fetch(run_id: str, *symbols: str) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def change(data: Path) -> Journal:
         target=Layout(Path()).unfinished / "old" / "silver" / "bars",
     )
     paths = [Path("silver/bars"), *map(Path, FILES)]
-    moves = (away, *journal.moves_into(data, prepared, paths))
+    into = [Move(source=(prepared / path).relative_to(data), target=path) for path in paths]
+    moves = (away, *into)
     return Journal(what="a change", command="python run_pipeline.py change", moves=moves)
 
 

@@ -9,7 +9,7 @@ import pytest
 from sentinel_lib.records import roles
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.storage.catalog import CATALOG
-from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.layout import DELTA_LOG, Layout
 
 LIBRARY = PROJECT_ROOT / "sentinel_lib"
 KNOWS_THE_PLACES = {"storage/layout.py", "records/roles.py"}
@@ -22,7 +22,7 @@ FILES = {
         PLACES.run_record(""),
         PLACES.request(""),
         PLACES.fingerprints(""),
-        PLACES.delta_log("a.table"),
+        Path(DELTA_LOG),
     ]
 } - {"", *LAYERS}
 
@@ -31,7 +31,6 @@ FILES = {
     ("path", "expected"),
     [
         (PLACES.table("gold.daily"), "gold/daily"),
-        (PLACES.delta_log("gold.daily"), "gold/daily/_delta_log"),
         (PLACES.payload("ab12"), "bronze/payloads/ab/ab12"),
         (PLACES.certificate, "silver/certificate.json"),
         (PLACES.aggregates, "gold/aggregates.csv"),
