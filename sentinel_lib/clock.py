@@ -1,7 +1,5 @@
 """The wall clock of the pipeline, and how an instant is written. Data is judged by ``as_of``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 

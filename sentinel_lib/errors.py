@@ -11,8 +11,6 @@ SentinelError                 1  something unexpected, described as clearly as p
 `-- AlertError                1  a message could not be delivered
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum

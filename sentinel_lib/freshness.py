@@ -1,7 +1,5 @@
 """How old an asset's data is, in its own sessions: a function of data and ``as_of`` alone."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 
 from sentinel_lib.calendars import closed_sessions, open_sessions, sessions, trouble

@@ -12,8 +12,6 @@ needs a field that the asset lacks. ``@unit`` declares its unit, which decides t
 column and how it is written.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The log: JSON lines in a file, one per event, and readable lines on the terminal."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,11 +47,7 @@ class _FileTee:
 
 
 def configure(
-    log_file: Path | None,
-    *,
-    level: str = "INFO",
-    terminal: bool = True,
-    scrub: Scrub | None = None,
+    log_file: Path | None, *, level: str = "INFO", terminal: bool = True, scrub: Scrub | None = None
 ) -> None:
     """Send events of ``level`` and above to ``log_file``, and to standard error if ``terminal``.
 

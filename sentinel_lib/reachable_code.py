@@ -1,7 +1,5 @@
 """The library code that a notebook can reach: what it imports, and what that imports in turn."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

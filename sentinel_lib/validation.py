@@ -4,8 +4,6 @@ It is the only module that imports Great Expectations, and only when a gate runs
 takes seconds.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from typing import Any

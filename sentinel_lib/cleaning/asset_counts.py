@@ -1,7 +1,5 @@
 """What a resolved batch holds of each asset: one grouped computation for all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """When a bar is: the text of its time as an instant, and the session to which it belongs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``gold.daily``: one row per asset and session, whatever the interval of the bars."""
 
-from __future__ import annotations
-
 import ibis
 from ibis.expr.types import Table
 

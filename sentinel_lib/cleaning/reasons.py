@@ -1,7 +1,5 @@
 """Why rows are quarantined, in words, and what would let them pass."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence

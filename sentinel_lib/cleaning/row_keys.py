@@ -4,8 +4,6 @@ The key is (symbol, interval, timestamp). The latest fetch wins; equal values ar
 different values of one fetch contradict each other, and then all of them are quarantined.
 """
 
-from __future__ import annotations
-
 from functools import reduce
 from operator import or_
 

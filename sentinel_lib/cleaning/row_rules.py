@@ -1,7 +1,5 @@
 """Which rule, if any, a single row breaks: the structure of a bar first, then the suite's rules."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce

@@ -3,8 +3,6 @@
 They stand in ``rule`` of ``quarantine.bars`` and in the columns ``outcome`` and ``change``.
 """
 
-from __future__ import annotations
-
 MALFORMED = "row.malformed"
 UNREADABLE = "unreadable"
 NOT_FINAL = "not_final"

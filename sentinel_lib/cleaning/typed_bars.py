@@ -6,8 +6,6 @@ The input is one row per raw row of the batch: the columns of ``bronze.bars``, t
 ``session_shift_seconds``, ``keeps_hours``, ``fields``).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from functools import reduce

@@ -4,8 +4,6 @@ What few commands need is imported where it is used: ``status`` answers at once.
 notebooks print goes to standard error: it does not answer the command.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import sys

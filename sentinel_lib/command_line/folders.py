@@ -1,7 +1,5 @@
 """The folders of a command, whether it may use them, and how messages name them."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import shlex

@@ -1,7 +1,5 @@
 """What can be asked. Nothing heavy is imported here: ``--help`` answers at once."""
 
-from __future__ import annotations
-
 import argparse
 import math
 from collections.abc import Mapping, Sequence

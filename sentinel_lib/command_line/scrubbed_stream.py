@@ -1,7 +1,5 @@
 """Standard output and standard error without secrets, and without a say in how a command ends."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The folder of a pool's sockets and connection files, and what killed processes left of theirs."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

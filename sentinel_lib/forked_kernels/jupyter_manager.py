@@ -1,7 +1,5 @@
 """Jupyter's view of a kernel that is already there: its manager and its client."""
 
-from __future__ import annotations
-
 import time
 from queue import Empty
 from typing import Any

@@ -1,7 +1,5 @@
 """The kernels of a run, or of many: one for each notebook, and the template they come from."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

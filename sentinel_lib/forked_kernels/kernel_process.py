@@ -1,7 +1,5 @@
 """One kernel: its process, what it prints, and the private folder it is reached by."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

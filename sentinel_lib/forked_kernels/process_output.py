@@ -1,7 +1,5 @@
 """What a process prints outside the cells, and how it ended."""
 
-from __future__ import annotations
-
 import os
 import signal
 import tempfile

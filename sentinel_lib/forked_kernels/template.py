@@ -12,8 +12,6 @@ until the runner closes that socket, so its process id cannot come to mean anoth
 closing it earlier kills the kernel.
 """
 
-from __future__ import annotations
-
 import builtins
 import ctypes
 import gc

@@ -1,7 +1,5 @@
 """When the bars of a calendar begin: one a session, or the intervals of an intraday series."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache

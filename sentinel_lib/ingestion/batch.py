@@ -1,7 +1,5 @@
 """One run's payloads: fetched from the sources, and read into raw bars."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Which column of a file holds which field of a bar."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 

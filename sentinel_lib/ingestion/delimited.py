@@ -1,7 +1,5 @@
 """CSV and its relatives: bytes in, raw bars out, each with the line it stands on."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

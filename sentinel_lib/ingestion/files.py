@@ -1,7 +1,5 @@
 """The files source: CSV, gzipped CSV and Parquet under a path."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import re

@@ -5,8 +5,6 @@ Errors arrive with HTTP 200, in ``error``. About one request a second is allowed
 https://docs.kraken.com/api/docs/rest-api/get-ohlc-data
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence

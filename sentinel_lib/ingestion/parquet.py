@@ -1,7 +1,5 @@
 """Parquet: bytes in, raw bars out. Typed values become the text that writes them without loss."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """Raw bars as an Arrow table: the schema, and how a reader's columns become one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """What is due: the sessions and intervals of an asset whose bars should be here by now."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,10 +11,7 @@ from sentinel_lib.settings.sources import FilesOptions
 
 
 def due_windows(
-    assets: Mapping[str, Asset],
-    start: date,
-    last_bars: Mapping[str, datetime],
-    as_of: datetime,
+    assets: Mapping[str, Asset], start: date, last_bars: Mapping[str, datetime], as_of: datetime
 ) -> list[Window]:
     """What to ask for at ``as_of``: one window per asset that is not paused and has a bar due.
 
@@ -47,10 +42,7 @@ def due_sessions(asset: Asset, start: date, last_bar: datetime | None, as_of: da
 
 
 def next_due(
-    assets: Mapping[str, Asset],
-    start: date,
-    last_bars: Mapping[str, datetime],
-    as_of: datetime,
+    assets: Mapping[str, Asset], start: date, last_bars: Mapping[str, datetime], as_of: datetime
 ) -> datetime | None:
     """When the next bar of any asset is due, or a paused one is to be asked again (UTC).
 

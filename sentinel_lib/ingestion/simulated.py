@@ -3,8 +3,6 @@
 Any window of any asset gives the same bars, whatever was asked before, in any order and process.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime

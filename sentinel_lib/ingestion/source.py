@@ -1,7 +1,5 @@
 """What every source does: a window in, payloads out; a payload in, raw bars out."""
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence

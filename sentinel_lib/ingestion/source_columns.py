@@ -6,8 +6,6 @@ other the first ``delimited.SHOWN_ROWS``: always the same ones of the same bytes
 its types, and those count, whatever the values look like. Sources with a fixed schema state it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What people who did not watch a run are told of it: a mail, and a summary in Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape

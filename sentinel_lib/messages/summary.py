@@ -1,7 +1,5 @@
 """What the command line prints on standard output: for people, and as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from typing import Any
 

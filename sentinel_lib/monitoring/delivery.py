@@ -1,7 +1,5 @@
 """The way of an event to Sentry: scrubbed, in the background, and never at the run's expense."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A failure as Sentry shows it: title, level, tags, stack, and what makes two the same."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Collection, Sequence

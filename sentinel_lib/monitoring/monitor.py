@@ -1,7 +1,5 @@
 """Who is told how a run goes. Without a ``SENTRY_DSN`` nobody, and the SDK is not imported."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime

@@ -1,7 +1,5 @@
 """A traceback as IPython writes it into a notebook, taken apart for Sentry."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What Sentry is told of one run."""
 
-from __future__ import annotations
-
 import platform
 import time
 from collections.abc import Collection, Iterator

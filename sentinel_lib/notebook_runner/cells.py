@@ -1,7 +1,5 @@
 """The cells of a notebook: how a person finds one, and marking where an execution stopped."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

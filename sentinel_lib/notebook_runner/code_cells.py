@@ -1,7 +1,5 @@
 """The code cells of a notebook as it is stored, read without the libraries of notebooks."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

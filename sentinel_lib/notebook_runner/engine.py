@@ -1,7 +1,5 @@
 """Papermill, with an engine that executes a notebook in a kernel that is already there."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping

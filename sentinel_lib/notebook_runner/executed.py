@@ -1,7 +1,5 @@
 """The executed notebook on disk: never torn, hardly behind, and never with a secret in it."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

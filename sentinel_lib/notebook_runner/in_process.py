@@ -1,7 +1,5 @@
 """Runs the code cells of a notebook in this process, without a kernel."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

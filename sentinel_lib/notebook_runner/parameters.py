@@ -1,7 +1,5 @@
 """The parameters that a notebook declares."""
 
-from __future__ import annotations
-
 import ast
 from dataclasses import dataclass
 from pathlib import Path

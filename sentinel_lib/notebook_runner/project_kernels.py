@@ -1,7 +1,5 @@
 """The kernels of this project: where they work, and what they have imported when they start."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from sentinel_lib.forked_kernels.kernel_pool import KernelPool

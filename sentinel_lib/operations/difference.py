@@ -1,7 +1,5 @@
 """What differs between two runs: rows of every table, and each asset's metrics."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_

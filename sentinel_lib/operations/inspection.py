@@ -1,7 +1,5 @@
 """A look at every byte that is kept, by its checksum. Lost payloads are asked for again."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager

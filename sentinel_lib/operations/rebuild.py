@@ -1,7 +1,5 @@
 """Verification: everything built again from the archive, in an empty folder, and compared."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tables built again from the archive, which take the place of what is there: all or none."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What operations found or did: what the command line tells, and how things differ."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

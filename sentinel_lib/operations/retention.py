@@ -1,7 +1,5 @@
 """What may go: files of tables that no kept run needs, and what killed runs left behind."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import time

@@ -1,7 +1,5 @@
 """Going back: a new commit that restores Silver and Gold to what a run had published."""
 
-from __future__ import annotations
-
 import shutil
 from datetime import datetime
 from pathlib import Path

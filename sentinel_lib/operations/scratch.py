@@ -1,7 +1,5 @@
 """Folders beside the data for as long as something is tried, and a copy of the data in one."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """What a run tells whoever is watching."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

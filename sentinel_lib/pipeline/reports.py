@@ -1,7 +1,5 @@
 """The pages of a run: every executed notebook, the report, the history."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A run: the stages in order, the verdict, the record, the reports."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """One stage: its notebook executed, and what it said of itself held against how it ended."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The verdict on a run: what its stages recorded, as one line per asset and one exit code."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from typing import get_args
 

@@ -1,7 +1,5 @@
 """The plan of a run: everything that is decided, and can be refused, before anything is created."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence

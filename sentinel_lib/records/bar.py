@@ -1,7 +1,5 @@
 """The bar: the one definition of what a row of market data is."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal

@@ -1,7 +1,5 @@
 """What each stage hands on to the stages after it and to the reports, as its record keeps it."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 

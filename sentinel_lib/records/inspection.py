@@ -1,7 +1,5 @@
 """The record of a look at every byte that is kept."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from pydantic import BaseModel

@@ -1,7 +1,5 @@
 """What is asked of a source, and what it answers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -8,18 +8,7 @@ for instance) and is null for a sound one. ``is_provisional`` marks a bar that t
 says may still change.
 """
 
-from __future__ import annotations
-
-RAW_TEXT_COLUMNS = (
-    "symbol",
-    "timestamp",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "adj_close",
-)
+RAW_TEXT_COLUMNS = ("symbol", "timestamp", "open", "high", "low", "close", "volume", "adj_close")
 
 PROVENANCE_COLUMNS = ("payload", "layout")
 """With ``line`` they name a raw row for ever: the sha256 of the bytes, and how they were read."""

@@ -1,7 +1,5 @@
 """The stages, and the tables and files that they write, by name: the one place that names them."""
 
-from __future__ import annotations
-
 INGEST = "ingest"
 VALIDATE = "validate"
 PROMOTE_SILVER = "promote_silver"

@@ -1,7 +1,5 @@
 """The stage record: the one JSON in which a notebook and the pipeline meet."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 

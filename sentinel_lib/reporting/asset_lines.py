@@ -1,7 +1,5 @@
 """One line for each asset of a run, as its report and its notification show it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sentinel_lib.records.details import MonitorDetails

@@ -6,8 +6,6 @@ Made by the filters of nbconvert. Not by its exporter, which parses the whole pa
 takes 15 s for two megabytes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape

@@ -1,7 +1,5 @@
 """Why a run failed, in the order in which a person asks: where, why, which rows, what now."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """The history of runs: one line a run, the newest first."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

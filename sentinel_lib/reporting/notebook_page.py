@@ -1,7 +1,5 @@
 """An executed notebook as a page: what it read, did and showed, and where it stopped."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

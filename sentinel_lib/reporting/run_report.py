@@ -1,7 +1,5 @@
 """The report of one run: the verdict, then what it rests on."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sentinel_lib.records.stage import (
-    NO_ASSET,
-    Check,
-    RunRecord,
-    StageOutcome,
-    StageRecord,
-)
+from sentinel_lib.records.stage import NO_ASSET, Check, RunRecord, StageOutcome, StageRecord
 from sentinel_lib.reporting import page
 from sentinel_lib.reporting.asset_lines import ROW_COUNTS, asset_lines
 from sentinel_lib.reporting.failure import failure_of

@@ -1,7 +1,5 @@
 """How codes, times, numbers and commands are written on pages and in messages."""
 
-from __future__ import annotations
-
 import shlex
 from datetime import UTC, datetime
 from itertools import pairwise

@@ -3,8 +3,6 @@
 Commands that only read the configuration import this, so nothing here imports Ibis.
 """
 
-from __future__ import annotations
-
 import operator
 import sys
 from abc import abstractmethod

@@ -4,8 +4,6 @@ One file drives two things: the row rules that quarantine, and the Great Expecta
 must then agree. So only expectations that have both forms are accepted here.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """``/healthz`` over HTTP, answered beside the runs."""
 
-from __future__ import annotations
-
 import json
 import socket
 import threading

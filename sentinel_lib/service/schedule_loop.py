@@ -1,7 +1,5 @@
 """The loop of the service: wait until a run is due, make it, see what was missed."""
 
-from __future__ import annotations
-
 import select
 import signal
 import socket

@@ -1,7 +1,5 @@
 """The service: one process that runs the pipeline whenever the schedule says so."""
 
-from __future__ import annotations
-
 import gc
 from contextlib import suppress
 from functools import partial
@@ -56,9 +54,7 @@ def serve(
         inspection = WeeklyInspection(config_file.parent, data, service_log, stop, now, wait)
         with (
             answering(
-                schedule.health,
-                lambda: health_response(state, now(), damage(history)),
-                config_file,
+                schedule.health, lambda: health_response(state, now(), damage(history)), config_file
             ) as address,
             project_kernels(fork=request.fork, on_fallback=run.log_fallback) as kernels,
         ):

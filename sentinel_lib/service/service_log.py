@@ -1,7 +1,5 @@
 """What the service says about itself: lines on the terminal, and events in its own log."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,9 +45,6 @@ class ServiceLog:
         self._progress.waiting(self._scrubber.scrub(line))
         with suppress(StorageError):  # a full disk must not end the service; the line was shown
             logger.configure(  # anew, for a run sends the log to a file of its own
-                self.file,
-                level=self._level,
-                terminal=False,
-                scrub=self._scrubber.scrub_tree,
+                self.file, level=self._level, terminal=False, scrub=self._scrubber.scrub_tree
             )
             getattr(log(), level)(event, **details)

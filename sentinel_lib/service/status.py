@@ -3,8 +3,6 @@
 No process is asked, and no lock is taken.
 """
 
-from __future__ import annotations
-
 import socket
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Once a week every byte that is kept is looked at, in a process of its own."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Callable

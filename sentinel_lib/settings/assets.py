@@ -1,7 +1,5 @@
 """``config/assets.yaml``: what is watched, where it comes from, and when it is late."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -116,10 +114,7 @@ class AssetsFile(ConfigModel):
         return self._resolved(symbol, source, terms, options)
 
     def resolve(
-        self,
-        document: Document,
-        source: str | None = None,
-        options: dict[str, Any] | None = None,
+        self, document: Document, source: str | None = None, options: dict[str, Any] | None = None
     ) -> dict[str, Asset]:
         """Every asset by symbol; ``source`` and ``options`` replace what the file says.
 

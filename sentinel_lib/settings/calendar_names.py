@@ -1,7 +1,5 @@
 """The calendars that an asset may name."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A YAML file that remembers its lines, so that an error can say where it is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache

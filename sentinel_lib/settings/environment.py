@@ -1,7 +1,5 @@
 """What is configured by the environment: read here alone."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from importlib import metadata
@@ -78,8 +76,7 @@ class Environment(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=(PROJECT_ROOT / ".env", PROJECT_ROOT / ".env.local"),
-        extra="ignore",
+        env_file=(PROJECT_ROOT / ".env", PROJECT_ROOT / ".env.local"), extra="ignore"
     )
 
     log_level: LogLevel = "INFO"

@@ -1,7 +1,5 @@
 """What is wrong with a value, in the words of someone who writes YAML."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """When an asset's data counts as late, and when as stale."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 

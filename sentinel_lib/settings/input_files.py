@@ -1,7 +1,5 @@
 """The files that a path of the configuration stands for."""
 
-from __future__ import annotations
-
 import os
 from fnmatch import fnmatch
 from glob import escape, glob, has_magic

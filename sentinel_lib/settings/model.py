@@ -1,7 +1,5 @@
 """The base of every configuration model, and the types that YAML has no word for."""
 
-from __future__ import annotations
-
 import re
 from datetime import date
 from typing import Annotated

@@ -1,7 +1,5 @@
 """``config/pipeline.yaml``: the stages in order, and where things are kept."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,8 +22,7 @@ StageName = Annotated[
     matching(r"[a-z][a-z0-9_]*", "must be lower-case letters, digits and _, such as build_gold"),
 ]
 Notebook = Annotated[
-    str,
-    matching(r"[\w.-]+\.ipynb", "must be the name of a notebook, such as 40_build_gold.ipynb"),
+    str, matching(r"[\w.-]+\.ipynb", "must be the name of a notebook, such as 40_build_gold.ipynb")
 ]
 
 

@@ -1,7 +1,5 @@
 """Where the project stands on this machine."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]

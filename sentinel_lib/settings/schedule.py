@@ -1,7 +1,5 @@
 """``schedule`` of ``pipeline.yaml``: when the resident service runs the pipeline."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """Keeping secrets out of everything that a run leaves behind."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json

@@ -3,8 +3,6 @@
 A source is a field of ``Sources`` here, and a module in ``ingestion`` that fetches and reads.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal

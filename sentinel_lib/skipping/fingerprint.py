@@ -3,8 +3,6 @@
 The same fingerprint as when it last ran means that running it again would change nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 import platform
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """What the stages did before: the last attempt at each, and what it went by."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime

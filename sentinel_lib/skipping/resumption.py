@@ -1,7 +1,5 @@
 """Resuming a run that failed: its request, from the stage at which it stopped."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from sentinel_lib.clock import iso
@@ -40,7 +38,6 @@ def resumed(asked: RunRequest, data: Path, run_id: str) -> RunRequest:
     request = history.request_of(run_id)
     if request is None:
         raise UsageError(
-            f"run {run_id} kept no request to ask again",
-            next_step="python run_pipeline.py run",
+            f"run {run_id} kept no request to ask again", next_step="python run_pipeline.py run"
         )
     return request.again(asked, left[0] if left else names[-1])

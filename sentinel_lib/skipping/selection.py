@@ -1,7 +1,5 @@
 """Which stages of a run are executed and why, and which earlier record holds for the others."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The library of ``40_build_gold``: sessions and metrics from Silver, checked, and published."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Which cell of a notebook is running."""
 
-from __future__ import annotations
-
 import sys
 from types import FrameType
 

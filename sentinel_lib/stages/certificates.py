@@ -1,7 +1,5 @@
 """What a certificate stands for: the rules, the terms of the assets, and the code of the gate."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

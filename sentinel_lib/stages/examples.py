@@ -1,7 +1,5 @@
 """Examples of quarantined rows, for the stage record and the report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """Calendars that know no more sessions: a warning in time, then only their assets are held back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """The library of ``50_monitor``: how fresh and how good every asset is, and the history of runs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime

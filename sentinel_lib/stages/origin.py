@@ -1,18 +1,12 @@
 """How a notebook becomes a stage: of a run, or by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sentinel_lib import logger
 from sentinel_lib.clock import parse_as_of
-from sentinel_lib.errors import (
-    StageError,
-    listed,
-    nearest,
-)
+from sentinel_lib.errors import StageError, listed, nearest
 from sentinel_lib.records.details import StageDetails
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord

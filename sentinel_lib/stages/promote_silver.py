@@ -1,7 +1,5 @@
 """The library of `30_promote_silver`: the certificate required, the candidate published."""
 
-from __future__ import annotations
-
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds

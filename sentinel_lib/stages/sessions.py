@@ -1,7 +1,5 @@
 """Where bars stand: the terms of their assets, the sessions of their calendars, and the hours."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime, timedelta

@@ -1,7 +1,5 @@
 """What Silver holds already: read by the stages that ask what is due, new or missing."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 

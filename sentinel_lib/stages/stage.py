@@ -1,7 +1,5 @@
 """The stage that a notebook is: its place in a run, its tables, and the record it leaves."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Rows of no asset: counted in lines of their own, quarantined, and never held against anyone."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime

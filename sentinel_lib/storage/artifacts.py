@@ -1,7 +1,5 @@
 """Files that a reader may open at any moment: the old content or the new, never half of it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 What a bar is comes from the ``Bar`` model alone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """What a change of a table is made of: rows with its types, and which others they replace."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import reduce
 from operator import and_

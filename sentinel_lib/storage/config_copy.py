@@ -1,7 +1,5 @@
 """The copy of the configuration that a run goes by: exact, and there as a whole or not at all."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Iterator

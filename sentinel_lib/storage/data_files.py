@@ -1,7 +1,5 @@
 """The files that tables are made of: Parquet, each named after the sha256 of its bytes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

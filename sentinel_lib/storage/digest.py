@@ -1,7 +1,5 @@
 """The content digest: equal for equal rows, whatever wrote them and in whatever order."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """The engine that runs the row work: DuckDB, embedded, through Ibis."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Arrow rows as pandas frames, for people and for gates."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 import pandas as pd

@@ -5,8 +5,6 @@ mount), and then writes down which to move where. From then on the change is mad
 the next command that takes the lock; until then it has not begun.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every folder and file under a data folder, by name: nothing else joins a path there."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

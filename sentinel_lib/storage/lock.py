@@ -4,8 +4,6 @@ The operating system holds the locks: one whose owner dies, however that happens
 The files stay; that one is there says nothing. Who only reads takes no lock.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import threading

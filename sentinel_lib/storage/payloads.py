@@ -1,7 +1,5 @@
 """The payload archive: every payload a source ever gave, byte for byte, stored once."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """Whether another process of this machine still lives."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

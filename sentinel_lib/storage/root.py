@@ -1,7 +1,5 @@
 """Which version of the layout a data folder has: what wrote its tables, and who can read them."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

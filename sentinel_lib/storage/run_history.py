@@ -3,8 +3,6 @@
 Nothing that is kept here shows a secret of the environment.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime

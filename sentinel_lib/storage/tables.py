@@ -4,8 +4,6 @@ A table's name is ``layer.table``; it lives in ``<data>/<layer>/<table>``. A tab
 whole files: those with rows that change are written anew. What is read is checked, file by file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -193,12 +191,7 @@ class Lake:
         return problems if is_newest or not problems else self.damaged(name)
 
     def _replace(
-        self,
-        log: DeltaLog,
-        near: ds.Expression,
-        kept: Kept,
-        new: pa.Table | None,
-        commit: Commit,
+        self, log: DeltaLog, near: ds.Expression, kept: Kept, new: pa.Table | None, commit: Commit
     ) -> None:
         """Add ``new``, and write anew the files with rows that are not ``kept``.
 

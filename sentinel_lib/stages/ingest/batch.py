@@ -1,7 +1,5 @@
 """The batch in Bronze: payloads byte for byte, their rows as text, and the log of the fetches."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

@@ -1,19 +1,11 @@
 """The assets that a run is about, and whether their series may go on as they are configured."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sentinel_lib.clock import require_not_before
-from sentinel_lib.errors import (
-    ConfigError,
-    GateBlocked,
-    SentinelError,
-    SourceError,
-    counted,
-)
+from sentinel_lib.errors import ConfigError, GateBlocked, SentinelError, SourceError, counted
 from sentinel_lib.ingestion.batch import Parsed, parse, read_files, symbols_in
 from sentinel_lib.ingestion.files import stem
 from sentinel_lib.records.roles import SILVER_BARS

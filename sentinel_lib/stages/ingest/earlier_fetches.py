@@ -5,8 +5,6 @@ So what a blocked batch looked like, or one whose run was killed halfway, sets n
 one whose run was undone by a rollback.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Where every asset's raw rows are, and whether its source delivered what was due."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

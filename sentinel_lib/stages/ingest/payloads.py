@@ -1,7 +1,5 @@
 """The payloads of a run: from the sources, or from the archive as if fetched when they were."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ for what the payload's assets need: a column that no declared field is read from
 holding an asset back, nor is a column that now is of the kind that its field has. Both only warn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The batch: the raw rows that a run is about, from the archive into the engine."""
 
-from __future__ import annotations
-
 import json
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """The candidate for Silver: written, audited as it was written, and certified."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """Coverage: the sessions that series lack, and whether intraday ones have their usual bars."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Quarantine: the rows of a batch that break a rule, each with its reason."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cache
 

@@ -1,7 +1,5 @@
 """A batch beside Silver, as the checks of each asset's bars as a series take them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """The gate's look at each asset's bars as a series: the checks that there are, in their order."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace

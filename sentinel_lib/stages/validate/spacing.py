@@ -1,7 +1,5 @@
 """Assets whose bars are never an interval apart, but another span, always the same one."""
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Assets whose bars lie within hours only if their times are read in another zone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

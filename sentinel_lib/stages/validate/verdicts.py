@@ -1,7 +1,5 @@
 """Each asset's verdict: what ingest said of it, its rows, and its bars as a series."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
