@@ -35,17 +35,17 @@ def store(
     fetched: Fetched,
     parsed: Parsed,
     compared: Sequence[ComparedPayload],
-    known: set[tuple[str, ...]],
 ) -> None:
-    """Keep a batch: its payloads, then the rows of readings that are not ``known``, then the log.
+    """Keep a batch: its payloads, then the rows of readings that are not there yet, then the log.
 
     In this order, so that whatever the log names is there, wherever a run is killed. Before that,
-    what killed runs left half done is removed.
+    what killed runs left half done is removed. Doing it again adds nothing.
     """
     remove_orphans(stage.output)
     archive = PayloadArchive(stage.output)
     for payload, _ in fetched.payloads:
         archive.store(payload.content)
+    known = known_readings(stage.published)
     is_new = {logged.payload: (logged.payload, logged.layout) not in known for logged in parsed.log}
     rows = _rows_with(parsed.bars, "payload", [digest for digest in is_new if is_new[digest]])
     if stage.is_by_hand:  # beside what is published there are the rows of this try, and no other's
