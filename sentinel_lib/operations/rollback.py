@@ -5,19 +5,18 @@ from datetime import datetime
 from pathlib import Path
 
 from sentinel_lib.errors import StorageError, UsageError
-from sentinel_lib.gold_metrics import csv_text
 from sentinel_lib.operations.scratch import linked
 from sentinel_lib.records.details import StageDetails
-from sentinel_lib.records.roles import GOLD_AGGREGATES, INGEST, ROLES
+from sentinel_lib.records.roles import INGEST, ROLES
 from sentinel_lib.records.stage import AssetOutcome, RunRecord
 from sentinel_lib.settings.assets import recorded_assets
 from sentinel_lib.stages.monitor import asset_freshness, asset_quality, write_files
 from sentinel_lib.stages.silver import last_bars
-from sentinel_lib.storage import artifacts, journal
+from sentinel_lib.storage import journal
 from sentinel_lib.storage.catalog import PUBLISHED_TABLES, RESTORED_TABLES
 from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.journal import Move
-from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
 
@@ -44,18 +43,16 @@ def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: st
         return last
     prepared = journal.prepare(data)
     copied = _tables_copied(lake, prepared)
+    publisher = Publisher(Lake(prepared), Commit(run_id, as_of))
     for name in filter(lake.exists, RESTORED_TABLES):
         after = lake.read_after(name, target)
         rows = lake.read(name).slice(0, 0) if after is None else after
-        # even where nothing changes, there is a commit: a table is as of its newest one
-        Lake(prepared).overwrite(name, rows, Commit(run_id, as_of))
-        if name == GOLD_AGGREGATES:
-            artifacts.replace(Layout(prepared).aggregates, csv_text(rows).encode())
+        publisher.restore(name, rows)
     in_effect = _in_effect(history, target)
     assets = recorded_assets(in_effect.assets)
     ages = asset_freshness(assets, last_bars(Lake(prepared)), as_of, in_effect.start)
     records = (history.read_stage(target, name) for name in ROLES)
-    write_files(prepared, as_of, ages, asset_quality(list(filter(None, records))))
+    write_files(publisher.lake, publisher.commit, ages, asset_quality(list(filter(None, records))))
     record = RunRecord(
         run_id=run_id,
         kind="rollback",

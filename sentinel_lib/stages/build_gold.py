@@ -13,7 +13,7 @@ from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions, sessions_per_year
 from sentinel_lib.errors import StorageError
-from sentinel_lib.gold_metrics import Metric, csv_text, metrics_table
+from sentinel_lib.gold_metrics import Metric, metrics_table
 from sentinel_lib.records.bar import WHOLE_DIGITS
 from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY, SILVER_BARS
 from sentinel_lib.records.stage import AssetLedger, Check
@@ -22,11 +22,10 @@ from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.known_calendars import has_known_sessions
 from sentinel_lib.stages.sessions import placed_bars
 from sentinel_lib.stages.stage import Stage
-from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import CATALOG, schema_of
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.frames import frame_of
-from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.tables import Lake, is_one_of
 from sentinel_lib.validation import audit
 
@@ -170,7 +169,7 @@ def publish_gold(
     ``StageError`` for a column that no metric makes, ``StorageError`` if nothing can be written.
     """
     stage.require_audit()
-    passing = stage.passing
+    passing, publisher = stage.passing, Publisher(stage.lake, stage.commit)
     rows = daily.filter(daily.symbol.isin(passing or [""]))
     before = stage.published.read_or_empty(GOLD_DAILY, where=is_one_of("symbol", passing))
     new = rows.select(_COLUMNS).to_pyarrow().cast(schema_of(GOLD_DAILY))
@@ -179,13 +178,10 @@ def publish_gold(
     if stage.is_by_hand or len(is_gone):
         others = stage.published.read_or_empty(GOLD_DAILY)
         kept = others.filter(pc.invert(pc.is_in(others["symbol"], pa.array(passing, pa.string()))))
-        stage.lake.overwrite(GOLD_DAILY, pa.concat_tables([kept, new]), stage.commit)
+        publisher.sessions(pa.concat_tables([kept, new]), is_whole=True)
     else:
-        stage.lake.upsert(GOLD_DAILY, changed, CATALOG[GOLD_DAILY].key, stage.commit)
-    table, path = metrics_table(aggregates, metrics), Layout(stage.output).aggregates
-    stage.lake.replace_if_changed(GOLD_AGGREGATES, table, stage.commit)
-    artifacts.replace(path, csv_text(table).encode())
-    return path
+        publisher.sessions(changed, is_whole=False)
+    return publisher.aggregates(metrics_table(aggregates, metrics))
 
 
 def _bars_by_hours(bars: Table) -> dict[str, tuple[int, int]]:

@@ -27,6 +27,7 @@ from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.tables import Lake
 
 SHOWN = ("symbol", "status", "max_loaded_at", "sessions_behind", "next_breach_at", "reason")
@@ -89,20 +90,18 @@ def asset_quality(records: Sequence[StageRecord]) -> dict[str, dict[str, Any]]:
 
 
 def write_files(
-    data: Path, as_of: datetime, ages: Mapping[str, AssetFreshness], quality: Mapping[str, Any]
+    lake: Lake, commit: Commit, ages: Mapping[str, AssetFreshness], quality: Mapping[str, Any]
 ) -> dict[str, Path]:
-    """Write ``freshness.json`` to Gold, which is a function of the data and ``as_of``, and
+    """Publish ``freshness.json``, which is a function of the data and ``as_of``, and write
     ``quality.json`` to ops, which is about the run. Gives their paths by name.
 
     Raises ``StorageError`` if one cannot be written.
     """
     states = {symbol: state.model_dump(mode="json") for symbol, state in ages.items()}
-    written = {Layout(data).freshness: states, Layout(data).quality: quality}
-    for path, assets in written.items():
-        content = {"as_of": iso(as_of), "assets": assets}
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        artifacts.replace(path, text.encode())
-    return {str(path.relative_to(data)): path for path in written}
+    freshness_file = Publisher(lake, commit).freshness(_content(commit.as_of, states))
+    quality_file = Layout(lake.root).quality
+    artifacts.replace(quality_file, _content(commit.as_of, quality))
+    return {str(path.relative_to(lake.root)): path for path in (freshness_file, quality_file)}
 
 
 def write_history(
@@ -152,6 +151,12 @@ def history_rows(
             for rule, count in record.quarantine.items()
         ],
     }
+
+
+def _content(as_of: datetime, assets: Mapping[str, Any]) -> bytes:
+    """The JSON that says ``assets`` as of a moment."""
+    content = {"as_of": iso(as_of), "assets": assets}
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _stage_run(record: StageRecord) -> dict[str, Any]:
