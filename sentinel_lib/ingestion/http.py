@@ -5,11 +5,11 @@ A source that is an API says what to request and whether the answer is one; all 
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING
+
+import tenacity
 
 from sentinel_lib.errors import SourceError
 from sentinel_lib.logger import log
@@ -53,37 +53,43 @@ def answers(
         for place, (symbol, locator) in enumerate(locators.items()):
             time.sleep(options.pause_seconds if place else 0)
             try:
-                content = _repeated(source, options, symbol, partial(get, locator))
+                content = _retrying(source, options, symbol)(get, locator)
             except SourceError as failed:
                 yield FetchFailure(symbol, str(failed), failed.is_transient)
             else:
                 yield Payload(source, locator, content, symbol)
 
 
-def _repeated(source: str, options: HttpOptions, symbol: str, get: Callable[[], bytes]) -> bytes:
-    """``get``, again after a transient failure: after the wait that the server names, else after
-    ever longer ones, with jitter.
+def _retrying(source: str, options: HttpOptions, symbol: str) -> tenacity.Retrying:
+    """Again after a transient failure: after the wait that the server names, else after ever longer
+    ones, with jitter.
     """
-    attempt = 1
-    while True:
-        try:
-            return get()
-        except SourceError as failed:
-            if not failed.is_transient or attempt == options.attempts:
-                raise
-            wait = getattr(failed, "wait_seconds", None)
-            if wait is None:
-                backoff = min(options.pause_seconds * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
-                wait = backoff + random.uniform(0, options.pause_seconds)
-            log().warning(
-                f"{source} is asked again",
-                symbol=symbol,
-                attempt=attempt,
-                wait_seconds=round(wait, 1),
-                reason=failed.message,
-            )
-        time.sleep(wait)
-        attempt += 1
+    pause = options.pause_seconds
+    backoff = tenacity.wait_exponential(pause, LONGEST_WAIT_SECONDS) + tenacity.wait_random(
+        0, pause
+    )
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        failed = state.outcome.exception() if state.outcome else None
+        seconds: float | None = getattr(failed, "wait_seconds", None)
+        return backoff(state) if seconds is None else seconds
+
+    def announce(state: tenacity.RetryCallState) -> None:
+        log().warning(
+            f"{source} is asked again",
+            symbol=symbol,
+            attempt=state.attempt_number,
+            wait_seconds=round(state.upcoming_sleep, 1),
+            reason=getattr(state.outcome and state.outcome.exception(), "message", ""),
+        )
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda failed: getattr(failed, "is_transient", False)),
+        stop=tenacity.stop_after_attempt(options.attempts),
+        wait=wait,
+        before_sleep=announce,
+        reraise=True,
+    )
 
 
 def _content(client: httpx.Client, source: str, address: str) -> bytes:
@@ -113,9 +119,8 @@ def _content(client: httpx.Client, source: str, address: str) -> bytes:
 def _bad_status(source: str, response: httpx.Response) -> SourceError:
     status, wait = response.status_code, response.headers.get("Retry-After", "")
     seconds = float(wait) if wait.isdigit() else None
-    is_transient = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
-    if seconds is not None and seconds > LONGEST_WAIT_SECONDS:
-        is_transient = False
+    may_pass = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+    is_transient = may_pass and (seconds or 0) <= LONGEST_WAIT_SECONDS
     error = _UnavailableError(
         f"{source} answered with HTTP {status} {response.reason_phrase}".rstrip(),
         observed=f"Retry-After: {wait}" if wait else None,
