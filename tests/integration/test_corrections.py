@@ -94,7 +94,12 @@ def mixed(make_project):
         ("ENOUGH", "passed", 19, ""),
         ("NONE", "blocked", 0, "min_rows: observed 0 good rows of 2"),
         ("WARNED", "passed", 3, ""),
-        ("STRICT", "blocked", 0, "expect_column_values_to_be_between(close): observed 1 rows"),
+        (
+            "STRICT",
+            "blocked",
+            0,
+            "expect_column_values_to_be_between(close): observed broken by 1 row",
+        ),
         ("EARLY", "not_evaluated", 0, "no final bar delivered: not evaluated"),
         ("SILENT", "not_evaluated", 0, "no row delivered: not evaluated"),
     ],

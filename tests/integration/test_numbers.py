@@ -169,7 +169,7 @@ def test_rollback_writes_the_same_bytes_of_the_figures(project, deliver):
     project.run(AS_OF, edits=[NEW_METRIC])
 
     rollback(
-        project.config, project.data, "run-001", run_id="back",
+        project.data, "run-001", run_id="back",
         now=datetime(2026, 6, 16, tzinfo=UTC), command="rollback",
     )  # fmt: skip
 

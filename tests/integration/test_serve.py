@@ -92,6 +92,7 @@ sys.exit(serve(request, clock, lambda: clock.moment, wait))
 
 
 FRESH = {"details": handed_on.monitored(AAPL="fresh")}
+INGESTED = {"details": handed_on.details("ingest")}
 
 
 class Service:
@@ -116,7 +117,9 @@ class Service:
         """What the stage ``validate`` will say; ``monitor`` finds everything fresh."""
         assets = {"AAPL": {"status": verdict}}
         said = {"status": status, "assets": assets, "details": handed_on.details("validate")}
-        self.write("data/said.json", json.dumps({"validate": said, "monitor": FRESH}))
+        self.write(
+            "data/said.json", json.dumps({"ingest": INGESTED, "validate": said, "monitor": FRESH})
+        )
         (self.folder / "data" / "said.json").replace(self.folder / "data" / "says.json")
 
     def configure(self, schedule, **notebooks):
