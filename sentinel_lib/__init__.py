@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,14 +41,9 @@ def _moment(as_of: str | date | datetime | None) -> datetime | None:
     from sentinel_lib.clock import parse_as_of
 
     if isinstance(as_of, str):
-        as_of = _date(as_of) or parse_as_of(as_of)
+        with suppress(ValueError):
+            return _moment(date.fromisoformat(as_of))
+        return parse_as_of(as_of)
     if as_of is None or isinstance(as_of, datetime):
         return as_of and (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC))
     return datetime.combine(as_of, time.max, UTC)
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +76,10 @@ def sessions(calendar: str, first: date, last: date) -> list[Session]:
     if last < first:
         return []
     if calendar in _ENDLESS:
-        days = [first + _DAY * offset for offset in range((last - first).days + 1)]
-        is_daily = calendar == CONTINUOUS
-        return [_whole_day(day) for day in days if is_daily or day.weekday() < _SATURDAY]
+        midnight = datetime.combine(first, time(), UTC)
+        opens = (midnight + _DAY * offset for offset in range((last - first).days + 1))
+        days = [Session(open_utc.date(), open_utc, open_utc + _DAY) for open_utc in opens]
+        return [day for day in days if calendar == CONTINUOUS or day.date.weekday() < _SATURDAY]
     exchange = _exchange(calendar, *_decades(first.year, last.year))
     if exchange is None:
         return []
@@ -170,11 +171,6 @@ def _settled_exchange(calendar: str) -> ExchangeCalendar:
 def _decades(first_year: int, last_year: int) -> tuple[int, int]:
     """Whole decades, so that a process mostly builds one: it takes long, whatever the span."""
     return first_year // 10 * 10, (last_year + 1) // 10 * 10 + 9
-
-
-def _whole_day(day: date) -> Session:
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return Session(day, midnight, midnight + _DAY)
 
 
 @lru_cache(maxsize=64)

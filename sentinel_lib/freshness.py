@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from sentinel_lib.calendars import closed_sessions, open_sessions, sessions, trouble
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.details import AssetFreshness, Freshness
-from sentinel_lib.settings.assets import Asset
-from sentinel_lib.settings.freshness_limits import Limit
+from sentinel_lib.settings.assets import Asset, Limit
 
 
 def freshness(

@@ -92,7 +92,7 @@ def change_1d_pct(daily: pd.DataFrame) -> float | None:
     """
     if len(daily) < 2 or daily["missing_before"].iloc[-1]:
         return None
-    return float(_returns(daily).iloc[-1] * 100)
+    return float(daily["close"].pct_change().iloc[-1] * 100)
 
 
 @unit("price")
@@ -117,7 +117,7 @@ def volatility_20d_pct(daily: pd.DataFrame) -> float | None:
     Source: J. C. Hull, Options, Futures, and Other Derivatives, "Estimating volatility from
     historical data", with simple returns in place of logarithmic ones.
     """
-    last = _returns(daily).dropna().tail(20)
+    last = daily["close"].pct_change().dropna().tail(20)
     if len(last) < 20:
         return None
     return float(last.std(ddof=1) * math.sqrt(daily["sessions_per_year"].iloc[-1]) * 100)
@@ -231,10 +231,6 @@ def price_text(price: float) -> str:
     if price == 0 or abs(price) >= 1:
         return _fixed(price)
     return f"{Decimal(f'{price:.{SIGNIFICANT_DIGITS - 1}e}'):f}"
-
-
-def _returns(daily: pd.DataFrame) -> pd.Series:
-    return daily["close"] / daily["close"].shift(1) - 1
 
 
 def _mean_close(daily: pd.DataFrame, count: int) -> float | None:

@@ -1,5 +1,6 @@
 """The log: JSON lines in a file, one per event, and readable lines on the terminal."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from sentinel_lib.errors import StorageError
 Scrub = Callable[[Any], Any]
 
 _NOT_ON_THE_TERMINAL = ("event", "level", "logged_at_utc", "run_id")
+bind, unbind = structlog.contextvars.bind_contextvars, structlog.contextvars.unbind_contextvars
+"""Add values (run_id, stage, asset) to every event from here on; and remove them, by name."""
+
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 
 
@@ -25,13 +29,11 @@ class _FileTee:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._render = structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
         self._append(b"")
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        line = self._render(logger, method, {**event})
-        text = line if isinstance(line, bytes) else line.encode(errors="backslashreplace")
-        self._append(text + b"\n")
+        line = json.dumps(event, default=str, ensure_ascii=False) + "\n"
+        self._append(line.encode(errors="backslashreplace"))
         return event
 
     def _append(self, content: bytes) -> None:
@@ -72,16 +74,6 @@ def configure(
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-
-
-def bind(**values: str) -> None:
-    """Add ``values`` (run_id, stage, asset) to every event from here on."""
-    structlog.contextvars.bind_contextvars(**values)
-
-
-def unbind(*names: str) -> None:
-    """Remove values that ``bind`` added."""
-    structlog.contextvars.unbind_contextvars(*names)
 
 
 def log() -> FilteringBoundLogger:

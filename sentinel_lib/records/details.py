@@ -75,9 +75,7 @@ class ValidateDetails(StageDetails):
 
 
 class PromoteDetails(StageDetails):
-    """``changes`` is how many rows were new to Silver (``insert``), and how many ``correction``s
-    there were.
-    """
+    """``changes``: how many rows were new to Silver (``insert``), and how many ``correction``s."""
 
     changes: dict[str, int]
 

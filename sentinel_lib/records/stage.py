@@ -30,9 +30,6 @@ AssetStatus = Literal[
 RunKind = Literal["run", "replay", "rollback"]
 RunStatus = Literal["ok", "degraded", "failed", "interrupted", "killed", "running"]
 
-UNENDED: frozenset[RunStatus] = frozenset({"killed", "running"})
-"""How a run is shown that has no record of its own yet, or never will."""
-
 HELD_BACK: frozenset[AssetStatus] = frozenset({"blocked", "unreachable", "not_evaluated"})
 """The verdicts that keep an asset out of what is promoted."""
 
@@ -232,7 +229,7 @@ class RunRecord(_Record):
     @property
     def final_exit_code(self) -> int | None:
         """None where the run has no end: what is in ``exit_code`` then means nothing."""
-        return None if self.status in UNENDED else self.exit_code
+        return None if self.status in ("killed", "running") else self.exit_code
 
     @property
     def outcome(self) -> str:

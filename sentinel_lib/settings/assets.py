@@ -2,11 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, SerializeAsAny, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
 
 from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.records.bar import DECLARED_COLUMNS, Fields, Interval
@@ -14,7 +21,6 @@ from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.calendar_names import CONTINUOUS, WEEKDAYS, known_calendar
 from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.explanation import unknown_key, unknown_word
-from sentinel_lib.settings.freshness_limits import Limits
 from sentinel_lib.settings.model import ConfigModel, Day
 from sentinel_lib.settings.sources import SOURCES, SourceName, SourceOptions, Sources
 
@@ -39,6 +45,36 @@ def _symbol(name: str) -> str:
 
 Symbol = Annotated[str, AfterValidator(_symbol)]
 Hours = Literal["regular", "extended"]
+Period = Literal["minute", "hour", "day", "session"]
+
+
+class Limit(ConfigModel):
+    """An age: a number of periods. A session is a trading day of the asset's own calendar."""
+
+    count: Annotated[int, Field(ge=1)]
+    period: Period
+
+    @property
+    def duration(self) -> timedelta | None:
+        """The age as a time, or None if it is counted in sessions."""
+        return None if self.period == "session" else timedelta(**{f"{self.period}s": self.count})
+
+
+class Limits(ConfigModel):
+    """``late`` from ``warn_after`` on, ``stale`` from ``error_after`` on."""
+
+    warn_after: Limit = Limit(count=1, period="session")
+    error_after: Limit = Limit(count=2, period="session")
+
+    @model_validator(mode="after")
+    def _warns_before_the_error(self) -> Self:
+        warn, error = self.warn_after, self.error_after
+        if warn.period == error.period and warn.count > error.count:
+            raise ValueError(
+                f"warn_after ({warn.count} {warn.period}) must not come later than "
+                f"error_after ({error.count} {error.period})"
+            )
+        return self
 
 
 class AssetTerms(ConfigModel):

@@ -1,7 +1,7 @@
 """A YAML file that remembers its lines, so that an error can say where it is."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,8 +43,7 @@ class Document:
 
     def error_of(self, location: Location, problem: Explanation) -> ConfigError:
         """The same, as ``problem`` explains it."""
-        observed, expected = problem.observed, problem.expected
-        return self.error(location, problem.message, observed=observed, expected=expected)
+        return self.error(location, **asdict(problem))
 
     def read_as(self, model: type[Model]) -> Model:
         """The content as ``model``. Raises ``ConfigError`` with the first thing that is wrong."""

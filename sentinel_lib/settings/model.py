@@ -3,8 +3,11 @@
 import re
 from datetime import date
 from typing import Annotated
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from sentinel_lib.errors import nearest
 
 
 class ConfigModel(BaseModel):
@@ -27,6 +30,17 @@ def matching(pattern: str, rule: str) -> AfterValidator:
     return AfterValidator(match)
 
 
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # a folder of zones, a path, no such zone
+        raise ValueError(
+            f"'{name}' is not a time zone: write 'UTC' or an IANA name such as 'America/New_York'"
+            f"{nearest(name, available_timezones())}"
+        ) from None
+    return name
+
+
 def _day(written: object) -> object:
     if not isinstance(written, str):
         return written
@@ -36,5 +50,6 @@ def _day(written: object) -> object:
         raise ValueError("must be a date, such as 2024-01-31") from None
 
 
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Day = Annotated[date, BeforeValidator(_day)]
 """A date, or the text of one: JSON has no dates."""

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field
 
-from sentinel_lib.errors import nearest
-from sentinel_lib.settings.model import ConfigModel
+from sentinel_lib.settings.model import ConfigModel, TimeZone
 
 EXAMPLE = '"30 17 * * 1-5"'
 
@@ -37,15 +36,6 @@ def _cron(text: str) -> str:
     return text
 
 
-def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # a folder of zones, a path, no such zone
-        close = nearest(name, available_timezones())
-        raise ValueError(f"must be an IANA time zone, such as America/New_York{close}") from None
-    return name
-
-
 class Health(ConfigModel):
     """Where ``/healthz`` answers. Port 0 is any that is free."""
 
@@ -65,7 +55,7 @@ class Schedule(ConfigModel):
     """
 
     cron: Annotated[str, AfterValidator(_cron)]
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: TimeZone = "UTC"
     missed: Literal["run_once", "skip"] = "run_once"
     drain_seconds: Annotated[float, Field(ge=0)] = 60.0
     health: Health | None = Health()

@@ -6,13 +6,12 @@ A source is a field of ``Sources`` here, and a module in ``ingestion`` that fetc
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field, HttpUrl
 
 from sentinel_lib.errors import UsageError, nearest
 from sentinel_lib.records.bar import EPOCH_UNITS, ISO_8601
-from sentinel_lib.settings.model import ConfigModel
+from sentinel_lib.settings.model import ConfigModel, TimeZone
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PayloadColumn = Literal[
@@ -45,20 +44,8 @@ def _date_format(text: str) -> str:
     )
 
 
-def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder, such as 'America'
-        raise ValueError(
-            f"'{name}' is not a time zone: write 'UTC' or an IANA name such as 'America/New_York'"
-            f"{nearest(name, available_timezones())}"
-        ) from None
-    return name
-
-
 SourceName = Annotated[str, AfterValidator(_source_name)]
 DateFormat = Annotated[str, AfterValidator(_date_format)]
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
 class Faults(ConfigModel):

@@ -57,12 +57,9 @@ def shown(ages: Mapping[str, AssetFreshness]) -> pd.DataFrame:
 
 def by_status(ages: Mapping[str, AssetFreshness]) -> pd.DataFrame:
     """One row per status that an asset has: how many have it, and which."""
-    columns = ["status", "assets", "symbols"]
-    symbols: dict[str, list[str]] = {}
-    for symbol, state in ages.items():
-        symbols.setdefault(state.status, []).append(symbol)
-    rows = [(status, len(names), listed(names)) for status, names in sorted(symbols.items())]
-    return pd.DataFrame(rows, columns=columns)
+    symbols = pd.Series(list(ages), [state.status for state in ages.values()], dtype=object)
+    counts = symbols.groupby(level=0).agg(assets="size", symbols=listed)
+    return counts.rename_axis("status").reset_index()
 
 
 def asset_quality(records: Sequence[StageRecord]) -> dict[str, dict[str, Any]]:

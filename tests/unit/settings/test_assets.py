@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel_lib.errors import ConfigError, UsageError
-from sentinel_lib.settings.assets import Asset, read_assets, select
-from sentinel_lib.settings.freshness_limits import Limit
+from sentinel_lib.settings.assets import Asset, Limit, read_assets, select
 from sentinel_lib.settings.sources import FilesOptions, KrakenOptions, SimulatedOptions
 from tests.assets_file import load_assets
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from sentinel_lib.settings.freshness_limits import Limit, Limits
+from sentinel_lib.settings.assets import Limit, Limits
 
 
 @pytest.mark.parametrize(

@@ -60,10 +60,13 @@ def test_day_that_some_month_has_is_accepted(text: str) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("timezone: Europe/Berln", "such as America/New_York; did you mean 'Europe/Berlin'?"),
-        ("timezone: Europe", "must be an IANA time zone"),
-        ("timezone: ../etc/passwd", "must be an IANA time zone"),
-        ("timezone: ''", "must be an IANA time zone"),
+        ("timezone: Europe/Berln", "such as 'America/New_York'; did you mean 'Europe/Berlin'?"),
+        ("timezone: Europe", "'Europe' is not a time zone: write 'UTC' or an IANA name"),
+        (
+            "timezone: ../etc/passwd",
+            "'../etc/passwd' is not a time zone: write 'UTC' or an IANA name",
+        ),
+        ("timezone: ''", "'' is not a time zone: write 'UTC' or an IANA name"),
         ("missed: skipp", "did you mean 'skip'?"),
         ("drain_seconds: -1", "drain_seconds: must be 0"),
         ("drain_second: 5", "did you mean 'drain_seconds'?"),
