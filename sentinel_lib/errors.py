@@ -76,11 +76,9 @@ class SentinelError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        parts = [self.message]
-        parts += [f"  observed: {self.observed}"] if self.observed else []
-        parts += [f"  expected: {self.expected}"] if self.expected else []
-        parts += [f"  next: {self.next_step}"] if self.next_step else []
-        return "\n".join(parts)
+        parts = {"observed": self.observed, "expected": self.expected, "next": self.next_step}
+        written = (f"  {name}: {text}" for name, text in parts.items() if text)
+        return "\n".join([self.message, *written])
 
 
 class UsageError(SentinelError):

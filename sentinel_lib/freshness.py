@@ -53,12 +53,14 @@ def _judged(
     reason = "no session has closed since the last bar"
     if closed:
         reason = f"{behind} session(s) closed since the last bar, the first on {closed[0].date}"
-    loaded_until = _end_of(asset, last_bar, known_until)
+    closed_at = _close_of(asset, known_until)
+    bar_end = last_bar + timedelta(seconds=INTERVAL_SECONDS[asset.interval])
+    loaded_until = closed_at if asset.interval == "1d" else bar_end
     if _is_reached(limits.error_after, behind, loaded_until, now):
         return "stale", reason, behind, None
     is_late = _is_reached(limits.warn_after, behind, loaded_until, now)
     ahead = (limits.error_after,) if is_late else (limits.warn_after, limits.error_after)
-    after = max(now, _close_of(asset, known_until))
+    after = max(now, closed_at)
     reached = [_reached_at(limit, asset, behind, loaded_until, after) for limit in ahead]
     moments = [moment for moment in reached if moment is not None]
     breach = min(moments) + (as_of - now) if moments else None
@@ -95,13 +97,6 @@ def _session_date(asset: Asset, last_bar: datetime) -> date:
     return max(
         (session.date for session in nearby if session.open_utc < end), default=last_bar.date()
     )
-
-
-def _end_of(asset: Asset, last_bar: datetime, session: date) -> datetime:
-    """When the last good bar became final."""
-    if asset.interval != "1d":
-        return last_bar + timedelta(seconds=INTERVAL_SECONDS[asset.interval])
-    return _close_of(asset, session)
 
 
 def _close_of(asset: Asset, session: date) -> datetime:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -65,7 +64,7 @@ def number_of(text: object) -> Decimal | None:
     written = str(text).strip(WHITESPACE)
     if written.lower() in MISSING_WORDS:
         return None
-    if not _is_all_of(NUMBER_PATTERN, written):
+    if not re.fullmatch(NUMBER_PATTERN, written):  # ``match`` and ``$`` let a line end pass
         raise ValueError(f"{text!r} is not a number")
     number = Decimal(written)
     limit = Decimal(1).scaleb(WHOLE_DIGITS)
@@ -84,14 +83,14 @@ def timestamp_of(text: object, date_format: str, timezone: str) -> tuple[datetim
     """
     written = str(text).strip(WHITESPACE)
     if date_format in EPOCH_UNITS:
-        if not _is_all_of(EPOCH_PATTERN, written):
+        if not re.fullmatch(EPOCH_PATTERN, written):
             raise ValueError(f"{text!r} is not a number of {date_format}")
         seconds = int(written) // EPOCH_UNITS[date_format]
         if seconds > LAST_EPOCH_SECOND:
             raise ValueError(f"{text!r} is later than the year 2999")
         instant = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
         return instant, instant
-    if date_format == ISO_8601 and not _is_all_of(TIMESTAMP_PATTERN, written):
+    if date_format == ISO_8601 and not re.fullmatch(TIMESTAMP_PATTERN, written):
         raise ValueError(
             f"{text!r} is not an ISO 8601 date or time, such as 2024-01-31 or 2024-01-31T14:30:00Z"
         )
@@ -107,11 +106,6 @@ def timestamp_of(text: object, date_format: str, timezone: str) -> tuple[datetim
 def is_in_utc(date_format: str) -> bool:
     """Whether every time of this format is in UTC: epochs, and patterns with ``Z`` at their end."""
     return date_format in EPOCH_UNITS or date_format.endswith("Z")
-
-
-def _is_all_of(pattern: str, text: str) -> bool:
-    """``$`` alone would let a line end pass."""
-    return "\n" not in text and re.match(pattern, text) is not None
 
 
 def _moment_of(written: str, date_format: str) -> datetime:
@@ -142,7 +136,7 @@ OptionalPrice = Annotated[Decimal | None, BeforeValidator(number_of)]
 OptionalVolume = Annotated[Decimal | None, BeforeValidator(_volume)]
 
 
-class Bar(BaseModel):
+class Bar(BaseModel, frozen=True):
     """One asset's trading over one interval.
 
     Prices are in the asset's quote currency, volume in its own units. ``timestamp`` is the start
@@ -155,8 +149,6 @@ class Bar(BaseModel):
     an instant, and belongs to the day that clocks in ``calendar_timezone`` show then, or
     ``session_shift_seconds`` later where its exchange opens on the evening before.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     symbol: Annotated[str, Field(min_length=1)]
     interval: Interval

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, Field, JsonValue, PlainSerializer
 
 Freshness = Literal["fresh", "late", "stale", "unknown", "paused"]
 Second = Annotated[
@@ -15,10 +15,8 @@ Second = Annotated[
 """A time, written in UTC and to the second."""
 
 
-class Details(BaseModel):
+class Details(BaseModel, extra="allow", frozen=True):
     """Whatever a notebook recorded, where it is not what its stage has to hand on."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class StageDetails(Details):
@@ -42,7 +40,8 @@ class IngestDetails(StageDetails):
     due_sessions: dict[str, int]
 
 
-class Certificate(BaseModel):
+# Certificates of version 0.2 and before have a field more: they can still be read.
+class Certificate(BaseModel, extra="ignore", frozen=True):
     """What the Silver gate says of exactly one candidate. Nothing is published without one.
 
     ``candidate_digest`` names the rows that were audited, ``base_version`` the version of the
@@ -51,9 +50,6 @@ class Certificate(BaseModel):
     reach, ``engine`` what ran the row work, ``inputs`` the payloads; ``verdicts`` is each asset's
     status. It counts only while the rules, the terms and the code are these.
     """
-
-    # Certificates of version 0.2 and before have a field more: they can still be read.
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     table: str
     run_id: str
@@ -80,15 +76,13 @@ class PromoteDetails(StageDetails):
     changes: dict[str, int]
 
 
-class AssetFreshness(BaseModel):
+class AssetFreshness(BaseModel, frozen=True):
     """An asset's entry in ``freshness.json``. Times are UTC.
 
     ``max_loaded_at`` is the timestamp of the last good bar; ``sessions_behind`` counts the sessions
     that closed since that bar's, the source's grace included; ``next_breach_at`` is when the status
     gets worse if nothing arrives. Names follow dbt's source freshness artifact where it has one.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     status: Freshness
     max_loaded_at: Second | None

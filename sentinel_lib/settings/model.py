@@ -5,18 +5,16 @@ from datetime import date
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from sentinel_lib.errors import nearest
 
 
-class ConfigModel(BaseModel):
+class ConfigModel(BaseModel, extra="forbid", frozen=True, strict=True, allow_inf_nan=False):
     """Unknown keys are errors, a value has the type it is declared with, and nothing changes later.
 
     Strict, because the lax reading turns ``count: true`` into 1 and ``start: 86400`` into a date.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def matching(pattern: str, rule: str) -> AfterValidator:
