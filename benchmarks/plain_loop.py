@@ -1,7 +1,7 @@
 """What one would write without this project's runner: Papermill in a loop, then HTMLExporter.
 
-``plain_loop.py CONFIG DATA REPORTS AS_OF [--immediate]``. ``--immediate`` kills each kernel at its end
-instead of letting the interpreter shut down, which Papermill passes through to nbclient.
+``plain_loop.py CONFIG DATA REPORTS AS_OF [--immediate]``. ``--immediate`` kills each kernel at its
+end instead of letting the interpreter shut down, which Papermill passes through to nbclient.
 """
 
 from __future__ import annotations

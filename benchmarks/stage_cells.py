@@ -14,8 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from sentinel_lib.notebook_runner.code_cells import CodeCell, code_cells
-from sentinel_lib.notebook_runner.in_process import run_cells
+from sentinel_lib.notebook_runner.code_cells import CodeCell, code_cells, run_cells
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 AS_OF = "2026-01-01T00:00:00Z"

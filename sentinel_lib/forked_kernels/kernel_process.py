@@ -10,8 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 
-from sentinel_lib.forked_kernels.process_output import ProcessOutput, how_it_ended
-from sentinel_lib.forked_kernels.template_process import ForkedProcess, TemplateProcess
+from sentinel_lib.forked_kernels.template_process import (
+    ForkedProcess,
+    ProcessOutput,
+    TemplateProcess,
+    how_it_ended,
+)
 
 LONGEST_SOCKET_PATH = 100
 """Linux allows 107 bytes, other systems less."""
@@ -45,9 +49,8 @@ class KernelProcess:
                 from jupyter_client.launcher import launch_kernel
 
                 command = [sys.executable, "-m", "ipykernel_launcher", *arguments]
-                self.process = launch_kernel(
-                    command, stdout=file, stderr=file, cwd=str(working_folder)
-                )
+                cwd = str(working_folder)
+                self.process = launch_kernel(command, stdout=file, stderr=file, cwd=cwd)
             else:
                 self.process = template.fork(arguments, file, working_folder, groups)
         except BaseException:  # also Ctrl-C: nobody else knows of the folder
@@ -77,7 +80,7 @@ class KernelProcess:
         self._clear()
 
     def _clear(self) -> None:
-        self.output.close()
+        self.output.file.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

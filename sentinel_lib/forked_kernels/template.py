@@ -70,19 +70,17 @@ class TemplateServer:
         signal.set_wakeup_fd(self.wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def load(self, modules: Sequence[str]) -> Request | None:
-        """Import a group, serving between modules. Returns a request only in a child."""
+    def load(self, modules: Sequence[str]) -> None:
+        """Import a group, serving between modules."""
         for module in modules:
-            if request := self.serve(0):
-                return request
+            self.serve(0)
             # What cannot be imported here cannot be in the kernel either, and is told there.
             with suppress(Exception):
                 import_module(module)
         self.loaded += 1
-        return None
 
-    def serve(self, seconds: float | None) -> Request | None:
-        """Do what there is to do; wait ``seconds`` for it. Returns a request only in a child."""
+    def serve(self, seconds: float | None) -> None:
+        """Do what there is to do; wait ``seconds`` for it."""
         watched: list[Any] = [self.runner, self.child_ended, *self.kernels.values()]
         readable = select.select(watched, [], [], seconds)[0]
         if self.runner in readable:
@@ -95,9 +93,7 @@ class TemplateServer:
         self.report_ends()
         for request in [request for request in self.waiting if request.groups <= self.loaded]:
             self.waiting.remove(request)
-            if self.fork(request):
-                return request
-        return None
+            self.fork(request)
 
     def receive(self) -> None:
         """Take in one request, or notice that the runner is gone."""
@@ -110,24 +106,25 @@ class TemplateServer:
         reply, output, launch = descriptors
         self.waiting.append(Request(int(message), socket.socket(fileno=reply), output, launch))
 
-    def fork(self, request: Request) -> bool:
-        """Start a kernel for ``request``; true in the kernel."""
+    def fork(self, request: Request) -> None:
+        """Start a kernel for ``request``; does not return in the kernel."""
         threads = len(list(Path("/proc/self/task").iterdir()))
         if threads != 1:
             self.send(request.reply, f"refused the template process has {threads} threads")
             request.reply.close()
             request.close_files()
-            return False
+            return
         gc.freeze()
         template = os.getpid()
         pid = os.fork()
         if pid == 0:
             die_with(template)
-            return True
+            self.close_in_child(request)
+            run_kernel(request)
+            sys.exit()
         request.close_files()
         self.kernels[pid] = request.reply
         self.send(request.reply, f"started {pid}")
-        return False
 
     def release(self, pid: int) -> None:
         """The runner has no more use for this kernel."""
@@ -225,22 +222,12 @@ def run_kernel(request: Request) -> None:
     kernelapp.launch_new_instance(arguments)
 
 
-def serve_forever(template: TemplateServer, groups: Sequence[Sequence[str]]) -> Request:
-    """Import everything and serve; returns in the children."""
-    for modules in groups:
-        if request := template.load(modules):
-            return request
-    request = template.serve(0)  # what has waited for the last group
-    while request is None:
-        request = template.serve(None)
-    return request
-
-
 if __name__ == "__main__":
     gc.disable()  # a third of the import time; each kernel has its own collector
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     server = TemplateServer(Path(sys.argv[-2]))
-    accepted = serve_forever(server, json.loads(sys.argv[-1]))
-    server.close_in_child(accepted)
-    del server
-    run_kernel(accepted)
+    for group in json.loads(sys.argv[-1]):
+        server.load(group)
+    server.serve(0)  # what has waited for the last group
+    while True:
+        server.serve(None)

@@ -1,4 +1,6 @@
-"""The runner's side of the template: its process, and the kernel processes that it forks."""
+"""The runner's side of the template: its process, the kernel processes that it forks, and what
+processes print.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
-
-from sentinel_lib.forked_kernels.process_output import ProcessOutput, how_it_ended
 
 TEMPLATE = Path(__file__).with_name("template.py")
 PROGRAM = """
@@ -36,6 +37,31 @@ ENVIRONMENT = {
 }
 KILL_SECONDS = 5.0
 POLL_SECONDS = 0.005
+READ_BYTES = 100_000
+SHOWN_CHARACTERS = 2_000
+"""How much of it is shown, cut once secrets are out: half a secret could not be found any more."""
+
+
+class ProcessOutput:
+    """A file for what a process prints: the crash of an interpreter, a last message.
+
+    It does not go to the terminal, which is the caller's; and where the system can, it stays in
+    memory, because it may hold a secret.
+    """
+
+    def __init__(self) -> None:
+        self.file: IO[bytes]
+        if hasattr(os, "memfd_create"):
+            self.file = os.fdopen(os.memfd_create("output"), "w+b")
+        else:
+            self.file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by its owner)
+
+    def below(self, ending: str, scrub: Callable[[str], str] = str) -> str:
+        """The last that was printed, below how the process ended; ``scrub`` takes secrets out."""
+        self.file.seek(0, 2)
+        self.file.seek(max(0, self.file.tell() - READ_BYTES))
+        printed = scrub(self.file.read().decode(errors="replace").strip())
+        return "\n".join(filter(None, [scrub(ending), printed[-SHOWN_CHARACTERS:]]))
 
 
 class TemplateError(Exception):
@@ -148,14 +174,11 @@ class TemplateProcess:
             )
 
     def fork(
-        self, arguments: Sequence[str], output: IO[bytes], working_folder: Path, groups: int
+        self, arguments: list[str], output: IO[bytes], working_folder: Path, groups: int
     ) -> ForkedProcess:
         """Ask for a kernel that needs that many groups of modules; returns at once."""
-        launch = {
-            "arguments": list(arguments),
-            "environment": dict(os.environ),
-            "folder": str(working_folder),
-        }
+        environment, folder = dict(os.environ), str(working_folder)
+        launch = {"arguments": arguments, "environment": environment, "folder": folder}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # In memory: the environment holds secrets, which must not get onto a disk.
         with theirs, os.fdopen(os.memfd_create("launch"), "wb") as file:
@@ -181,4 +204,15 @@ class TemplateProcess:
         self._process.kill()
         self._process.wait()
         self._requests.close()
-        self._output.close()
+        self._output.file.close()
+
+
+def how_it_ended(process_name: str, exit_code: int | None) -> str:
+    """How a process with this exit code ended; the code is as ``subprocess`` has it."""
+    if exit_code is None:
+        return f"{process_name} ended"
+    if exit_code == -signal.SIGKILL:
+        return f"{process_name} was killed (SIGKILL; often the machine ran out of memory)"
+    if exit_code < 0:
+        return f"{process_name} was terminated by {signal.Signals(-exit_code).name}"
+    return f"{process_name} exited with code {exit_code}"

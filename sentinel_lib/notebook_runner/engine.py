@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import Context
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import papermill
 from jupyter_core.utils import ensure_event_loop, run_sync
 from nbformat import NotebookNode
@@ -16,10 +18,52 @@ from papermill.engines import Engine, NotebookExecutionManager, papermill_engine
 
 from sentinel_lib.forked_kernels.jupyter_manager import KERNEL_NAME, manager_of
 from sentinel_lib.forked_kernels.kernel_process import KernelProcess
-from sentinel_lib.notebook_runner.executed import ExecutedNotebook
 
 ENGINE_NAME = "sentinel"
 START_SECONDS = 60
+SAVE_EVERY_SECONDS = 1.0
+_STRUCTURE = ("cell_type", "output_type")
+
+
+class ExecutedNotebook:
+    """What becomes of a notebook while it runs, on disk: never torn, hardly behind, and without a
+    secret. ``content`` is there once it was parameterised.
+    """
+
+    def __init__(self, path: Path, scrub: Callable[[str], str]) -> None:
+        self.path = path
+        self.content: NotebookNode | None = None
+        self.scrub = scrub
+        self._saved_at = -SAVE_EVERY_SECONDS
+        self._later: asyncio.TimerHandle | None = None
+
+    def save(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Keep the notebook as it is now; soon, if it was kept a moment ago."""
+        wait = self._saved_at + SAVE_EVERY_SECONDS - time.monotonic()
+        if wait <= 0:
+            self.write()
+        elif self._later is None:
+            self._later = loop.call_later(wait, self._save_later)
+
+    def write(self) -> None:
+        """Keep the notebook as it is now."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if self.content is None:
+            return
+        part = self.path.with_name(f".{self.path.name}.part")
+        try:
+            part.write_text(nbformat.writes(scrubbed(self.content, self.scrub)), encoding="utf-8")
+            part.replace(self.path)
+        finally:
+            part.unlink(missing_ok=True)
+        self._saved_at = time.monotonic()
+
+    def _save_later(self) -> None:
+        self._later = None
+        with suppress(OSError):  # the next one raises it, at the latest the one at the end
+            self.write()
 
 
 class _Progress(NotebookExecutionManager):  # type: ignore[misc]  # papermill is untyped
@@ -72,6 +116,21 @@ class SentinelEngine(Engine):  # type: ignore[misc]  # papermill is untyped
             run_sync(manager.cleanup_resources)()
             progress.notebook_complete()
         return progress.nb
+
+
+def scrubbed(value: Any, scrub: Callable[[str], str]) -> Any:
+    """A copy in which every text is scrubbed, keys too, but not what makes it a notebook."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        pairs = {
+            scrub(key): item if key in _STRUCTURE else scrubbed(item, scrub)
+            for key, item in value.items()
+        }
+        return NotebookNode(pairs) if isinstance(value, NotebookNode) else pairs
+    if isinstance(value, list | tuple):
+        return [scrubbed(item, scrub) for item in value]
+    return value
 
 
 papermill_engines.register(ENGINE_NAME, SentinelEngine)

@@ -8,8 +8,8 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from contextvars import copy_context
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from sentinel_lib.forked_kernels.kernel_process import KernelProcess
-    from sentinel_lib.notebook_runner.executed import ExecutedNotebook
+    from sentinel_lib.notebook_runner.engine import ExecutedNotebook
 
 TRACEBACK_LINES = 15
 ERROR_HEAD, ERROR_TAIL = 15_000, 5_000
@@ -61,7 +61,7 @@ class _Failure:
     index: int | None = None
 
 
-def prestart(kernels: KernelPool, *, has_gate: bool = True) -> None:
+def prestart(kernels: KernelPool, *, has_gate: bool) -> None:
     """Start the first kernel, and import Papermill meanwhile. Returns at once.
 
     A first notebook without a gate need not wait for Great Expectations; one with a gate had
@@ -90,17 +90,15 @@ def execute(
     text: nothing is written or returned that has not been through it. Raises ``OSError`` if
     ``output`` cannot be written.
     """
-    from sentinel_lib.notebook_runner.executed import ExecutedNotebook
+    from sentinel_lib.notebook_runner.engine import ExecutedNotebook
 
     started = time.monotonic()
     output.parent.mkdir(parents=True, exist_ok=True)
     output.unlink(missing_ok=True)
     executed = ExecutedNotebook(output, scrub)
     watch = _CellWatch(executed, timeout_seconds, on_cell)
-    with (
-        warnings.catch_warnings(action="ignore"),
-        kernels.kernel(expects_next=expects_next) as kernel,
-    ):
+    warned = warnings.catch_warnings(action="ignore")
+    with warned, kernels.kernel(expects_next=expects_next) as kernel:
         try:
             failure = _run(notebook, parameters, kernels.working_folder, kernel, watch)
             cell = _mark(executed, failure) if failure else ""
@@ -113,19 +111,17 @@ def execute(
     return Execution("failed", seconds, *map(scrub, texts))
 
 
+@dataclass(slots=True)
 class _CellWatch:
     """Follows the cells of one execution: tells which one begins, and how much time is left."""
 
-    def __init__(
-        self, executed: ExecutedNotebook, timeout_seconds: float, on_cell: Callable[[Cell], None]
-    ) -> None:
-        self.executed = executed
-        self.timeout_seconds = timeout_seconds
-        self.on_cell = on_cell
-        self.context = copy_context()
-        self.number = 0
-        self.running: int | None = None
-        self.deadline = 0.0
+    executed: ExecutedNotebook
+    timeout_seconds: float
+    on_cell: Callable[[Cell], None]
+    context: Context = field(default_factory=copy_context)
+    number: int = 0
+    running: int | None = None
+    deadline: float = 0.0
 
     def cell_begins(self, cell: NotebookNode, cell_index: int) -> None:
         """Called before a cell is sent; the first one starts the clock, as its kernel is there."""
@@ -161,14 +157,9 @@ def _run(
 
     executed = watch.executed
     try:
+        options = {"timeout_func": watch.seconds_left, "on_cell_execute": watch.cell_begins}
         done = engine.execute_notebook(
-            notebook,
-            executed,
-            parameters,
-            folder,
-            kernel=kernel,
-            timeout_func=watch.seconds_left,
-            on_cell_execute=watch.cell_begins,
+            notebook, executed, parameters, folder, kernel=kernel, **options
         )
     except PapermillExecutionError as raised:
         text = _error_text(raised.ename, raised.evalue, raised.traceback, executed.scrub)

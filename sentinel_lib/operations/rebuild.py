@@ -9,9 +9,7 @@ import pyarrow.dataset as ds
 import yaml
 
 from sentinel_lib.errors import SentinelError, StageError, StorageError
-from sentinel_lib.notebook_runner.code_cells import code_cells
-from sentinel_lib.notebook_runner.in_process import run_cells
-from sentinel_lib.notebook_runner.parameters import declared_parameters
+from sentinel_lib.notebook_runner.code_cells import code_cells, declared_parameters, run_cells
 from sentinel_lib.operations.inspection import lost_payloads
 from sentinel_lib.operations.results import Verification
 from sentinel_lib.operations.rollback import rollback

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from sentinel_lib.clock import iso, require_not_before
 from sentinel_lib.errors import ConfigError, UsageError, nearest
-from sentinel_lib.notebook_runner.parameters import Parameter, declared_parameters
+from sentinel_lib.notebook_runner.code_cells import Parameter, declared_parameters
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.roles import PUBLISHING
 from sentinel_lib.records.stage import RunRecord

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from sentinel_lib.notebook_runner.code_cells import code_cells
-from sentinel_lib.notebook_runner.in_process import run_cells
+from sentinel_lib.notebook_runner.code_cells import code_cells, run_cells
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 STAGES = {

@@ -10,7 +10,7 @@ import structlog
 import yaml
 
 from sentinel_lib.errors import SentinelError
-from sentinel_lib.notebook_runner import in_process
+from sentinel_lib.notebook_runner import code_cells as stored
 from sentinel_lib.notebook_runner.code_cells import code_cells
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.project import PROJECT_ROOT
@@ -107,7 +107,7 @@ def run_cells(path, parameters, edits=()):
     cells = code_cells(path)
     for old, new in edits:
         cells = [replace(cell, source=cell.source.replace(old, new)) for cell in cells]
-    in_process.run_cells(cells, parameters)
+    stored.run_cells(cells, parameters)
 
 
 @pytest.fixture(scope="session")

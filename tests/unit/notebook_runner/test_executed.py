@@ -9,8 +9,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from sentinel_lib.notebook_runner import executed
-from sentinel_lib.notebook_runner.executed import ExecutedNotebook, scrubbed
+from sentinel_lib.notebook_runner import engine
+from sentinel_lib.notebook_runner.engine import ExecutedNotebook, scrubbed
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_secret_does_not_hide_behind_the_escapes_of_the_file(tmp_path: Path) -> 
 def test_notebook_is_saved_at_once_and_then_soon(
     tmp_path: Path, loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executed, "SAVE_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(engine, "SAVE_EVERY_SECONDS", 0.2)
     kept = ExecutedNotebook(tmp_path / "kept.ipynb", str)
     seen = []
     for number in range(3):

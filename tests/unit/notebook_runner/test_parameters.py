@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.notebook_runner.parameters import Parameter, declared_parameters
+from sentinel_lib.notebook_runner.code_cells import Parameter, declared_parameters
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 

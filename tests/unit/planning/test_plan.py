@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sentinel_lib.errors import ConfigError, UsageError
-from sentinel_lib.notebook_runner.parameters import declared_parameters
+from sentinel_lib.notebook_runner.code_cells import declared_parameters
 from sentinel_lib.planning import plan
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord, StageOutcome

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from sentinel_lib.forked_kernels.process_output import ProcessOutput, how_it_ended
+from sentinel_lib.forked_kernels.template_process import ProcessOutput, how_it_ended
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_what_was_printed_last_is_read_back() -> None:
 
     text = output.below("it ended", lambda text: text.replace("words", "[gone]"))
 
-    output.close()
+    output.file.close()
     assert text.startswith("it ended\n")
     assert text.endswith("last [gone] \N{REPLACEMENT CHARACTER}")
     assert "early" not in text

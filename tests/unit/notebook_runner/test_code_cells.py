@@ -8,8 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from sentinel_lib.notebook_runner.code_cells import CodeCell, code_cells
-from sentinel_lib.notebook_runner.in_process import run_cells
+from sentinel_lib.notebook_runner.code_cells import CodeCell, code_cells, run_cells
 
 TAGGED = {"tags": ["parameters"]}
 
