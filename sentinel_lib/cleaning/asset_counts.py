@@ -1,7 +1,6 @@
 """What a resolved batch holds of each asset: one grouped computation for all of them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import ibis
 from ibis.expr.types import StringValue, Table
@@ -23,8 +22,8 @@ from sentinel_lib.rules.suites import Suite
 class AssetCounts:
     """One asset's rows in a batch.
 
-    ``broken_rules`` counts its good rows that break a rule with ``warn`` or ``block``, ``rounded``
-    says which values lost decimals.
+    ``broken_rules`` counts its good rows that break each of the suite's ``strict_rules``,
+    ``rounded`` says which values lost decimals.
     """
 
     rows_in: int = 0
@@ -34,7 +33,7 @@ class AssetCounts:
     outside_the_limit: int = 0
     sessions_seen: int = 0
     sessions_spanned: int = 0
-    broken_rules: Mapping[str, int] = field(default_factory=dict)
+    broken_rules: tuple[int, ...] = ()
     rounded: str = ""
 
     @property
@@ -56,7 +55,7 @@ def rows_by(column: StringValue) -> dict[str, int]:
 
 def asset_counts(resolved: Table, sessions: Table, suite: Suite) -> dict[str, AssetCounts]:
     """The counts of every asset in a resolved batch, in the order of their symbols."""
-    strict = [rule for rule in suite.row_rules if rule.on_fail != "quarantine"]
+    broken = [f"broken_{place}" for place, _ in enumerate(suite.strict_rules)]
     good = resolved.outcome != QUARANTINED
     grouped = resolved.group_by("asset").agg(
         rows_in=resolved.count(),
@@ -65,8 +64,8 @@ def asset_counts(resolved: Table, sessions: Table, suite: Suite) -> dict[str, As
         },
         outside_the_limit=resolved.rule.isin(OUTSIDE_THE_LIMIT).fill_null(False).sum(),
         **{
-            f"broken_{index}": (good & ~row_passes(resolved, rule)).sum()
-            for index, rule in enumerate(strict)
+            name: (good & ~row_passes(resolved, rule)).sum()
+            for name, rule in zip(broken, suite.strict_rules, strict=True)
         },
         rounded_rows=(good & resolved.rounded.notnull()).sum(),
         rounded_example=good.ifelse(resolved.rounded, ibis.null("string")).min(),
@@ -78,13 +77,12 @@ def asset_counts(resolved: Table, sessions: Table, suite: Suite) -> dict[str, As
     joined = grouped.left_join(_sessions_spanned(resolved, sessions), "asset").drop("asset_right")
     counts = {}
     for row in joined.to_pyarrow().to_pylist():
-        broken = {rule.name: row.pop(f"broken_{index}") for index, rule in enumerate(strict)}
-        asset = row.pop("asset")
+        asset, broken_rules = row.pop("asset"), tuple(row.pop(name) for name in broken)
         columns = [name for name in VALUE_COLUMNS if row.pop(f"rounded_{name}")]
         rows, example = counted(row.pop("rounded_rows"), "row"), row.pop("rounded_example")
         rounded = f"{rows}, in {', '.join(columns)}; one of them:{example}" if columns else ""
         numbers = {name: int(value or 0) for name, value in row.items()}
-        counts[asset] = AssetCounts(**numbers, broken_rules=broken, rounded=rounded)
+        counts[asset] = AssetCounts(**numbers, broken_rules=broken_rules, rounded=rounded)
     return dict(sorted(counts.items()))
 
 

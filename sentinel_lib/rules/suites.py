@@ -60,6 +60,11 @@ class Suite(ConfigModel):
         """The rules that can be decided row by row."""
         return [rule for rule in self.rules if isinstance(rule, RowRule)]
 
+    @property
+    def strict_rules(self) -> list[RowRule]:
+        """The row rules that quarantine nothing: a good row may break them."""
+        return [rule for rule in self.row_rules if rule.on_fail != "quarantine"]
+
 
 def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
     """The suite of a layer; raises ``ConfigError`` naming file and line.
@@ -76,6 +81,7 @@ def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
             expected=f"schema_drift in {DRIFT_LAYER}.yaml",
             next_step=f"move it to {DRIFT_LAYER}.yaml",
         )
+    quarantining: set[str] = set()
     # A rule about a column that no bar has would never apply, and so never fail.
     for index, rule in enumerate(suite.rules if suite.table == SILVER_BARS else ()):
         wrong = rule.misfit()
@@ -83,6 +89,11 @@ def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
         if unknown := [column for column in rule.columns if column not in Bar.model_fields]:
             wrong = f"unknown column '{unknown[0]}'{nearest(unknown[0], Bar.model_fields)}"
             expected = f"one of {', '.join(Bar.model_fields)}"
+        if rule.on_fail == "quarantine":
+            if rule.name in quarantining:
+                wrong = f"another rule named {rule.name} quarantines rows already"
+                expected = "one, so that a quarantined row says which rule it breaks"
+            quarantining.add(rule.name)
         if wrong:
             next_step = "correct the rule, or remove it"
             raise document.error(("rules", index), wrong, expected=expected, next_step=next_step)

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from sentinel_lib.cleaning.row_keys import KEY
+from sentinel_lib.notebook_runner import code_cells as stored
+from sentinel_lib.notebook_runner.code_cells import code_cells
 from sentinel_lib.records.stage import Check
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.stages import open_stage
@@ -40,16 +42,7 @@ def market(project):
 
 def twice(path, parameters):
     """Run the cells of a notebook, each two times in a row."""
-    cells = json.loads(path.read_text())["cells"]
-    namespace = {}
-    for number, cell in enumerate(cells):
-        if cell["cell_type"] != "code":
-            continue
-        code = compile("".join(cell["source"]), f"{path.stem} cell {number}", "exec")
-        for _ in range(2):
-            exec(code, namespace)
-            if "parameters" in cell["metadata"].get("tags", []):
-                namespace |= {key: parameters[key] for key in parameters if key in namespace}
+    stored.run_cells([cell for cell in code_cells(path) for _ in range(2)], parameters)
 
 
 def opened(project, name):

@@ -24,7 +24,7 @@ STAGES = PROJECT_ROOT / "tests" / "notebooks"
 SUITE = "rules: [{expect: expect_column_to_exist, column: close, on_fail: block}]\n"
 RUNS = int(os.environ.get("SENTINEL_RUNS", "15"))
 WARM_UP_RUNS = 5
-PATIENCE_SECONDS = 120 + 10 * RUNS
+PATIENCE_SECONDS = 120
 
 FAST = """
 import sys, time
@@ -133,7 +133,7 @@ class Service:
             text = (STAGES / f"{template}.ipynb").read_text().replace("STAGE", name)
             self.write(f"notebooks/10_{name}.ipynb", text)
 
-    def start(self, program, *arguments):
+    def start(self, program, *arguments, patience=PATIENCE_SECONDS):
         environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "TMPDIR": str(self.folder / "tmp"),
@@ -146,7 +146,7 @@ class Service:
             stderr=subprocess.PIPE,
             text=True,
         )
-        watchdog = threading.Timer(PATIENCE_SECONDS, process.kill)
+        watchdog = threading.Timer(patience, process.kill)
         watchdog.start()
         self.started.append((process, watchdog))
         return process
@@ -344,8 +344,9 @@ def test_command_without_a_schedule_that_holds_ends_with_3(service, schedule, sa
 def test_resident_service_does_not_grow(service):
     service.configure(EVERY_SECOND, validate="stage", monitor="stage")
 
-    process = service.start(["-c", RESIDENT], str(service.folder / "config"), str(RUNS))
-    printed, said = process.communicate(timeout=PATIENCE_SECONDS)
+    arguments = (str(service.folder / "config"), str(RUNS))
+    process = service.start(["-c", RESIDENT], *arguments, patience=120 + 10 * RUNS)
+    printed, said = process.communicate()
 
     assert process.returncode == 0, said
     measured = [json.loads(line) for line in printed.splitlines()]

@@ -170,16 +170,14 @@ def _checks(symbol: str, counts: AssetCounts, suite: Suite, *, gaps_block: bool)
             yield check(
                 name=name, passed=passed, blocks=blocks, observed=observed, expected=expected
             )
-    for rule in suite.row_rules:
-        if rule.name in counts.broken_rules:
-            broken = counts.broken_rules[rule.name]
-            yield check(
-                name=rule.name,
-                passed=broken == 0,
-                blocks=rule.on_fail == "block",
-                observed=f"broken by {counted(broken, 'row')}",
-                expected="none",
-            )
+    for rule, broken in zip(suite.strict_rules, counts.broken_rules, strict=False):
+        yield check(
+            name=rule.name,
+            passed=broken == 0,
+            blocks=rule.on_fail == "block",
+            observed=f"broken by {counted(broken, 'row')}",
+            expected="none",
+        )
 
 
 def _min_rows(counts: AssetCounts, limits: SuiteLimits) -> _Judged:

@@ -213,6 +213,19 @@ def test_error_in_a_rule_of_several_lines_is_at_the_line_of_its_key(config_with:
         load_suite(config_with("expectations/gold.yaml", text), "gold")
 
 
+def test_two_rules_that_quarantine_do_not_share_a_name(config_with: Write) -> None:
+    rule = f"{BETWEEN}, column: close, on_fail: quarantine, min_value: 0"
+    text = suite_of(rule, "  - {" + rule.replace("min_value: 0", "max_value: 9") + "}\n")
+
+    with pytest.raises(
+        ConfigError, match=r"silver\.yaml:4: rules.1: another rule named .*\(close\)"
+    ):
+        load_suite(config_with("expectations/silver.yaml", text), "silver")
+
+    allowed = text.replace("on_fail: quarantine", "on_fail: warn", 1)
+    assert len(load_suite(config_with("expectations/silver.yaml", allowed), "silver").rules) == 2
+
+
 def test_suite_without_rules_is_an_error(config_with: Write) -> None:
     config = config_with("expectations/gold.yaml", "table: gold.aggregates\nrules: []\n")
 
