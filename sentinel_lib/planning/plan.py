@@ -1,13 +1,10 @@
 """The plan of a run: everything that is decided, and can be refused, before anything is created."""
 
-import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-from pydantic import BaseModel
 
 from sentinel_lib.clock import iso, require_not_before
 from sentinel_lib.errors import ConfigError, UsageError, nearest
@@ -96,8 +93,7 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
     file, document = read_assets(read, config)
     read_in_place = {"path": request.input_path} if request.input_path else None
     assets = file.resolve(document, source_named(request.source), read_in_place)
-    terms = {"assets": _digest(file)}
-    terms |= {layer: _digest(load_suite(read, layer, config)) for layer in LAYERS}
+    terms = {layer: load_suite(read, layer, config).digest for layer in LAYERS}
     folders = Folders(
         data=in_project(request.data or pipeline.data),
         reports=in_project(request.reports or pipeline.reports),
@@ -133,7 +129,7 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
         stages=_stages(pipeline.stages, folders.notebooks, offered, request),
         assets=assets,
         symbols=() if request.input_path else tuple(select(assets, request.assets or assets)),
-        terms=terms,
+        terms={"assets": file.digest, **terms},
         deadline_seconds=pipeline.deadline_minutes and pipeline.deadline_minutes * 60,
     )
 
@@ -154,10 +150,6 @@ def last_published(newest: Iterable[RunRecord]) -> datetime | None:
         if run.kind == "rollback" or any(stage.name in PUBLISHING for stage in changed):
             return run.as_of
     return None
-
-
-def _digest(model: BaseModel) -> str:
-    return hashlib.sha256(model.model_dump_json().encode()).hexdigest()
 
 
 def require_stage(name: str, stages: Iterable[Stage], flag: str) -> None:

@@ -1,5 +1,6 @@
 """The base of every configuration model, and the types that YAML has no word for."""
 
+import hashlib
 import re
 from datetime import date
 from typing import Annotated
@@ -15,6 +16,11 @@ class ConfigModel(BaseModel, extra="forbid", frozen=True, strict=True, allow_inf
 
     Strict, because the lax reading turns ``count: true`` into 1 and ``start: 86400`` into a date.
     """
+
+    @property
+    def digest(self) -> str:
+        """sha256 of what it says; comments and layout of its file do not count."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 def matching(pattern: str, rule: str) -> AfterValidator:

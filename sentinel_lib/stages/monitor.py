@@ -13,15 +13,8 @@ import pyarrow.dataset as ds
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import listed
 from sentinel_lib.freshness import freshness
+from sentinel_lib.records import roles
 from sentinel_lib.records.details import AssetFreshness
-from sentinel_lib.records.roles import (
-    INGEST,
-    OPS_CHECKS,
-    OPS_FRESHNESS,
-    OPS_QUARANTINE,
-    OPS_STAGE_RUNS,
-    VALIDATE,
-)
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage import artifacts
@@ -68,7 +61,7 @@ def asset_quality(records: Sequence[StageRecord]) -> dict[str, dict[str, Any]]:
     The rows are those of validate, or of ingest where the run did not get beyond it.
     """
     by_stage = {record.stage: record for record in records}
-    judged = by_stage.get(VALIDATE) or by_stage.get(INGEST)
+    judged = by_stage.get(roles.VALIDATE) or by_stage.get(roles.INGEST)
     failed = [check for record in records for check in record.checks if not check.passed]
     return {
         symbol: {
@@ -132,17 +125,17 @@ def history_rows(
     }
     executed = [record for record in records if record.run_id == run_id]
     return {
-        OPS_STAGE_RUNS: [_stage_run(record) for record in executed],
-        OPS_CHECKS: [
+        roles.OPS_STAGE_RUNS: [_stage_run(record) for record in executed],
+        roles.OPS_CHECKS: [
             {"stage": record.stage, **check.model_dump()}
             for record in executed
             for check in record.checks
         ],
-        OPS_FRESHNESS: [
+        roles.OPS_FRESHNESS: [
             _freshness_row(symbol, state, verdicts.get(symbol, ""))
             for symbol, state in ages.items()
         ],
-        OPS_QUARANTINE: [
+        roles.OPS_QUARANTINE: [
             {"stage": record.stage, "rule": rule, "rows": count}
             for record in executed
             for rule, count in record.quarantine.items()

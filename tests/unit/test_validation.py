@@ -12,7 +12,6 @@ from sentinel_lib.errors import GateBlocked
 from sentinel_lib.records.stage import Check
 from sentinel_lib.rules.kinds import AnyRule
 from sentinel_lib.rules.suites import Suite, SuiteLimits, load_suite
-from sentinel_lib.stages.certificates import digest_of
 from sentinel_lib.validation import audit
 
 # Great Expectations imports two modules of the standard library that Python 3.11 deprecates.
@@ -245,7 +244,7 @@ def test_digest_changes_with_what_the_suite_demands() -> None:
         suite(NOT_NULL).model_copy(update={"limits": SuiteLimits(min_rows=2)}),
     ]
 
-    assert len({digest_of(variant) for variant in variants}) == len(variants)
+    assert len({variant.digest for variant in variants}) == len(variants)
 
 
 def test_digest_does_not_see_comments_or_layout(tmp_path: Path) -> None:
@@ -260,7 +259,7 @@ def test_digest_does_not_see_comments_or_layout(tmp_path: Path) -> None:
         "table: t.x\n"
     )
 
-    digests = {digest_of(load_suite(tmp_path, layer)) for layer in ("gold", "bronze")}
+    digests = {load_suite(tmp_path, layer).digest for layer in ("gold", "bronze")}
 
     assert len(digests) == 1
 

@@ -29,8 +29,7 @@ def read_batch(stage: Stage) -> Table:
     Each row has the text columns of ``bronze.bars``, those of its fetch (``file``, ``source``,
     ``fetched_as_of``, ``date_format``, ``timezone``), and the terms of its asset.
     """
-    load, of_batch = stage.engine.load, ds.field("run_id") == stage.batch_run_id
-    fetches = stage.input(BRONZE_FETCHES).read_or_empty(BRONZE_FETCHES, where=of_batch)
+    load, fetches = stage.engine.load, batch_fetches(stage)
     waiting = _waiting(stage, fetches)
     fresh = _bronze_bars(stage).join(load(_readings(fetches)), list(_READING))
     columns = [*_RAW, "defect", "is_provisional", *_FETCH]
@@ -41,6 +40,12 @@ def read_batch(stage: Stage) -> Table:
     lines = load(lines_of(stage.assets, stage.selected, symbols))
     terms = load(asset_terms(stage.assets, stage.as_of))
     return named.join(lines, "named").drop("named").join(terms, "asset")
+
+
+def batch_fetches(stage: Stage) -> pa.Table:
+    """The rows of ``bronze.fetches`` that the batch consists of."""
+    of_batch = ds.field("run_id") == stage.batch_run_id
+    return stage.input(BRONZE_FETCHES).read_or_empty(BRONZE_FETCHES, where=of_batch)
 
 
 def payload_labels(stage: Stage, batch: Table) -> Table:

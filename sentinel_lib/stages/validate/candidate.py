@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
 from sentinel_lib.cleaning.asset_counts import rows_by
@@ -13,12 +12,13 @@ from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.errors import GateBlocked, listed
 from sentinel_lib.records.bar import DECLARED_COLUMNS, VALUE_COLUMNS
 from sentinel_lib.records.details import Certificate
-from sentinel_lib.records.roles import BRONZE_FETCHES, SILVER_BARS, SILVER_CANDIDATE
+from sentinel_lib.records.roles import SILVER_BARS, SILVER_CANDIDATE
 from sentinel_lib.records.stage import AssetLedger, Check
 from sentinel_lib.rules.kinds import RowRule
 from sentinel_lib.stages.certificates import gate_digests
 from sentinel_lib.stages.silver import base_version, silver_of
 from sentinel_lib.stages.stage import Stage
+from sentinel_lib.stages.validate.batch import batch_fetches
 from sentinel_lib.stages.validate.verdicts import Verdict
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import schema_of
@@ -106,9 +106,6 @@ def certify(stage: Stage) -> Certificate:
     _require_promotable(stage, rows)
     ordered = stage.engine.batches(rows.order_by(list(KEY)))
     digest = ordered_digest(ordered, KEY) or content_digest(stage.lake.read(SILVER_CANDIDATE), KEY)
-    fetches = stage.input(BRONZE_FETCHES).read_or_empty(
-        BRONZE_FETCHES, where=ds.field("run_id") == stage.batch_run_id
-    )
     certificate = Certificate(
         table=SILVER_BARS,
         run_id=stage.run_id,
@@ -117,7 +114,7 @@ def certify(stage: Stage) -> Certificate:
         base_version=base_version(stage.published),
         **gate_digests(stage.config, stage.suite),
         engine=engine_name(),
-        inputs=tuple(sorted(set(fetches["payload"].to_pylist()))),
+        inputs=tuple(sorted(set(batch_fetches(stage)["payload"].to_pylist()))),
         verdicts={symbol: ledger.status for symbol, ledger in stage.ledgers.items()},
     )
     artifacts.replace(Layout(stage.output).certificate, certificate.model_dump_json().encode())

@@ -13,11 +13,12 @@ from sentinel_lib.cleaning.row_keys import quarantined_rows
 from sentinel_lib.cleaning.rule_names import AWAITING_PROMOTION, HELD_WITH_ASSET, PROMOTED
 from sentinel_lib.errors import StorageError
 from sentinel_lib.logger import log
-from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS
+from sentinel_lib.records.roles import BRONZE_BARS, QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.rules.kinds import RowRule
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.unlisted import quarantined_unlisted
+from sentinel_lib.stages.validate.batch import batch_fetches
 from sentinel_lib.stages.validate.verdicts import Verdict
 from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.payloads import PayloadArchive
@@ -113,13 +114,11 @@ def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     """What stays quarantined of the batch's payloads: rows of assets that this run is not about,
     and of payloads of which only the waiting rows were judged.
     """
-    fetched = stage.input(BRONZE_FETCHES).read_or_empty(
-        BRONZE_FETCHES, columns=["payload"], where=ds.field("run_id") == stage.batch_run_id
-    )
+    fetched = batch_fetches(stage)["payload"].to_pylist()
     others = stage.assets.keys() - set(stage.selected)
     is_to_come = is_one_of("asset", NO_ASSET) & is_one_of("symbol", others)
     of_others = ~is_one_of("asset", [*stage.selected, *NO_ASSET]) | is_to_come
-    of_older = ~is_one_of("payload", fetched["payload"].to_pylist())
+    of_older = ~is_one_of("payload", fetched)
     kept = stage.engine.load(before.filter(of_others | of_older))
     return _quarantine_typed(kept.anti_join(resolved.select(_PROVENANCE), _PROVENANCE))
 
