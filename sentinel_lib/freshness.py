@@ -1,9 +1,8 @@
 """How old an asset's data is, in its own sessions: a function of data and ``as_of`` alone."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from sentinel_lib.calendars import closed_sessions, open_sessions, sessions, trouble
-from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.details import AssetFreshness, Freshness
 from sentinel_lib.settings.assets import Asset, Limit
 
@@ -54,8 +53,7 @@ def _judged(
     if closed:
         reason = f"{behind} session(s) closed since the last bar, the first on {closed[0].date}"
     closed_at = _close_of(asset, known_until)
-    bar_end = last_bar + timedelta(seconds=INTERVAL_SECONDS[asset.interval])
-    loaded_until = closed_at if asset.interval == "1d" else bar_end
+    loaded_until = closed_at if asset.is_daily else last_bar + asset.bar_length
     if _is_reached(limits.error_after, behind, loaded_until, now):
         return "stale", reason, behind, None
     is_late = _is_reached(limits.warn_after, behind, loaded_until, now)
@@ -88,19 +86,16 @@ def _reached_at(
 
 
 def _session_date(asset: Asset, last_bar: datetime) -> date:
-    if asset.interval == "1d":
-        return last_bar.date()
-    nearby = sessions(
-        asset.calendar, last_bar.date() - timedelta(days=1), last_bar.date() + timedelta(days=1)
-    )
-    end = last_bar + timedelta(seconds=INTERVAL_SECONDS[asset.interval])
-    return max(
-        (session.date for session in nearby if session.open_utc < end), default=last_bar.date()
-    )
+    day = last_bar.date()
+    if asset.is_daily:
+        return day
+    nearby = sessions(asset.calendar, day - timedelta(days=1), day + timedelta(days=1))
+    end = last_bar + asset.bar_length
+    return max((session.date for session in nearby if session.open_utc < end), default=day)
 
 
 def _close_of(asset: Asset, session: date) -> datetime:
     """When the session of that date closes; a date without a session ends at midnight UTC."""
-    midnight = datetime(session.year, session.month, session.day, tzinfo=UTC) + timedelta(days=1)
+    midnight = datetime.combine(session + timedelta(days=1), time(), UTC)
     closes = (day.close_utc for day in sessions(asset.calendar, session, session))
     return next(closes, midnight)

@@ -13,12 +13,11 @@ from sentinel_lib.records.bar import (
     ISO_8601,
     LAST_EPOCH_SECOND,
     LAST_YEAR,
+    ONE_DAY,
     TIMESTAMP_PATTERN,
     WHITESPACE,
     is_in_utc,
 )
-
-ONE_DAY = "1d"
 
 TIMES = ("payload", "layout", "asset", "interval", "timestamp", "date_format", "timezone")
 """What tells whether the daily times of a payload are date labels."""

@@ -23,7 +23,14 @@ from sentinel_lib.cleaning.rule_names import (
 )
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.errors import counted
-from sentinel_lib.records.bar import DECLARED_COLUMNS, EPOCH_UNITS, MISSING_WORDS, Bar, timestamp_of
+from sentinel_lib.records.bar import (
+    DECLARED_COLUMNS,
+    EPOCH_UNITS,
+    MISSING_WORDS,
+    ONE_DAY,
+    Bar,
+    timestamp_of,
+)
 from sentinel_lib.rules.kinds import NotNull, RowRule
 
 MAX_EXPLAINED = 10_000
@@ -215,7 +222,7 @@ def _of_absence(column: str, rows: Rows) -> str:
 def _of_days(rows: Rows) -> str:
     if any(row["session"].weekday() >= _SATURDAY for row in rows):
         return "set calendar: 24/7 if it trades at weekends"
-    if rows[0]["interval"] != "1d" and rows[0]["source"] == "files":
+    if rows[0]["interval"] != ONE_DAY and rows[0]["source"] == "files":
         return "set calendar to where it trades, or timezone if its times are local"
     return "set calendar to where it trades"
 

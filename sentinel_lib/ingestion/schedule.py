@@ -1,13 +1,27 @@
-"""What is due: the sessions and intervals of an asset whose bars should be here by now."""
+"""When bars begin, and what is due: the sessions and intervals whose bars should be here by now."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
-from sentinel_lib.calendars import Session, last_known_day, open_sessions, trouble
-from sentinel_lib.ingestion.bar_starts import A_DAY, DAILY, cached_sessions, length_of, midnight
+from sentinel_lib.calendars import Session, last_known_day, open_sessions, sessions, trouble
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.sources import FilesOptions
+
+_A_DAY = timedelta(days=1)
+
+
+def final_starts(asset: Asset, start: datetime, end: datetime) -> list[list[datetime]]:
+    """For each session the bars that begin in ``[start, end]`` and are final by ``end`` (UTC).
+
+    Sessions without such a bar are left out. A bar that crosses the close is final with it.
+    """
+    by_session = (
+        [begin for begin, final in _bars(asset, session) if start <= begin and final <= end]
+        for session in _sessions(asset.calendar, start.date() - _A_DAY, end.date() + _A_DAY)
+    )
+    return [starts for starts in by_session if starts]
 
 
 def due_windows(
@@ -51,7 +65,7 @@ def next_due(
     moments = [datetime.max.replace(tzinfo=UTC)]
     for symbol, asset in assets.items():
         if asset.is_paused(as_of):
-            moments.append(midnight(asset.paused_until or as_of.date()))
+            moments.append(_midnight(asset.paused_until or as_of.date()))
             continue
         if trouble(asset.calendar, as_of.date()):
             continue
@@ -69,15 +83,9 @@ def _due(
         return
     deadline = as_of - timedelta(minutes=asset.options.grace_minutes)
     earliest = _next_start(asset, start, last_bar)
-    last_day = deadline.date() + A_DAY
-    if asset.interval == DAILY:
-        ahead = cached_sessions(asset.calendar, earliest.date(), last_day)
-        yield from (session for session in ahead if session.close_utc <= deadline)
-        return
-    length = length_of(asset.interval)
-    for session in cached_sessions(asset.calendar, earliest.date() - A_DAY, last_day):
-        first = next(session.bar_starts(length, earliest), None)
-        if first is not None and min(first + length, session.close_utc) <= deadline:
+    for session in _sessions(asset.calendar, earliest.date() - _A_DAY, deadline.date() + _A_DAY):
+        begin, final = next(_bars(asset, session, earliest), (None, deadline))
+        if begin and begin >= earliest and final <= deadline:
             yield session
 
 
@@ -87,27 +95,46 @@ def _next_end(asset: Asset, as_of: datetime) -> datetime:
     deadline = as_of - grace
     ahead = open_sessions(asset.calendar, deadline, 1)
     if not ahead:
-        return midnight((last_known_day(asset.calendar) or as_of.date()) + A_DAY)
-    session = ahead[0]
-    if asset.interval == DAILY:
-        return session.close_utc + grace
-    length = length_of(asset.interval)
-    ends = (min(start + length, session.close_utc) for start in session.bar_starts(length))
-    return next(end for end in ends if end > deadline) + grace
+        return _midnight((last_known_day(asset.calendar) or as_of.date()) + _A_DAY)
+    return next(final for _, final in _bars(asset, ahead[0]) if final > deadline) + grace
 
 
 def _window_start(
     asset: Asset, start: date, last_bar: datetime | None, as_of: datetime
 ) -> datetime:
     earliest = _next_start(asset, start, last_bar)
-    if asset.interval != DAILY:
-        return earliest
-    first = next(_due(asset, start, last_bar, as_of), None)
-    return midnight(first.date) if first else earliest
+    first = next(_due(asset, start, last_bar, as_of), None) if asset.is_daily else None
+    return _midnight(first.date) if first else earliest
 
 
 def _next_start(asset: Asset, start: date, last_bar: datetime | None) -> datetime:
     if last_bar is None:
-        return midnight(start)
-    is_daily = asset.interval == DAILY
-    return midnight(last_bar.date() + A_DAY) if is_daily else last_bar + length_of(asset.interval)
+        return _midnight(start)
+    return _midnight(last_bar.date() + _A_DAY) if asset.is_daily else last_bar + asset.bar_length
+
+
+@lru_cache(maxsize=256)
+def _sessions(calendar: str, first: date, last: date) -> tuple[Session, ...]:
+    """Kept, because the assets of one calendar mostly ask the same.
+
+    Sessions can open on the UTC date before their own.
+    """
+    return tuple(sessions(calendar, first, last))
+
+
+def _midnight(day: date) -> datetime:
+    """The beginning of ``day`` in UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
+def _bars(
+    asset: Asset, session: Session, after: datetime | None = None
+) -> Iterator[tuple[datetime, datetime]]:
+    """When each bar of a session begins, intraday from ``after`` on, and when it is final: a bar
+    that crosses the close is final with it.
+    """
+    if asset.is_daily:
+        yield _midnight(session.date), session.close_utc
+        return
+    for start in session.bar_starts(asset.bar_length, after):
+        yield start, min(start + asset.bar_length, session.close_utc)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentinel_lib.ingestion import columns
-from sentinel_lib.ingestion.bar_starts import DAILY, final_starts
 from sentinel_lib.ingestion.delimited import DelimitedText
+from sentinel_lib.ingestion.schedule import final_starts
 from sentinel_lib.ingestion.source import Reading, Source
 from sentinel_lib.ingestion.source_columns import fixed_columns
 from sentinel_lib.records.bar import INTERVAL_SECONDS
@@ -81,7 +81,7 @@ class SimulatedSource(Source):
         return datetime.strptime(start[1], form).replace(tzinfo=UTC)
 
     def _delivered(self, asset: Asset, window: Window) -> list[datetime]:
-        by_session = final_starts(asset.calendar, asset.interval, window.start, window.end)
+        by_session = final_starts(asset, window.start, window.end)
         late = self.options.faults.late_sessions
         return list(chain.from_iterable(by_session[:-late] if late else by_session))
 
@@ -91,7 +91,7 @@ class SimulatedSource(Source):
         seconds = INTERVAL_SECONDS[asset.interval]
         index = np.array([int(start.timestamp()) // seconds for start in starts], np.int64)
         cells = self._cells(asset, index, seconds / _SECONDS_A_DAY)
-        form = _DAY_FORM if asset.interval == DAILY else "%Y-%m-%dT%H:%M:%SZ"
+        form = _DAY_FORM if asset.is_daily else "%Y-%m-%dT%H:%M:%SZ"
         times = [start.strftime(form) for start in starts]
         lines = [",".join(row) for row in zip(times, *cells.values(), strict=True)]
         gap = self._strikes(asset, "gaps", index)

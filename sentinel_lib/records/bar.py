@@ -18,6 +18,7 @@ from pydantic import (
 Interval = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d"]
 Fields = Literal["ohlcv", "close"]
 
+ONE_DAY: Interval = "1d"
 INTERVALS: tuple[str, ...] = get_args(Interval)
 INTERVAL_SECONDS = dict(zip(INTERVALS, (60, 300, 900, 1_800, 3_600, 14_400, 86_400), strict=True))
 
@@ -167,7 +168,7 @@ class Bar(BaseModel, frozen=True):
         written, instant = timestamp_of(
             text, context.get("date_format", ISO_8601), context.get("timezone", "UTC")
         )
-        if info.data.get("interval") == "1d":
+        if info.data.get("interval") == ONE_DAY:
             is_utc = written.tzinfo is not None and not written.utcoffset()
             if is_utc and not context.get("is_label", True):
                 local = instant.astimezone(ZoneInfo(context.get("calendar_timezone", "UTC")))

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from sentinel_lib.errors import UsageError, nearest
-from sentinel_lib.records.bar import DECLARED_COLUMNS, Fields, Interval
+from sentinel_lib.records.bar import DECLARED_COLUMNS, INTERVAL_SECONDS, ONE_DAY, Fields, Interval
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.calendar_names import CONTINUOUS, WEEKDAYS, known_calendar
 from sentinel_lib.settings.document import Document, read_document
@@ -82,7 +82,7 @@ class AssetTerms(ConfigModel):
 
     source: SourceName = "simulated"
     source_symbol: str | None = None
-    interval: Interval = "1d"
+    interval: Interval = ONE_DAY
     calendar: Annotated[str, AfterValidator(known_calendar)] = CONTINUOUS
     fields: Fields = "ohlcv"
     freshness: Limits = Limits()
@@ -113,9 +113,19 @@ class Asset(AssetTerms):
         return DECLARED_COLUMNS[self.fields]
 
     @property
+    def is_daily(self) -> bool:
+        """Whether its sources give a bar a session."""
+        return self.interval == ONE_DAY
+
+    @property
+    def bar_length(self) -> timedelta:
+        """How long one of its bars lasts."""
+        return timedelta(seconds=INTERVAL_SECONDS[self.interval])
+
+    @property
     def keeps_hours(self) -> bool:
         """Whether bars outside the hours of its exchange are left out of its sessions."""
-        return self.interval != "1d" and self._is_of_exchange and self.hours == "regular"
+        return not self.is_daily and self._is_of_exchange and self.hours == "regular"
 
     @property
     def is_extended(self) -> bool:

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from ibis.expr.types import Table
 
-from sentinel_lib.cleaning.bar_times import ONE_DAY, TIMES, date_labels
+from sentinel_lib.cleaning.bar_times import TIMES, date_labels
 from sentinel_lib.cleaning.rule_names import WAITING
-from sentinel_lib.records.bar import ISO_8601, VALUE_COLUMNS
+from sentinel_lib.records.bar import ISO_8601, ONE_DAY, VALUE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS
 from sentinel_lib.stages.sessions import asset_terms, within_times_of
 from sentinel_lib.stages.silver import silver_of

@@ -9,10 +9,9 @@ from zoneinfo import ZoneInfo
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone
 from sentinel_lib.cleaning.asset_counts import seen_rows, spans
-from sentinel_lib.cleaning.bar_times import ONE_DAY
 from sentinel_lib.cleaning.rule_names import INSERT, QUARANTINED
 from sentinel_lib.errors import counted, listed
-from sentinel_lib.records.bar import INTERVAL_SECONDS
+from sentinel_lib.records.bar import ONE_DAY
 from sentinel_lib.records.roles import GOLD_DAILY
 from sentinel_lib.records.stage import Check
 from sentinel_lib.settings.assets import Asset
@@ -123,11 +122,10 @@ def _whole_sessions(asset: Asset, days: set[date], as_of: datetime) -> dict[date
 
     With extended hours a calendar does not say how many: 1 stands for that.
     """
-    length = timedelta(seconds=INTERVAL_SECONDS[asset.interval])
     known = [day for day in sessions(asset.calendar, min(days), max(days)) if day.date in days]
     if not asset.is_extended:
         over = [session for session in known if session.close_utc <= as_of]
-        return {session.date: session.bar_count(length) for session in over}
+        return {session.date: session.bar_count(asset.bar_length) for session in over}
     now = as_of.astimezone(ZoneInfo(time_zone(asset.calendar))) + session_shift(asset.calendar)
     return {session.date: 1 for session in known if session.date < now.date()}
 

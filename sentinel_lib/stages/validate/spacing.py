@@ -9,9 +9,8 @@ from itertools import pairwise
 import ibis
 from ibis.expr.types import Table
 
-from sentinel_lib.cleaning.bar_times import ONE_DAY
 from sentinel_lib.cleaning.rule_names import OUTSIDE_THE_LIMIT
-from sentinel_lib.records.bar import INTERVAL_SECONDS, INTERVALS
+from sentinel_lib.records.bar import INTERVAL_SECONDS, INTERVALS, ONE_DAY
 from sentinel_lib.records.stage import Check
 from sentinel_lib.stages.sessions import within_times_of
 from sentinel_lib.stages.validate.series import Series, session_dates
@@ -39,9 +38,10 @@ def other_spacing(series: Series) -> Iterator[Check]:
         asset = series.assets[symbol]
         days = [day for day, _ in times]
         known = session_dates(asset.calendar, days[0], days[-1])
-        length = timedelta(seconds=INTERVAL_SECONDS[asset.interval])
-        is_daily = asset.interval == ONE_DAY
-        name = spacing_of_days(days, known) if is_daily else spacing_of_times(times, length, known)
+        if asset.is_daily:
+            name = spacing_of_days(days, known)
+        else:
+            name = spacing_of_times(times, asset.bar_length, known)
         if name:
             yield series.check(
                 name="spacing",

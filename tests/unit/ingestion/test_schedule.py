@@ -4,8 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from sentinel_lib.ingestion.bar_starts import final_starts
-from sentinel_lib.ingestion.schedule import due_sessions, due_windows, next_due
+from sentinel_lib.ingestion.schedule import due_sessions, due_windows, final_starts, next_due
 from sentinel_lib.records.payload import Window
 from sentinel_lib.settings.assets import Asset
 
@@ -140,7 +139,8 @@ def test_bars_are_counted_from_the_opening_and_leave_out_the_break(
     calendar: str, interval: str, starts: str
 ) -> None:
     """Tokyo trades to 15:30 since November 2024, with a break from 11:30 to 12:30."""
-    first_session = final_starts(calendar, interval, at("2026-11-24"), at("2026-11-25"))[0]
+    bars = asset(calendar=calendar, interval=interval)
+    first_session = final_starts(bars, at("2026-11-24"), at("2026-11-25"))[0]
 
     assert [f"{start:%H:%M}" for start in first_session] == starts.split()
 
