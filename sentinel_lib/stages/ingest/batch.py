@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 
 from sentinel_lib.errors import listed
 from sentinel_lib.ingestion.batch import Fetched, Parsed
-from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
+from sentinel_lib.ingestion.raw_bars import PROVENANCE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES
 from sentinel_lib.records.stage import NO_ASSET, AssetLedger, Check
 from sentinel_lib.rules.suites import Suite

@@ -12,10 +12,10 @@ from sentinel_lib.calendars import trouble
 from sentinel_lib.errors import counted, listed
 from sentinel_lib.ingestion.batch import Fetched, Parsed
 from sentinel_lib.ingestion.files import own_locator, stem
+from sentinel_lib.ingestion.raw_bars import PROVENANCE_COLUMNS
 from sentinel_lib.ingestion.schedule import due_sessions
 from sentinel_lib.records.details import IngestDetails
 from sentinel_lib.records.payload import Window
-from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
 from sentinel_lib.records.stage import AssetLedger, AssetStatus
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.origin import recorded_ingest

@@ -7,9 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from sentinel_lib.ingestion import batch
-from sentinel_lib.ingestion.raw_bars import RAW_BARS, STORED_RAW_BARS
+from sentinel_lib.ingestion.raw_bars import PROVENANCE_COLUMNS, RAW_BARS, STORED_RAW_BARS
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
-from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
 from sentinel_lib.settings.assets import Asset
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from sentinel_lib.ingestion.raw_bars import RAW_BARS
+from sentinel_lib.ingestion.raw_bars import PROVENANCE_COLUMNS, RAW_BARS
 from sentinel_lib.records.bar import Bar
-from sentinel_lib.records.raw_bar import PROVENANCE_COLUMNS
 from sentinel_lib.storage.catalog import (
     CATALOG,
     PUBLISHED_TABLES,
