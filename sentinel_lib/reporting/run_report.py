@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sentinel_lib.records.stage import NO_ASSET, Check, RunRecord, StageOutcome, StageRecord
+from sentinel_lib.records.stage import NO_ASSET, RunRecord, StageOutcome, StageRecord
 from sentinel_lib.reporting import page
 from sentinel_lib.reporting.asset_lines import ROW_COUNTS, asset_lines
 from sentinel_lib.reporting.failure import failure_of
 from sentinel_lib.storage import artifacts
 
-_WORST_FRESHNESS_FIRST = ("stale", "late", "unknown", "paused", "fresh")
+_URGENCY = {"stale": 0, "late": 1, "unknown": 2, "paused": 3, "fresh": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ def write_run_report(
     in ``folder`` are linked, so they come first.
     """
     records = [stage.record for stage in run.stages if stage.record]
+    checks = [(record.stage, check) for record in records for check in record.checks]
     assets = asset_lines(run)
     gold = list(csv.reader(StringIO(aggregates_csv or "")))
     content = page.render(
@@ -59,8 +60,8 @@ def write_run_report(
         asset_count=sum(line.symbol not in NO_ASSET for line in assets),
         held_back=page.excerpt([line for line in assets if line.is_held_back]),
         totals={name: sum(getattr(line, name) for line in assets) for name in ROW_COUNTS},
-        failed_checks=page.excerpt(_checks(records, passed=False)),
-        passed_checks=page.excerpt(_checks(records, passed=True)),
+        failed_checks=page.excerpt([line for line in checks if not line[1].passed]),
+        passed_checks=page.excerpt([line for line in checks if line[1].passed]),
         quarantine=page.excerpt(_quarantine(records)),
         offending_rows=page.excerpt([row for record in records for row in record.offending_rows]),
         freshness=page.excerpt(_freshness(freshness)),
@@ -94,15 +95,6 @@ def _report_of(run: RunRecord, folder: Path) -> str:
     return f"../{link}" if (link := _existing(folder.parent, f"{run.run_id}/{page.INDEX}")) else ""
 
 
-def _checks(records: Sequence[StageRecord], *, passed: bool) -> list[tuple[str, Check]]:
-    return [
-        (record.stage, check)
-        for record in records
-        for check in record.checks
-        if check.passed == passed
-    ]
-
-
 def _quarantine(records: Sequence[StageRecord]) -> list[tuple[str, str, int]]:
     """(stage, rule, rows), the rule that caught most first."""
     caught = [
@@ -114,10 +106,6 @@ def _quarantine(records: Sequence[StageRecord]) -> list[tuple[str, str, int]]:
 def _freshness(freshness: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:
     """(symbol, what freshness.json says of it), what needs attention first."""
     assets: Mapping[str, Mapping[str, Any]] = (freshness or {}).get("assets", {})
-
-    def urgency(symbol: str) -> tuple[int, str]:
-        status = assets[symbol].get("status")
-        known = status in _WORST_FRESHNESS_FIRST
-        return (_WORST_FRESHNESS_FIRST.index(status) if known else -1, symbol)
-
-    return [(symbol, assets[symbol]) for symbol in sorted(assets, key=urgency)]
+    return sorted(
+        assets.items(), key=lambda item: (_URGENCY.get(item[1].get("status", ""), -1), item[0])
+    )
