@@ -45,7 +45,7 @@ def serve(options: argparse.Namespace, command: str) -> Answer:
 
 def resume(options: argparse.Namespace, command: str) -> Answer:
     """Resume a run that failed, at the stage that did."""
-    from sentinel_lib.skipping.resumption import resumed
+    from sentinel_lib.skipping.selection import resumed
 
     data = data_folder(options)
     asked = RunRequest.of(options, command)

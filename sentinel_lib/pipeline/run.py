@@ -156,10 +156,10 @@ class _Run:
             return StageOutcome(name=name, status="skipped")
         ran = [outcome.name for outcome in self.outcomes if outcome.was_executed]
         decision = self.selection.decide(planned, ran)
-        if decision.instead:
-            log().info("the stage is skipped", stage=name, by=decision.instead.produced_by)
-            return decision.instead
-        return self._executed(planned, decision.reasons)
+        if isinstance(decision, StageOutcome):
+            log().info("the stage is skipped", stage=name, by=decision.produced_by)
+            return decision
+        return self._executed(planned, decision)
 
     def _executed(self, planned: StagePlan, reasons: Sequence[str]) -> StageOutcome:
         name = planned.stage.name

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import tenacity
 
@@ -29,7 +30,6 @@ from sentinel_lib.settings.pipeline import Stage
 from sentinel_lib.storage.run_history import RunHistory
 
 LONGEST_PAUSE_SECONDS = 600.0
-_RESTORE = "restore the last cell of its notebook"
 
 
 @dataclass(frozen=True)
@@ -133,34 +133,31 @@ def outcome_of(
 
 
 def _broken_contract(name: str, plan: Plan, record: StageRecord | None) -> StageError | None:
+    broken = partial(StageError, next_step="restore the last cell of its notebook")
     if record is None:
-        return StageError(
+        return broken(
             f"stage '{name}': stage record missing",
             observed="every cell ended, and none wrote the record",
             expected=f"the last cell writes ops/runs/{plan.run_id}/{name}.json",
-            next_step=_RESTORE,
         )
     recorded = (record.run_id, record.stage, iso(record.as_of))
     expected = (plan.run_id, name, iso(plan.as_of))
     if recorded != expected:
-        return StageError(
+        return broken(
             f"stage '{name}': its record is of another run or stage",
             observed=" / ".join(recorded),
             expected=" / ".join(expected),
-            next_step=_RESTORE,
         )
     if record.status == "skipped":
-        return StageError(
+        return broken(
             f"stage '{name}': it ran, and its record says that it was skipped",
             expected="ok, degraded, blocked or failed",
-            next_step=_RESTORE,
         )
     if record.lacking:
-        return StageError(
+        return broken(
             f"stage '{name}': its record lacks what the stage has to hand on",
             observed=f"missing or malformed: {', '.join(record.lacking)}",
             expected=f"the fields of {DETAILS[name].__name__}, in details",
-            next_step="restore the last cell of its notebook",
         )
     unexplained = {
         symbol: ledger.unexplained

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sentinel_lib import clock
 from sentinel_lib.clock import iso
@@ -17,14 +18,6 @@ from sentinel_lib.settings.pipeline import load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.skipping import fingerprint, past
 from sentinel_lib.storage.run_history import Fingerprint, RunHistory
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """``reasons`` why a stage runs; else ``instead``, how it is shown."""
-
-    reasons: Sequence[str] = ()
-    instead: StageOutcome | None = None
 
 
 class Selection:
@@ -52,12 +45,14 @@ class Selection:
         for name in self._names[: self._first]:
             self._require_record(name)
 
-    def decide(self, planned: StagePlan, ran: Collection[str]) -> Decision:
-        """Whether ``planned`` is to run, after the stages ``ran``."""
+    def decide(self, planned: StagePlan, ran: Collection[str]) -> StageOutcome | list[str]:
+        """The reasons why ``planned`` runs after the stages ``ran``; or, in its place, how it is
+        shown that it does not.
+        """
         name = planned.stage.name
         position = self._names.index(name)
         if position > self._last:
-            return Decision(instead=StageOutcome(name=name, status="skipped"))
+            return StageOutcome(name=name, status="skipped")
         self._of_stage(planned)  # now: what changes while it runs is for the next run
         if position < self._first:
             record = self._require_record(name)
@@ -67,12 +62,9 @@ class Selection:
             reasons = self._asked() or self.reasons(planned, ran)
             last = self._last_record(name)
             if reasons or last is None:
-                return Decision(reasons)
+                return reasons
             record = last
-        instead = StageOutcome(
-            name=name, status="skipped", produced_by=record.run_id, record=record
-        )
-        return Decision(instead=instead)
+        return StageOutcome(name=name, status="skipped", produced_by=record.run_id, record=record)
 
     def reasons(self, planned: StagePlan, ran: Collection[str] = ()) -> list[str]:
         """Why running ``planned`` again may change something; empty if it cannot."""
@@ -217,3 +209,36 @@ def outlook(asked: RunRequest, stage: str) -> Outlook:
         before += [planned.stage.name] if reasons else []
     produced_by = selection.past[stage].produced_by if stage in selection.past else ""
     return Outlook(stage, plan.as_of, reasons, produced_by, before)
+
+
+def resumed(asked: RunRequest, data: Path, run_id: str) -> RunRequest:
+    """The request of run ``run_id``, from the stage where it stopped, also if it was killed.
+
+    ``asked`` is the command that resumes it. Raises ``UsageError`` if the run came to its end, was
+    undone, or did not keep its request.
+    """
+    history = RunHistory(data)
+    if run_id in history.undone():
+        raise UsageError(
+            f"run {run_id} was undone by a rollback: nothing of it counts any more",
+            next_step="python run_pipeline.py run",
+        )
+    names = [stage.name for stage in load_pipeline(in_project(asked.config)).stages]
+    record = history.run_of(run_id)
+    if record is not None:
+        good = {outcome.name for outcome in record.stages if outcome.is_good}
+    else:
+        records = [history.read_stage(run_id, name) for name in names]
+        good = {stage.stage for stage in records if stage and stage.status in ("ok", "degraded")}
+    left = [name for name in names if name not in good]
+    if record is not None and not left:
+        raise UsageError(
+            f"run {run_id} ended {record.status}: there is nothing to resume",
+            next_step=f"python run_pipeline.py run --as-of {iso(record.as_of)} --force runs it all",
+        )
+    request = history.request_of(run_id)
+    if request is None:
+        raise UsageError(
+            f"run {run_id} kept no request to ask again", next_step="python run_pipeline.py run"
+        )
+    return request.again(asked, left[0] if left else names[-1])

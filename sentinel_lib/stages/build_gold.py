@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions, sessions_per_year
-from sentinel_lib.errors import StorageError
 from sentinel_lib.gold_metrics import Metric, metrics_table
 from sentinel_lib.records.bar import WHOLE_DIGITS
 from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY, SILVER_BARS
@@ -39,11 +38,6 @@ def silver_bars(lake: Lake, engine: Engine, assets: Mapping[str, Asset], as_of: 
     Those of an asset whose calendar does not know the day are left out: it keeps its last good
     metrics. Raises ``StorageError`` if there is no Silver yet.
     """
-    if not lake.exists(SILVER_BARS):
-        raise StorageError(
-            f"table {SILVER_BARS} has not been published in {lake.root}",
-            next_step="python run_pipeline.py run",
-        )
     bars = engine.scan(lake.files(SILVER_BARS), schema_of(SILVER_BARS))
     known = [symbol for symbol, asset in assets.items() if has_known_sessions(asset, as_of)]
     return placed_bars(engine, bars.filter(bars.symbol.isin(known or [""])), assets, as_of)

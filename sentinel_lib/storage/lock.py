@@ -83,19 +83,14 @@ class Lock:
                 return False
         return True
 
-    def sign(
-        self, since: datetime, *, run_id: str = "", stage: str = "", command: str = ""
-    ) -> None:
-        """Say who holds it. The file is written in place: a killed owner leaves nothing beside."""
-        owner = Owner(
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            since_utc=since,
-            run_id=run_id,
-            stage=stage,
-            command=command,
-            birth=processes.birth_of(os.getpid()),
-        )
+    def sign(self, since: datetime, **what: str) -> None:
+        """Say who holds it, and for ``what``: fields of ``Owner``.
+
+        The file is written in place: a killed owner leaves nothing beside.
+        """
+        pid = os.getpid()
+        birth, host = processes.birth_of(pid), socket.gethostname()
+        owner = Owner(pid=pid, host=host, since_utc=since, birth=birth, **what)
         with self._lockable():
             self.owner_file.write_text(owner.model_dump_json(), encoding="utf-8")
 

@@ -103,8 +103,11 @@ class Lake:
         return empty.select(list(columns)) if columns else empty
 
     def files(self, name: str) -> list[str]:
-        """The Parquet files that a table is made of now, for an engine to read by itself."""
-        log = delta_log.opened(self.root, name)
+        """The Parquet files that a table is made of now, for an engine to read by itself.
+
+        Raises ``StorageError`` if there is no such table, or a file is damaged.
+        """
+        log = self._opened(name)
         files = log.files()
         self._check(log, files)
         return list(map(str, files))

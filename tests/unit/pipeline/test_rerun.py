@@ -13,7 +13,7 @@ import structlog
 from sentinel_lib.errors import UsageError
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.stage import RunRecord
-from sentinel_lib.skipping import resumption
+from sentinel_lib.skipping import selection
 from tests import handed_on
 
 AS_OF = datetime(2024, 1, 3, tzinfo=UTC)
@@ -29,7 +29,7 @@ def log_reset() -> Iterator[None]:
 
 def resumed(project: Any, run_id: str) -> RunRecord:
     asked = project.request(as_of=None)
-    request = resumption.resumed(asked, project.folder / "data", run_id)
+    request = selection.resumed(asked, project.folder / "data", run_id)
     return project.run(**dict(request))
 
 
