@@ -90,16 +90,12 @@ def _files(folder: Path) -> set[tuple[Path, int]]:
 
 def _in_effect(history: RunHistory, target: str) -> StageDetails:
     """The assets of ``target``, as the newest run that it rests on recorded them."""
-    records = (history.read_stage(run_id, INGEST) for run_id in history.standing(target))
-    recorded = (
-        record.handed_on(StageDetails)
-        for record in records
-        if record and record.status != "blocked"
+    for run_id in history.standing(target):
+        record = history.read_stage(run_id, INGEST)
+        details = record and record.handed_on(StageDetails)
+        if record and details and record.status != "blocked":
+            return details
+    raise StorageError(
+        f"the records of run {target} and of all before it are gone: its assets are not known",
+        next_step="restore ops/runs from a backup",
     )
-    in_effect = next(filter(None, recorded), None)
-    if in_effect is None:
-        raise StorageError(
-            f"the records of run {target} and of all before it are gone: its assets are not known",
-            next_step="restore ops/runs from a backup",
-        )
-    return in_effect

@@ -18,8 +18,7 @@ from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY, SILVER_BARS
 from sentinel_lib.records.stage import AssetLedger, Check
 from sentinel_lib.rules.suites import Suite
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.stages.known_calendars import has_known_sessions
-from sentinel_lib.stages.sessions import placed_bars
+from sentinel_lib.stages.sessions import has_known_sessions, placed_bars
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.catalog import CATALOG, schema_of
 from sentinel_lib.storage.engine import Engine

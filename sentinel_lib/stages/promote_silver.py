@@ -17,6 +17,7 @@ from sentinel_lib.stages.silver import base_version, is_published
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.digest import content_digest
+from sentinel_lib.storage.frames import counts_of
 from sentinel_lib.storage.layout import Layout
 
 _CERTIFIED = {
@@ -105,7 +106,7 @@ def publish_silver(
         stage.lake.upsert(SILVER_BARS, rows, KEY, commit)
     else:
         stage.lake.append(SILVER_BARS, rows, commit)
-    counts, validated = _counts(candidate, "symbol"), stage.said_by(VALIDATE)
+    counts, validated = counts_of(candidate["symbol"]), stage.said_by(VALIDATE)
     verdicts = validated.assets if validated else {}
     ledgers = {}
     for symbol in stage.selected:
@@ -123,8 +124,4 @@ def release_waiting(stage: Stage) -> None:
 
 def changes_of(candidate: pa.Table) -> dict[str, int]:
     """How many of the candidate's rows are new to Silver, and how many correct it."""
-    return _counts(candidate, "change")
-
-
-def _counts(rows: pa.Table, column: str) -> dict[str, int]:
-    return {row["values"]: row["counts"] for row in rows[column].value_counts().to_pylist()}
+    return counts_of(candidate["change"])

@@ -1,4 +1,7 @@
-"""Where bars stand: the terms of their assets, the sessions of their calendars, and the hours."""
+"""Where bars stand: the terms of their assets, the sessions of their calendars, and the hours.
+
+A calendar may end: it warns in time, and then only its assets are held back.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,13 +12,16 @@ from ibis.expr.types import Table
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone, trouble
 from sentinel_lib.cleaning.bar_times import session_of, with_hours
+from sentinel_lib.errors import counted
 from sentinel_lib.records.bar import INTERVAL_SECONDS
-from sentinel_lib.records.stage import NO_ASSET
+from sentinel_lib.records.roles import BRONZE_FETCHES
+from sentinel_lib.records.stage import NO_ASSET, Check
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.storage.catalog import COUNT, INSTANT, TEXT
 from sentinel_lib.storage.engine import Engine
 
 EARLIEST_SESSION = date(1900, 1, 1)
+WARNED_AHEAD = timedelta(days=60)
 
 _TERMS = {
     **dict.fromkeys(("asset", "interval", "calendar", "calendar_timezone", "fields"), TEXT),
@@ -26,14 +32,37 @@ _HOURS = ("open_utc", "close_utc", "break_start_utc", "break_end_utc")
 _SESSIONS = {"calendar": TEXT, "session_date": pa.date32(), **dict.fromkeys(_HOURS, INSTANT)}
 
 
+def calendar_checks(chosen: Mapping[str, Asset], as_of: datetime) -> list[Check]:
+    """A failed check, which warns, per calendar that ends within ``WARNED_AHEAD`` of ``as_of``."""
+    calendars = [asset.calendar for asset in chosen.values()]
+    horizon = (as_of + WARNED_AHEAD).date()
+    return [
+        Check(
+            name=f"calendar {calendar} is known ahead",
+            passed=False,
+            table=BRONZE_FETCHES,
+            blocks=False,
+            observed=f"{reason} ({counted(calendars.count(calendar), 'asset')})",
+            expected=f"sessions known for {WARNED_AHEAD.days} days after as_of",
+        )
+        for calendar in sorted(set(calendars))
+        if (reason := trouble(calendar, horizon))
+    ]
+
+
+def has_known_sessions(asset: Asset, as_of: datetime) -> bool:
+    """Whether the sessions of an asset are known at ``as_of``, so that its bars can be placed."""
+    return not trouble(asset.calendar, as_of.date())
+
+
 def asset_terms(assets: Mapping[str, Asset], as_of: datetime) -> pa.Table:
     """What the row work needs to know of each asset, a row each; of rows of no asset nothing.
 
-    An asset whose calendar does not know the day of ``as_of`` has its times in UTC.
+    An asset without known sessions has its times in UTC.
     """
     rows: list[dict[str, object]] = [{"asset": line} for line in NO_ASSET]
     for asset in assets.values():
-        is_known = not trouble(asset.calendar, as_of.date())
+        is_known = has_known_sessions(asset, as_of)
         shift = session_shift(asset.calendar) if is_known else timedelta()
         rows.append(
             {

@@ -1,7 +1,6 @@
 """The stage that a notebook is: its place in a run, its tables, and the record it leaves."""
 
 import sys
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -34,6 +33,7 @@ from sentinel_lib.stages.cells import cell_of
 from sentinel_lib.stages.examples import examples
 from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.engine import Engine
+from sentinel_lib.storage.frames import counts_of
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake
@@ -196,7 +196,7 @@ class Stage:
 
     def note_quarantined(self, rows: pa.Table) -> None:
         """Note how many of the quarantined rows each rule caught, and examples of each asset's."""
-        self.quarantine = dict(Counter(rows["rule"].to_pylist()))
+        self.quarantine = counts_of(rows["rule"])
         self.offending_rows = examples(rows, (*self.selected, *NO_ASSET))
 
     def gate(self, checks: Iterable[Check] = ()) -> pd.DataFrame:

@@ -30,6 +30,11 @@ def frame_of(rows: pa.Table | pa.RecordBatchReader) -> pd.DataFrame:
     return frame
 
 
+def counts_of(column: pa.ChunkedArray) -> dict[str, int]:
+    """How many rows have each value of a text column."""
+    return {row["values"]: row["counts"] for row in column.value_counts().to_pylist()}
+
+
 def first_rows(rows: Table, count: int = 5) -> pd.DataFrame:
     """A few rows to look at, exact decimals as text without trailing zeros."""
     frame: pd.DataFrame = rows.limit(count).to_pandas()

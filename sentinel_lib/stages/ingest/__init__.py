@@ -19,5 +19,5 @@ from sentinel_lib.stages.ingest.schema_drift import (
     drift_checks,
     held_by_drift,
 )
-from sentinel_lib.stages.known_calendars import calendar_checks
+from sentinel_lib.stages.sessions import calendar_checks
 from sentinel_lib.stages.silver import last_bars

@@ -24,7 +24,7 @@ from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.digest import content_digest, ordered_digest
 from sentinel_lib.storage.engine import engine_name
-from sentinel_lib.storage.frames import frame_of
+from sentinel_lib.storage.frames import counts_of, frame_of
 from sentinel_lib.storage.layout import Layout
 from sentinel_lib.validation import audit
 
@@ -52,8 +52,7 @@ def accounted(
     """Every asset's rows: what went in, counted in the batch, and what came out, as written."""
     promoted = rows_by(candidate.symbol)
     deduplicated = rows_by(resolved.filter(resolved.outcome == DEDUPLICATED).asset)
-    counts = quarantined["asset"].value_counts().to_pylist()
-    refused = {row["values"]: row["counts"] for row in counts}
+    refused = counts_of(quarantined["asset"])
     return {
         symbol: AssetLedger(
             status=verdict.status,

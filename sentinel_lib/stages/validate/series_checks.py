@@ -7,7 +7,7 @@ from dataclasses import replace
 from ibis.expr.types import Table
 
 from sentinel_lib.records.stage import Check
-from sentinel_lib.stages.known_calendars import has_known_sessions
+from sentinel_lib.stages.sessions import has_known_sessions
 from sentinel_lib.stages.silver import silver_of
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.stages.validate.coverage import missing_sessions, thin_sessions
