@@ -68,24 +68,27 @@ class Session:
             start += length
 
 
-def sessions(calendar: str, first: date, last: date) -> list[Session]:
+@lru_cache(maxsize=64)  # the assets of one calendar mostly ask the same
+def sessions(calendar: str, first: date, last: date) -> tuple[Session, ...]:
     """The sessions dated from ``first`` to ``last``, both included, that ``calendar`` knows.
 
-    After its last known day there are none: ask ``trouble`` before concluding that nothing trades.
+    They may open on the UTC date before their own. After the calendar's last known day there are
+    none: ask ``trouble`` before concluding that nothing trades.
     """
     if last < first:
-        return []
+        return ()
     if calendar in _ENDLESS:
         midnight = datetime.combine(first, time(), UTC)
         opens = (midnight + _DAY * offset for offset in range((last - first).days + 1))
         days = [Session(open_utc.date(), open_utc, open_utc + _DAY) for open_utc in opens]
-        return [day for day in days if calendar == CONTINUOUS or day.date.weekday() < _SATURDAY]
+        is_continuous = calendar == CONTINUOUS
+        return tuple(day for day in days if is_continuous or day.date.weekday() < _SATURDAY)
     exchange = _exchange(calendar, *_decades(first.year, last.year))
     if exchange is None:
-        return []
+        return ()
     schedule = exchange.schedule.loc[str(first) : str(last)]
     moments = [_moments(schedule[name]) for name in ("open", "close", "break_start", "break_end")]
-    return [Session(*row) for row in zip(schedule.index.date, *moments, strict=True)]
+    return tuple(Session(*row) for row in zip(schedule.index.date, *moments, strict=True))
 
 
 def closed_sessions(calendar: str, first: date, as_of: datetime) -> list[Session]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 
 from sentinel_lib.calendars import Session, last_known_day, open_sessions, sessions, trouble
 from sentinel_lib.records.payload import Window
@@ -19,7 +18,7 @@ def final_starts(asset: Asset, start: datetime, end: datetime) -> list[list[date
     """
     by_session = (
         [begin for begin, final in _bars(asset, session) if start <= begin and final <= end]
-        for session in _sessions(asset.calendar, start.date() - _A_DAY, end.date() + _A_DAY)
+        for session in sessions(asset.calendar, start.date() - _A_DAY, end.date() + _A_DAY)
     )
     return [starts for starts in by_session if starts]
 
@@ -83,7 +82,7 @@ def _due(
         return
     deadline = as_of - timedelta(minutes=asset.options.grace_minutes)
     earliest = _next_start(asset, start, last_bar)
-    for session in _sessions(asset.calendar, earliest.date() - _A_DAY, deadline.date() + _A_DAY):
+    for session in sessions(asset.calendar, earliest.date() - _A_DAY, deadline.date() + _A_DAY):
         begin, final = next(_bars(asset, session, earliest), (None, deadline))
         if begin and begin >= earliest and final <= deadline:
             yield session
@@ -111,15 +110,6 @@ def _next_start(asset: Asset, start: date, last_bar: datetime | None) -> datetim
     if last_bar is None:
         return _midnight(start)
     return _midnight(last_bar.date() + _A_DAY) if asset.is_daily else last_bar + asset.bar_length
-
-
-@lru_cache(maxsize=256)
-def _sessions(calendar: str, first: date, last: date) -> tuple[Session, ...]:
-    """Kept, because the assets of one calendar mostly ask the same.
-
-    Sessions can open on the UTC date before their own.
-    """
-    return tuple(sessions(calendar, first, last))
 
 
 def _midnight(day: date) -> datetime:

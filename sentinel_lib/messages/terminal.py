@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
@@ -35,19 +36,19 @@ def watching(stream: TextIO, *, quiet: bool, verbose: bool) -> Iterator[Progress
             yield LiveLines(bars)
 
 
+@dataclass
 class PlainLines(Progress):
     """One line when a stage starts and one when it ends, for logs of CI and cron."""
 
-    def __init__(self, stream: TextIO, *, with_cells: bool) -> None:
-        self.stream = stream
-        self.with_cells = with_cells
-        self.stages: list[str] = []
+    stream: TextIO
+    with_cells: bool
+    stages: Sequence[str] = ()
 
     def waiting(self, message: str) -> None:
         self._say(message)
 
     def run_started(self, run_id: str, as_of: datetime, stages: Sequence[str]) -> None:
-        self.stages = list(stages)
+        self.stages = stages
         self._say(f"run {run_id} as of {iso(as_of)}")
 
     def stage_started(self, stage: str) -> None:
@@ -70,12 +71,12 @@ class PlainLines(Progress):
         print(line, file=self.stream, flush=True)
 
 
+@dataclass
 class LiveLines(Progress):
     """One line per stage, which shows the cell that runs."""
 
-    def __init__(self, bars: Bars) -> None:
-        self.bars = bars
-        self.line: TaskID | None = None
+    bars: Bars
+    line: TaskID | None = None
 
     def waiting(self, message: str) -> None:
         self._close()

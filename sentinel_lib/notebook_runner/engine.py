@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,17 @@ SAVE_EVERY_SECONDS = 1.0
 _STRUCTURE = ("cell_type", "output_type")
 
 
+@dataclass
 class ExecutedNotebook:
     """What becomes of a notebook while it runs, on disk: never torn, hardly behind, and without a
     secret. ``content`` is there once it was parameterised.
     """
 
-    def __init__(self, path: Path, scrub: Callable[[str], str]) -> None:
-        self.path = path
-        self.content: NotebookNode | None = None
-        self.scrub = scrub
-        self._saved_at = -SAVE_EVERY_SECONDS
-        self._later: asyncio.TimerHandle | None = None
+    path: Path
+    scrub: Callable[[str], str]
+    content: NotebookNode | None = None
+    _saved_at: float = -SAVE_EVERY_SECONDS
+    _later: asyncio.TimerHandle | None = None
 
     def save(self, loop: asyncio.AbstractEventLoop) -> None:
         """Keep the notebook as it is now; soon, if it was kept a moment ago."""

@@ -70,14 +70,11 @@ def load_pipeline(config: Path, shown: Path | None = None) -> PipelineFile:
     file = document.read_as(PipelineFile)
     first_at: dict[str, int] = {}
     for index, stage in enumerate(file.stages):
-        line = document.line_of(("stages", index, "name"))
+        place = ("stages", index, "name")
         if stage.name in first_at:
-            raise document.error(
-                ("stages", index, "name"),
-                f"stage '{stage.name}' is already on line {first_at[stage.name]}",
-                next_step="give each stage a name of its own",
-            )
-        first_at[stage.name] = line
+            problem = f"stage '{stage.name}' is already on line {first_at[stage.name]}"
+            raise document.error(place, problem, next_step="give each stage a name of its own")
+        first_at[stage.name] = document.line_of(place)
     _require_roles(document, file.stages)
     return file
 

@@ -37,7 +37,7 @@ def test_exchange_is_closed_on_thanksgiving_and_on_the_weekend() -> None:
 def test_exchange_closes_early_on_the_day_after_thanksgiving() -> None:
     found = sessions("XNYS", date(2026, 11, 27), date(2026, 11, 27))
 
-    assert found == [
+    assert list(found) == [
         Session(date(2026, 11, 27), at("2026-11-27T14:30:00"), at("2026-11-27T18:00:00"))
     ]
 
@@ -52,7 +52,7 @@ def test_exchange_closes_early_on_the_day_after_thanksgiving() -> None:
     ],
 )
 def test_exchange_moves_with_daylight_saving_time(day: date, opens: str, closes: str) -> None:
-    assert sessions("XNYS", day, day) == [Session(day, at(opens), at(closes))]
+    assert sessions("XNYS", day, day) == (Session(day, at(opens), at(closes)),)
 
 
 def test_tokyo_closes_before_new_york_opens() -> None:
@@ -81,7 +81,7 @@ def test_sessions_of_one_day_include_both_ends() -> None:
 
 @pytest.mark.parametrize("calendar", ["24/7", "weekdays", "XNYS"])
 def test_no_sessions_lie_between_a_day_and_an_earlier_one(calendar: str) -> None:
-    assert sessions(calendar, date(2026, 11, 30), date(2026, 11, 29)) == []
+    assert sessions(calendar, date(2026, 11, 30), date(2026, 11, 29)) == ()
 
 
 def test_sessions_cross_the_end_of_a_year() -> None:
@@ -101,7 +101,7 @@ def test_sessions_cross_the_end_of_a_year() -> None:
 def test_sessions_before_the_data_of_a_calendar_are_absent(
     calendar: str, first: date, last: date
 ) -> None:
-    assert sessions(calendar, first, last) == []
+    assert sessions(calendar, first, last) == ()
 
 
 def test_sessions_begin_where_the_data_of_a_calendar_begins() -> None:
@@ -115,7 +115,7 @@ def test_sessions_end_where_the_data_of_a_calendar_ends(year: int) -> None:
     found = sessions("XKRX", date(2050, 12, 29), date(year, 2, 1))
 
     assert dates(found) == ["2050-12-29"]
-    assert sessions("XKRX", date(2051, 1, 1), date(year, 2, 1)) == []
+    assert sessions("XKRX", date(2051, 1, 1), date(year, 2, 1)) == ()
 
 
 def test_open_sessions_are_fewer_where_the_data_of_a_calendar_ends() -> None:
@@ -229,7 +229,7 @@ def test_closed_and_open_sessions_are_all_sessions_in_order(
     following = open_sessions(calendar, as_of, count)
 
     assert len(following) == count
-    assert closed + following == sessions(calendar, first, following[-1].date)
+    assert (*closed, *following) == sessions(calendar, first, following[-1].date)
 
 
 @pytest.mark.parametrize(

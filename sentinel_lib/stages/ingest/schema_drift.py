@@ -151,13 +151,9 @@ def column_changes(
     for name in sorted(are.keys() & were.keys()):
         column, was = are[name], were[name]
         if EMPTY not in (column.kind, was.kind) and column.kind != was.kind:
-            is_as_it_should_be = {_KIND_OF_FIELD.get(field) for field in column.fields} == {
-                column.kind
-            }
-            concerned = () if is_as_it_should_be else (column, was)
-            changes.append(
-                ColumnChange("retyped", column, was.kind, does(config.retyped, *concerned))
-            )
+            is_as_it_should_be = {*map(_KIND_OF_FIELD.get, column.fields)} == {column.kind}
+            action = does(config.retyped, *(() if is_as_it_should_be else (column, was)))
+            changes.append(ColumnChange("retyped", column, was.kind, action))
     return tuple(changes)
 
 
