@@ -82,12 +82,13 @@ def send(message: Message, environment: Environment) -> list[str]:
 def _service(number: int, count: int, address: SecretStr) -> NotifyBase:
     """The service that an address names. Of a wrong address, which may be secret, nothing shows."""
     from apprise import Apprise, AppriseAsset
+    from apprise.manager_plugins import NotificationManager
 
     written = address.get_secret_value()
     if service := Apprise.instantiate(written, asset=AppriseAsset(app_id=SENDER)):
         return service
     scheme = written.partition("://")[0].lower()
-    known = _schemes()
+    known = sorted(NotificationManager().schemas())  # type: ignore[no-untyped-call] # apprise's own
     problem = f"names an unknown service{nearest(scheme, known)}"
     if scheme in known:
         problem = f"is not a complete {scheme}:// address"
@@ -96,12 +97,6 @@ def _service(number: int, count: int, address: SecretStr) -> NotifyBase:
         expected=f"such as {EXAMPLE}; inside a part write / as %2F, @ as %40 and : as %3A",
         next_step=SET_IT,
     )
-
-
-def _schemes() -> list[str]:
-    from apprise.manager_plugins import NotificationManager
-
-    return sorted(NotificationManager().schemas())  # type: ignore[no-untyped-call] # apprise's own
 
 
 def _notify(service: NotifyBase, message: Message) -> AppriseResult:

@@ -33,18 +33,11 @@ class ExitCode(IntEnum):
 
 
 PRECEDENCE = (
-    ExitCode.INTERRUPTED,
-    ExitCode.TERMINATED,
-    ExitCode.USAGE,
-    ExitCode.CONFIG,
-    ExitCode.LOCKED,
-    ExitCode.UNEXPECTED,
-    ExitCode.GATE_BLOCKED,
-    ExitCode.SOURCE_UNAVAILABLE,
-    ExitCode.DEGRADED,
-    ExitCode.FRESHNESS,
-    ExitCode.OK,
-)
+    ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.USAGE, ExitCode.CONFIG, ExitCode.LOCKED,
+    ExitCode.UNEXPECTED, ExitCode.GATE_BLOCKED, ExitCode.SOURCE_UNAVAILABLE, ExitCode.DEGRADED,
+    ExitCode.FRESHNESS, ExitCode.OK,
+)  # fmt: skip
+"""The most severe first."""
 
 
 def most_severe(codes: Iterable[ExitCode]) -> ExitCode:

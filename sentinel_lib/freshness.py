@@ -23,9 +23,7 @@ def freshness(
         status, reason, behind, breach = _judged(asset, last_bar, as_of, start)
     if asset.is_paused(as_of):
         status, breach = "paused", None
-        reason = f"paused until {asset.paused_until}" + (
-            f": {asset.reason}" if asset.reason else ""
-        )
+        reason = ": ".join(filter(None, (f"paused until {asset.paused_until}", asset.reason)))
     return AssetFreshness(
         status=status,
         max_loaded_at=last_bar,

@@ -32,7 +32,13 @@ def watching(stream: TextIO, *, quiet: bool, verbose: bool) -> Iterator[Progress
     elif verbose or not stream.isatty():
         yield PlainLines(stream, with_cells=verbose)
     else:
-        with _bars(stream) as bars:
+        from rich.console import Console
+        from rich.progress import Progress as Bars
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        text = TextColumn("{task.description}", markup=False)
+        columns = SpinnerColumn(), text, TimeElapsedColumn()
+        with Bars(*columns, console=Console(file=stream), transient=True) as bars:
             yield LiveLines(bars)
 
 
@@ -115,15 +121,3 @@ def _ending(outcome: StageOutcome) -> str:
         return f"{outcome.name} skipped{why}"
     ended = f"{outcome.name} {outcome.status}, {duration(outcome.seconds)}"
     return f"{ended}: {outcome.error.splitlines()[0][:LONGEST_LINE]}" if outcome.error else ended
-
-
-@contextmanager
-def _bars(stream: TextIO) -> Iterator[Bars]:
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    text = TextColumn("{task.description}", markup=False)
-    console = Console(file=stream)
-    with Bars(SpinnerColumn(), text, TimeElapsedColumn(), console=console, transient=True) as bars:
-        yield bars

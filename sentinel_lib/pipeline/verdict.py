@@ -77,13 +77,13 @@ def conditions(
         for outcome in failed
     }
     if failed or is_cut_short:  # what a later stage would have said of an asset is no finding
-        worst = [
+        ends: list[str] = [
             next((status for status in statuses if status in HELD_BACK), statuses[-1])
             for statuses in _statuses(outcomes).values()
         ]
-        codes |= _held_back(worst)
     else:
-        codes |= _held_back({asset.status for asset in assets.values()})
+        ends = [asset.status for asset in assets.values()]
+    codes |= _held_back(ends)
     if any(outcome.verdict == "degraded" for outcome in outcomes):
         codes.add(ExitCode.DEGRADED)
     if any(asset.freshness in FAILING_FRESHNESS[fail_on] for asset in assets.values()):

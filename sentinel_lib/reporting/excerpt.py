@@ -32,14 +32,9 @@ MARKUP = 200
 """Characters around each output, roughly: very many empty ones make a long page too."""
 
 FORMS = (
-    "text/html",
-    "text/markdown",
-    "image/svg+xml",
-    "image/png",
-    "image/jpeg",
-    "text/latex",
+    "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex",
     "text/plain",
-)
+)  # fmt: skip
 """Those that need no script, the richest first."""
 
 INJECTED = "injected-parameters"

@@ -57,13 +57,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: tuple[Callable[..., Any], ...] = (
-        wording.duration,
-        wording.ending,
-        wording.meaning,
-        wording.moment,
-        wording.plain,
-        wording.thousands,
-        wording.short_reason,
-    )
+        wording.duration, wording.ending, wording.meaning, wording.moment, wording.plain,
+        wording.short_reason, wording.thousands,
+    )  # fmt: skip
     environment.filters |= {function.__name__: function for function in filters}
     return environment

@@ -58,20 +58,11 @@ def serve(
             ) as address,
             project_kernels(fork=request.fork, on_fallback=run.log_fallback) as kernels,
         ):
-            loop = ScheduleLoop(
-                schedule=schedule,
-                make_run=partial(_make_run, request, data, progress, now, kernels, stop),
-                meanwhile=inspection.make_if_due,
-                state=state,
-                log=service_log,
-                stop=stop,
-                now=now,
-                wait=wait,
-            )
-            shown = f"; health: {address}" if address else ""
-            service_log.note(
-                f"runs at '{schedule.cron}' {schedule.timezone}{shown}", health=address
-            )
+            make_run = partial(_make_run, request, data, progress, now, kernels, stop)
+            meanwhile = inspection.make_if_due
+            loop = ScheduleLoop(schedule, make_run, meanwhile, state, service_log, stop, now, wait)
+            begins = f"runs at '{schedule.cron}' {schedule.timezone}"
+            service_log.note(begins + (f"; health: {address}" if address else ""), health=address)
             code = loop.until_stopped(settled)
             service_log.note("the service ends", exit_code=int(code))
     return code
