@@ -209,7 +209,7 @@ class _Run:
 
     def _recorded(self) -> RunRecord:
         plan = self.plan
-        assets = verdict.asset_lines(self.outcomes, plan.symbols)
+        assets = verdict.asset_outcomes(self.outcomes, plan.symbols)
         stopped_by = interruption.exit_code(self.stop.heard)
         is_cut_short = bool(self.crash or self.request.only_stage)
         fail_on = self.request.fail_on

@@ -26,7 +26,7 @@ from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.records.roles import PROMOTE_SILVER, VALIDATE
 from sentinel_lib.records.stage import DETAILS, AssetLedger, StageOutcome, StageRecord, StageStatus
-from sentinel_lib.settings.pipeline import Stage
+from sentinel_lib.settings.pipeline import StageSpec
 from sentinel_lib.storage.run_history import RunHistory
 
 LONGEST_PAUSE_SECONDS = 600.0
@@ -52,7 +52,7 @@ class StageRunner:
         outcome: StageOutcome = retrying(self._attempt, planned)
         return outcome.model_copy(update={"attempts": retrying.statistics["attempt_number"]})
 
-    def _retrying(self, stage: Stage) -> tenacity.Retrying:
+    def _retrying(self, stage: StageSpec) -> tenacity.Retrying:
         """The pause before another attempt doubles each time, with jitter: not in step with others.
 
         The last attempt's outcome is the stage's.

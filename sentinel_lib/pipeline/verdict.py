@@ -27,7 +27,7 @@ FAILING_FRESHNESS: dict[FailOn, tuple[str, ...]] = {
 _UNJUDGED = AssetLedger(status="not_evaluated")
 
 
-def asset_lines(
+def asset_outcomes(
     outcomes: Sequence[StageOutcome], symbols: Iterable[str]
 ) -> dict[str, AssetOutcome]:
     """How each asset ended.
@@ -105,7 +105,7 @@ def held_to_freshness(
     is_answered = record is not None and record.handed_on(MonitorDetails) is not None
     silent = [
         symbol
-        for symbol, asset in asset_lines(outcomes, symbols).items()
+        for symbol, asset in asset_outcomes(outcomes, symbols).items()
         if symbol not in NO_ASSET
         and (not asset.freshness or (asset.freshness == "unknown" and asset.status == "passed"))
     ]

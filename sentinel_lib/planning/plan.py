@@ -14,7 +14,7 @@ from sentinel_lib.records.roles import PUBLISHING
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.rules.suites import LAYERS, load_suite
 from sentinel_lib.settings.assets import Asset, read_assets, select
-from sentinel_lib.settings.pipeline import Stage, load_pipeline
+from sentinel_lib.settings.pipeline import StageSpec, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import source_named
 from sentinel_lib.storage import root
@@ -43,7 +43,7 @@ class Folders:
 class StagePlan:
     """One stage to run: its notebook and the values for its parameters."""
 
-    stage: Stage
+    stage: StageSpec
     notebook: Path
     parameters: dict[str, Value]
 
@@ -152,7 +152,7 @@ def last_published(newest: Iterable[RunRecord]) -> datetime | None:
     return None
 
 
-def require_stage(name: str, stages: Iterable[Stage], flag: str) -> None:
+def require_stage(name: str, stages: Iterable[StageSpec], flag: str) -> None:
     """Raise ``UsageError`` about ``flag`` if there is no stage of that name."""
     names = [stage.name for stage in stages]
     if name not in names:
@@ -164,7 +164,7 @@ def require_stage(name: str, stages: Iterable[Stage], flag: str) -> None:
 
 
 def _stages(
-    stages: Sequence[Stage], notebooks: Path, offered: dict[str, Value], request: RunRequest
+    stages: Sequence[StageSpec], notebooks: Path, offered: dict[str, Value], request: RunRequest
 ) -> tuple[StagePlan, ...]:
     declared = {stage.name: declared_parameters(notebooks / stage.notebook) for stage in stages}
     known = {name for parameters in declared.values() for name in parameters}

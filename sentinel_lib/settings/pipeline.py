@@ -26,8 +26,8 @@ Notebook = Annotated[
 ]
 
 
-class Stage(ConfigModel):
-    """One notebook of the pipeline.
+class StageSpec(ConfigModel):
+    """One notebook of the pipeline, as it is configured.
 
     ``reads`` and ``writes`` name tables and artifacts: lineage follows from them. A stage with
     ``when: always`` also runs after another has failed. ``retries`` is how often the notebook is
@@ -59,7 +59,7 @@ class PipelineFile(ConfigModel):
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
     deadline_minutes: Annotated[float, Field(gt=0)] | None = None
     schedule: Schedule | None = None
-    stages: Annotated[list[Stage], Field(min_length=1)]
+    stages: Annotated[list[StageSpec], Field(min_length=1)]
 
 
 def load_pipeline(config: Path, shown: Path | None = None) -> PipelineFile:
@@ -79,7 +79,7 @@ def load_pipeline(config: Path, shown: Path | None = None) -> PipelineFile:
     return file
 
 
-def _require_roles(document: Document, stages: Sequence[Stage]) -> None:
+def _require_roles(document: Document, stages: Sequence[StageSpec]) -> None:
     """Refuse another name, or another order, for the stages that write what others rely on.
 
     Verdicts, reconciliation and the records of runs know these stages by their names.

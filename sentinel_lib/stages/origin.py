@@ -12,8 +12,7 @@ from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.assets import read_assets, recorded_assets
 from sentinel_lib.settings.environment import load_environment
-from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
-from sentinel_lib.settings.pipeline import Stage as StageSpec
+from sentinel_lib.settings.pipeline import PipelineFile, StageSpec, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.secrets import Scrubber
 from sentinel_lib.stages.stage import BY_HAND, Stage

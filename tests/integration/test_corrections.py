@@ -11,7 +11,7 @@ import yaml
 
 from sentinel_lib import read_table
 from sentinel_lib.errors import ExitCode, GateBlocked
-from sentinel_lib.pipeline.verdict import asset_lines, conditions
+from sentinel_lib.pipeline.verdict import asset_outcomes, conditions
 from sentinel_lib.records.stage import StageOutcome
 from sentinel_lib.storage.tables import Lake
 
@@ -31,7 +31,7 @@ def exit_codes(outcome):
         StageOutcome(name=name, status=record.status, record=record)
         for name, record in outcome.records.items()
     ]
-    return conditions(stages, asset_lines(stages, []), "never")
+    return conditions(stages, asset_outcomes(stages, []), "never")
 
 
 def closes(project):

@@ -34,7 +34,7 @@ def conditions(outcome, symbols):
         StageOutcome(name=name, status=record.status, record=record)
         for name, record in outcome.records.items()
     ]
-    lines = verdict.asset_lines(outcomes, symbols)
+    lines = verdict.asset_outcomes(outcomes, symbols)
     return verdict.conditions(outcomes, lines, "never"), lines
 
 

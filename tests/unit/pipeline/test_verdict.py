@@ -29,7 +29,7 @@ def ledgers(**statuses: str) -> dict[str, Any]:
 
 
 def exit_code(*outcomes: StageOutcome, fail_on: FailOn = "error") -> ExitCode:
-    lines = verdict.asset_lines(outcomes, SYMBOLS)
+    lines = verdict.asset_outcomes(outcomes, SYMBOLS)
     return most_severe(verdict.conditions(outcomes, lines, fail_on))
 
 
@@ -60,7 +60,7 @@ def test_line_of_an_asset_has_validations_ledger_and_what_was_really_promoted() 
         stage("monitor", details=handed_on.monitored(AAPL="late")),
     ]
 
-    lines = verdict.asset_lines(outcomes, [])
+    lines = verdict.asset_outcomes(outcomes, [])
 
     assert lines == {
         "AAPL": AssetOutcome(
@@ -81,7 +81,7 @@ def test_nothing_counts_as_promoted_when_promotion_did_not_run() -> None:
         stage("promote_silver", "failed", error_name="StorageError"),
     ]
 
-    lines = verdict.asset_lines(outcomes, [])
+    lines = verdict.asset_outcomes(outcomes, [])
 
     assert (lines["AAPL"].status, lines["AAPL"].promoted) == ("passed", 0)
 
@@ -92,7 +92,7 @@ def test_asset_that_was_only_fetched_was_not_evaluated() -> None:
         stage("validate", assets={}),
     ]
 
-    lines = verdict.asset_lines(outcomes, [])
+    lines = verdict.asset_outcomes(outcomes, [])
 
     assert {symbol: line.status for symbol, line in lines.items()} == {
         "AAPL": "not_evaluated",
@@ -106,7 +106,7 @@ def test_asset_held_back_twice_shows_the_first_reason() -> None:
         stage("validate", assets=ledgers(AAPL="not_evaluated")),
     ]
 
-    assert verdict.asset_lines(outcomes, [])["AAPL"].status == "unreachable"
+    assert verdict.asset_outcomes(outcomes, [])["AAPL"].status == "unreachable"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_asset_held_back_twice_shows_the_first_reason() -> None:
 def test_freshness_not_written_as_agreed_is_none(details: dict[str, Any]) -> None:
     outcomes = [stage("monitor", details=details)]
 
-    assert verdict.asset_lines(outcomes, ["AAPL"])["AAPL"].freshness == ""
+    assert verdict.asset_outcomes(outcomes, ["AAPL"])["AAPL"].freshness == ""
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_after_a_failure_silence_about_an_asset_is_no_condition_of_its_own() -> 
         stage("validate", "failed", error_name="ValueError"),
     ]
 
-    found = verdict.conditions(outcomes, verdict.asset_lines(outcomes, SYMBOLS), "error")
+    found = verdict.conditions(outcomes, verdict.asset_outcomes(outcomes, SYMBOLS), "error")
 
     assert found == [ExitCode.UNEXPECTED]
 
@@ -256,7 +256,7 @@ def test_after_a_failure_silence_about_an_asset_is_no_condition_of_its_own() -> 
 def test_conditions_are_listed_with_the_most_severe_first() -> None:
     outcomes = judged("passed", "blocked", AAPL="stale")
 
-    found = verdict.conditions(outcomes, verdict.asset_lines(outcomes, SYMBOLS), "error")
+    found = verdict.conditions(outcomes, verdict.asset_outcomes(outcomes, SYMBOLS), "error")
 
     assert found == [ExitCode.DEGRADED, ExitCode.FRESHNESS]
 
@@ -277,7 +277,7 @@ def test_rows_of_no_asset_fail_nothing_and_owe_no_freshness() -> None:
         stage("monitor", details=handed_on.monitored(AAPL="fresh")),
     ]
 
-    lines = verdict.asset_lines(outcomes, ["AAPL"])
+    lines = verdict.asset_outcomes(outcomes, ["AAPL"])
 
     assert lines["(unlisted)"].freshness == ""
     assert verdict.conditions(outcomes, lines, "warn") == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.settings.pipeline import Stage, load_pipeline
+from sentinel_lib.settings.pipeline import StageSpec, load_pipeline
 
 Write = Callable[[str, str], Path]
 
@@ -23,7 +23,7 @@ def test_pipeline_of_one_stage_has_defaults_for_everything_else(config_with: Wri
     assert (file.data, file.reports, file.logs) == ("data", "reports", "logs")
     assert (file.notebooks, file.threads) == ("notebooks", None)
     assert file.stages == [
-        Stage(
+        StageSpec(
             name="ingest",
             notebook="10_ingest.ipynb",
             reads=[],
