@@ -15,7 +15,7 @@ from sentinel_lib.ingestion.source import Rejected, Source
 from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.settings.input_files import matching
+from sentinel_lib.settings.input_files import files_at
 from sentinel_lib.settings.sources import FilesOptions
 
 SOURCES: dict[str, type[Source]] = {
@@ -124,7 +124,7 @@ def read_files(options: FilesOptions, assets: Mapping[str, Asset] | None = None)
 
     ``assets`` serve to translate a ``source_symbol``. Raises ``SourceError`` if there is no file.
     """
-    matching(options.path)
+    files_at(options.path)
     fetched = Fetched()
     _collect(files.FilesSource(options, assets or {}), [], fetched)
     return fetched

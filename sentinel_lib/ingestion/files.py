@@ -19,7 +19,7 @@ from sentinel_lib.ingestion.source import Reading, Rejected, Source
 from sentinel_lib.records.bar import ISO_8601
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.settings.input_files import covers, matching
+from sentinel_lib.settings.input_files import covers, files_at
 from sentinel_lib.settings.project import PROJECT_ROOT, in_project
 from sentinel_lib.settings.sources import FilesOptions
 
@@ -52,7 +52,7 @@ class FilesSource(Source):
     def fetch(self, windows: Sequence[Window]) -> Iterator[Payload | FetchFailure | Rejected]:
         """One payload per file. A path without files fails every asset that has a window."""
         try:
-            paths = matching(self.options.path)
+            paths = files_at(self.options.path)
         except SourceError as missing:
             yield from (FetchFailure(window.symbol, str(missing)) for window in windows)
             return

@@ -69,7 +69,7 @@ class _Part:
     left_out: int
 
 
-class Excerpt:
+class ShownCells:
     """The cells of one page; ``file_name`` is the executed notebook's, beside the page."""
 
     def __init__(self, file_name: str) -> None:

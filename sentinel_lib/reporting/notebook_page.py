@@ -34,14 +34,14 @@ def render_notebook(executed: Path, *, title: str) -> bytes:
 
     Raises ``StorageError`` naming the notebook if it cannot be read or rendered.
     """
-    from sentinel_lib.reporting.excerpt import Excerpt  # nbconvert takes a while to import
+    from sentinel_lib.reporting.excerpt import ShownCells  # nbconvert takes a while to import
 
     try:
         notebook = _read(executed)
         raised = _raised_errors(notebook)
-        excerpt = Excerpt(executed.name)
+        shown = ShownCells(executed.name)
         cells = [
-            excerpt.cell(cell)
+            shown.cell(cell)
             for cell in notebook.cells
             if not (raised and RUNNER_MARK in cell.metadata.get("tags", []))
         ]

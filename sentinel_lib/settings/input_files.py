@@ -13,7 +13,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _ACCEPTED = f"a file, a folder holding {', '.join(f'*{suffix}' for suffix in SUFFIXES)}, or a glob"
 
 
-def matching(path: Path) -> list[Path]:
+def files_at(path: Path) -> list[Path]:
     """The files that ``path`` stands for, sorted; a folder's own, not those in folders below it.
 
     A relative path starts at the project's root. Hidden files are left out. Raises ``SourceError``

@@ -14,7 +14,7 @@ from sentinel_lib.errors import SourceError
 from sentinel_lib.planning.plan import Plan, StagePlan
 from sentinel_lib.reachable_code import ReachableCode
 from sentinel_lib.records.stage import StageRecord
-from sentinel_lib.settings.input_files import matching
+from sentinel_lib.settings.input_files import files_at
 from sentinel_lib.settings.project import PROJECT_ROOT
 from sentinel_lib.settings.sources import FilesOptions
 from sentinel_lib.storage.layout import table_version
@@ -80,7 +80,7 @@ def _inputs(plan: Plan) -> Iterator[Path]:
     paths = {files.path for files in options if isinstance(files, FilesOptions)}
     for path in sorted({plan.request.input_path} if plan.request.input_path else paths):
         with suppress(SourceError):  # the stage says what is missing
-            yield from matching(path)
+            yield from files_at(path)
 
 
 def _file_digest(path: Path) -> str:

@@ -10,7 +10,7 @@ from sentinel_lib.errors import SourceError
 from sentinel_lib.ingestion import batch
 from sentinel_lib.records.bar import Bar
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.settings.input_files import covers, matching
+from sentinel_lib.settings.input_files import covers, files_at
 from sentinel_lib.settings.sources import FilesOptions
 
 ROW = "date,close\n2024-01-02,10\n"
@@ -32,7 +32,7 @@ def test_a_folder_is_read_without_hidden_foreign_or_deeper_files(tmp_path: Path)
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "d.csv").write_text(ROW)
 
-    paths = matching(tmp_path)
+    paths = files_at(tmp_path)
 
     assert [path.name for path in paths] == ["A.CSV", "b.csv", "c.csv.gz"]
 
@@ -41,7 +41,7 @@ def test_a_glob_takes_what_it_matches(tmp_path: Path) -> None:
     for name in ("x1.csv", "x2.txt", "y.csv"):
         (tmp_path / name).write_text(ROW)
 
-    paths = matching(tmp_path / "x*")
+    paths = files_at(tmp_path / "x*")
 
     assert [path.name for path in paths] == ["x1.csv", "x2.txt"]
 
@@ -49,7 +49,7 @@ def test_a_glob_takes_what_it_matches(tmp_path: Path) -> None:
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> None:
     (tmp_path / "a[1].csv").write_text(ROW)
 
-    assert matching(tmp_path / "a[1].csv") == [tmp_path / "a[1].csv"]
+    assert files_at(tmp_path / "a[1].csv") == [tmp_path / "a[1].csv"]
 
 
 def test_a_glob_is_read_in_a_folder_whose_name_looks_like_one(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_glob_is_read_in_a_folder_whose_name_looks_like_one(tmp_path: Path) ->
     inbox.mkdir()
     (inbox / "bars.csv").write_text(ROW)
 
-    assert matching(inbox / "b*.csv") == [inbox / "bars.csv"]
+    assert files_at(inbox / "b*.csv") == [inbox / "bars.csv"]
     assert covers(inbox / "b*.csv", inbox / "bars.csv")
     assert not covers(inbox / "b*.csv", inbox / "other.csv")
     assert not covers(inbox, tmp_path / "a x {y} % 1" / "bars.csv")
@@ -154,7 +154,7 @@ def test_links_are_followed_and_those_that_lead_to_no_file_left_out(tmp_path: Pa
     (tmp_path / "folder.csv").symlink_to(tmp_path)
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
 
-    assert [path.name for path in matching(tmp_path)] == ["GOOD.csv"]
+    assert [path.name for path in files_at(tmp_path)] == ["GOOD.csv"]
 
 
 @pytest.mark.skipif(not UNREADABLE.is_file(), reason="needs a file that even root cannot read")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sentinel_lib.errors import SourceError
-from sentinel_lib.settings.input_files import covers, matching
+from sentinel_lib.settings.input_files import covers, files_at
 
 
 @pytest.fixture
@@ -18,17 +18,17 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def test_folder_stands_for_its_own_data_files(inbox: Path) -> None:
-    files = matching(inbox)
+    files = files_at(inbox)
 
     assert [file.name for file in files] == ["A.CSV.gz", "B.csv", "C.parquet"]
 
 
 def test_file_stands_for_itself_whatever_it_is_called(inbox: Path) -> None:
-    assert matching(inbox / "notes.txt") == [inbox / "notes.txt"]
+    assert files_at(inbox / "notes.txt") == [inbox / "notes.txt"]
 
 
 def test_part_of_a_pattern_that_exists_is_meant_literally(inbox: Path) -> None:
-    files = matching(inbox / "**" / "*.csv")
+    files = files_at(inbox / "**" / "*.csv")
 
     assert [file.name for file in files] == ["B.csv", "D.csv"]
 
@@ -41,7 +41,7 @@ def test_path_without_files_is_an_error_that_says_where_to_put_them(
     inbox: Path, name: str, message: str
 ) -> None:
     with pytest.raises(SourceError, match=message) as caught:
-        matching(inbox / name)
+        files_at(inbox / name)
 
     assert "--input PATH" in (caught.value.next_step or "")
 
