@@ -124,7 +124,7 @@ def inspect(data: Path, now: datetime, hold: Hold) -> Inspection:
     ``StorageError`` only if that cannot be written.
     """
     problems, files = list[str](), 0
-    for name in table_names(data):
+    for name in filter(Lake(data).exists, table_names(data)):
         try:
             files += len(Lake(data, is_checked=False).files(name))
             problems += map(str, Lake(data).damaged(name))

@@ -33,7 +33,9 @@ def vacuum(data: Path, keep: timedelta) -> Tidied:
     Payloads, run records, logs and reports are not touched. Raises ``StorageError`` if a table
     cannot be read or written.
     """
-    files = {name: len(Lake(data).vacuum(name, keep)) for name in table_names(data)}
+    lake = Lake(data)
+    tables = filter(lake.exists, table_names(data))
+    files = {name: len(lake.vacuum(name, keep)) for name in tables}
     return Tidied({name: count for name, count in files.items() if count}, _strays(data, keep))
 
 

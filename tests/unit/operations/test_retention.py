@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from sentinel_lib.errors import UsageError
+from sentinel_lib.operations.inspection import inspect
 from sentinel_lib.operations.results import Tidied
 from sentinel_lib.operations.retention import duration, vacuum
+from sentinel_lib.storage.layout import DELTA_LOG, Layout
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,10 @@ def test_only_what_a_killed_run_left_longer_ago_is_removed(tmp_path: Path) -> No
 
     assert tidied == Tidied(files={}, strays=1)
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_table_whose_first_writer_was_killed_is_passed_over(tmp_path: Path) -> None:
+    (Layout(tmp_path).table("silver.bars") / DELTA_LOG).mkdir(parents=True)
+
+    assert vacuum(tmp_path, timedelta(days=1)) == Tidied(files={}, strays=0)
+    assert inspect(tmp_path, datetime(2026, 11, 26, tzinfo=UTC), nullcontext).problems == ()
