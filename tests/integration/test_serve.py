@@ -30,6 +30,7 @@ FAST = """
 import sys, time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from run_pipeline import leave
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.messages.terminal import PlainLines
 from sentinel_lib.service.schedule_loop import until_signal
@@ -44,7 +45,7 @@ def wait(seconds, stop):
     until_signal(seconds / 60, stop)
 
 request = RunRequest(config=Path(sys.argv[1]), force=True)
-sys.exit(serve(request, PlainLines(sys.stderr, with_cells=True), now, wait))
+leave(serve(request, PlainLines(sys.stderr, with_cells=True), now, wait))
 """
 
 RESIDENT = """
@@ -52,6 +53,7 @@ import gc, json, os, signal, sys, tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import psutil
+from run_pipeline import leave
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.service.serve import serve
@@ -87,7 +89,7 @@ def measure():
     print(json.dumps(found), flush=True)
 
 request = RunRequest(config=Path(sys.argv[1]), force=True)
-sys.exit(serve(request, clock, lambda: clock.moment, wait))
+leave(serve(request, clock, lambda: clock.moment, wait))
 """
 
 

@@ -35,7 +35,8 @@ def test_files_are_those_that_the_newest_version_is_made_of(lake: Lake) -> None:
 
 
 def test_table_that_is_not_there_has_no_files(lake: Lake) -> None:
-    assert lake.files(NAME) == []
+    with pytest.raises(StorageError, match=r"ops\.probe has not been published"):
+        lake.files(NAME)
 
 
 def test_rows_that_come_in_pieces_are_written_as_one_change(lake: Lake) -> None:
