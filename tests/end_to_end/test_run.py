@@ -152,6 +152,7 @@ def test_status_and_history_tell_of_the_run(folder, finished):
     assert json.loads(history.stdout)["runs"][-1]["run_id"] == run_id
 
 
+@pytest.mark.thorough
 def test_the_archive_gives_what_was_published_and_a_rollback_to_it_changes_nothing(
     folder, finished
 ):
@@ -186,6 +187,7 @@ def test_an_as_of_before_the_published_one_is_refused_with_a_way_to_look_back(fo
     assert "read_table" in refused.stderr
 
 
+@pytest.mark.thorough
 def test_a_fault_in_every_asset_stops_the_run_at_the_gate_and_the_report_names_the_rows(folder):
     demo = folder / "demo"
     shutil.copytree(folder / "config", demo / "config")

@@ -95,6 +95,7 @@ def meeting(folder):
     return Meeting(end(worked), end(refused), end(waited), impatient, status, by_hand)
 
 
+@pytest.mark.thorough
 def test_of_two_runs_started_at_once_one_works_and_the_other_exits_7(meeting):
     assert (meeting.worked.code, meeting.worked.shown["status"]) == (0, "ok")
     assert meeting.refused.code == 7, meeting.refused.stderr

@@ -71,6 +71,7 @@ def left_by(data, runs):
     return records, digests, files
 
 
+@pytest.mark.thorough
 def test_every_cell_of_every_notebook_can_be_run_twice_in_a_run(market, tmp_path):
     runs = {"run-001": FIRST, "run-002": SECOND}
     for run_id, as_of in runs.items():
@@ -116,6 +117,7 @@ def test_a_gate_cell_that_is_run_again_replaces_its_checks_and_another_adds_its_
     assert [check.name for check in stage.checks] == ["first cell", "other cell"]
 
 
+@pytest.mark.thorough
 def test_an_edit_of_one_stage_is_followed_into_the_next_ones_by_hand(market):
     market.run(FIRST)
     before = Lake(market.data).read("silver.bars")
@@ -138,6 +140,7 @@ verdicts["GOOD"] = replace(verdicts["GOOD"], status="blocked", reason="mine")
     assert Lake(market.data).read("silver.bars").equals(before)
 
 
+@pytest.mark.thorough
 def test_a_sandbox_older_than_the_last_run_is_not_read(market):
     market.run(FIRST)
     market.run(SECOND, stages=["ingest", "validate", "promote_silver"], by_hand=True)

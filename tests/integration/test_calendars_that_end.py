@@ -26,6 +26,7 @@ def figures(project, symbol):
     return [row for row in rows if row["symbol"] == symbol]
 
 
+@pytest.mark.thorough
 def test_an_asset_is_held_alone_from_the_day_on_that_its_calendar_does_not_know(project):
     project.assets({"CN": {"calendar": "XSHG"}, "US": {"calendar": "XNYS"}}, start=START)
 

@@ -31,6 +31,7 @@ def test_one_midweek_bar_of_tokyo_is_promoted_as_its_own_session(project):
     assert sessions(project) == ["2026-06-10"]
 
 
+@pytest.mark.thorough
 def test_bar_that_waited_for_its_close_keeps_its_session_when_it_is_judged_alone(project):
     """Stamped at 20:00 in New York: 01:00 UTC in winter, midnight in summer."""
     project.assets({"AAPL": {"calendar": "XNYS", "path": str(project.inbox)}}, source="files")

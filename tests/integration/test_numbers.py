@@ -133,6 +133,7 @@ NO_VWAP = (
 )
 
 
+@pytest.mark.thorough
 def test_new_metric_of_an_asset_that_is_held_back_is_made_of_its_last_good_sessions(
     project, deliver
 ):

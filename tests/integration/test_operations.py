@@ -246,6 +246,7 @@ def test_rows_that_waited_then_wait_again_and_are_promoted_by_the_next_run(proje
     assert verify(project.data, "run-004").problems == []
 
 
+@pytest.mark.thorough
 def test_what_was_fetched_by_a_run_that_was_rolled_back_is_not_replayed(project):
     project.assets({"AAPL": {}}, source="files", start="2024-01-01")
     path = project.inbox / "AAPL.csv"
@@ -263,6 +264,7 @@ def test_what_was_fetched_by_a_run_that_was_rolled_back_is_not_replayed(project)
     assert closes(project) == [11.0, 12.0, 13.0]
 
 
+@pytest.mark.thorough
 def test_a_root_that_a_run_has_taken_far_ahead_can_be_used_again_after_a_rollback(project):
     project.assets({"AAPL": {}}, source="files", start="2024-01-01")
     path = project.inbox / "AAPL.csv"

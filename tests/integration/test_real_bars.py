@@ -122,6 +122,7 @@ def test_a_bar_after_as_of_is_promoted_by_the_run_that_comes_after_its_session(r
     assert len(read_table("silver.bars", data=real.data)) == 2
 
 
+@pytest.mark.thorough
 def test_a_correction_and_its_withdrawal_end_where_they_began(real):
     path = real.inbox / "AAPL.csv"
 
