@@ -11,19 +11,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.settings.calendar_names import CONTINUOUS, WEEKDAYS
+from sentinel_lib.settings.calendar_names import CONTINUOUS, CURRENCIES, WEEKDAYS
 
 if TYPE_CHECKING:
     import pandas as pd
     from exchange_calendars import ExchangeCalendar
 
-_ENDLESS = (CONTINUOUS, WEEKDAYS)
+_ENDLESS = (CONTINUOUS, WEEKDAYS, CURRENCIES)
 _DAY = timedelta(days=1)
 _SETTLED_YEAR = 2024
 _REMEDY = "upgrade exchange_calendars, or give the asset another calendar"
 _SATURDAY = 5
+_NEW_YORK = ZoneInfo("America/New_York")
+_CURRENCIES_CLOSE = time(17, tzinfo=_NEW_YORK)
 _FIRST_DAY = "1678-01-01"
 _LAST_DAY = "2261-12-31"
 """The range of the library's nanoseconds."""
@@ -78,11 +81,10 @@ def sessions(calendar: str, first: date, last: date) -> tuple[Session, ...]:
     if last < first:
         return ()
     if calendar in _ENDLESS:
-        midnight = datetime.combine(first, time(), UTC)
-        opens = (midnight + _DAY * offset for offset in range((last - first).days + 1))
-        days = [Session(open_utc.date(), open_utc, open_utc + _DAY) for open_utc in opens]
+        days = (first + _DAY * offset for offset in range((last - first).days + 1))
         is_continuous = calendar == CONTINUOUS
-        return tuple(day for day in days if is_continuous or day.date.weekday() < _SATURDAY)
+        of_day = _currency_session if calendar == CURRENCIES else _utc_day
+        return tuple(of_day(day) for day in days if is_continuous or day.weekday() < _SATURDAY)
     exchange = _exchange(calendar, *_decades(first.year, last.year))
     if exchange is None:
         return ()
@@ -132,6 +134,8 @@ def trouble(calendar: str, day: date) -> str:
 
 def time_zone(calendar: str) -> str:
     """The time zone by which an instant belongs to a session's date."""
+    if calendar == CURRENCIES:
+        return _NEW_YORK.key
     if calendar in _ENDLESS:
         return "UTC"
     return str(_settled_exchange(calendar).tz)
@@ -141,6 +145,8 @@ def session_shift(calendar: str) -> timedelta:
     """How far the dates of ``calendar`` run ahead of its clocks: 7 hours, if the session of a day
     opens at 17:00 on the evening before.
     """
+    if calendar == CURRENCIES:
+        return _DAY - timedelta(hours=_CURRENCIES_CLOSE.hour)
     if calendar in _ENDLESS:
         return timedelta(0)
     exchange = _settled_exchange(calendar)
@@ -152,7 +158,19 @@ def session_shift(calendar: str) -> timedelta:
 
 def sessions_per_year(calendar: str) -> int:
     """How many sessions a year of ``calendar`` has, by the convention that volatility uses."""
-    return 365 if calendar == CONTINUOUS else 252
+    return {CONTINUOUS: 365, CURRENCIES: 260}.get(calendar, 252)
+
+
+def _utc_day(day: date) -> Session:
+    """From midnight to midnight in UTC."""
+    open_utc = datetime.combine(day, time(), UTC)
+    return Session(day, open_utc, open_utc + _DAY)
+
+
+def _currency_session(day: date) -> Session:
+    """From 17:00 in New York on the evening before to 17:00 on ``day``."""
+    opens, closes = (datetime.combine(end, _CURRENCIES_CLOSE) for end in (day - _DAY, day))
+    return Session(day, opens.astimezone(UTC), closes.astimezone(UTC))
 
 
 def _moments(column: pd.Series) -> list[Any]:

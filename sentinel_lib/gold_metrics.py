@@ -112,8 +112,8 @@ def volatility_20d_pct(daily: pd.DataFrame) -> float | None:
     """The annualised standard deviation of the last 20 simple returns, in percent.
 
     Sample standard deviation (ddof 1) times the square root of the calendar's sessions a year:
-    252 for exchanges and weekdays, 365 for 24/7. Needs 21 closes. Where a session is missing, the
-    return over the gap counts as one of the 20.
+    252 for exchanges and weekdays, 260 for 24/5, 365 for 24/7. Needs 21 closes. Where a session is
+    missing, the return over the gap counts as one of the 20.
     Source: J. C. Hull, Options, Futures, and Other Derivatives, "Estimating volatility from
     historical data", with simple returns in place of logarithmic ones.
     """

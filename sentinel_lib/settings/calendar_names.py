@@ -8,11 +8,13 @@ from sentinel_lib.errors import nearest
 
 CONTINUOUS = "24/7"
 WEEKDAYS = "weekdays"
+CURRENCIES = "24/5"
+"""That of currencies. exchange_calendars has another calendar of this name, which is not used."""
 
 
 def known_calendar(name: str) -> str:
     """``name``, if it is that of a calendar; raises ``ValueError`` with the nearest one if not."""
-    if name in (CONTINUOUS, WEEKDAYS, *_exchanges()):
+    if name in (CONTINUOUS, WEEKDAYS, CURRENCIES, *_exchanges()):
         return name
     # Other names (NYSE for XNYS) only the library knows, and importing it imports pandas.
     import exchange_calendars
@@ -21,8 +23,8 @@ def known_calendar(name: str) -> str:
     if name in names:
         return name
     raise ValueError(
-        f"'{name}' is not a calendar: write {CONTINUOUS}, {WEEKDAYS} or an exchange_calendars name "
-        f"such as XNYS, XLON, XTKS{nearest(name, names)}"
+        f"'{name}' is not a calendar: write {CONTINUOUS}, {CURRENCIES}, {WEEKDAYS} or an "
+        f"exchange_calendars name such as XNYS, XLON, XTKS{nearest(name, names)}"
     )
 
 

@@ -79,7 +79,72 @@ def test_sessions_of_one_day_include_both_ends() -> None:
     assert dates(sessions("weekdays", date(2026, 11, 30), date(2026, 11, 30))) == ["2026-11-30"]
 
 
-@pytest.mark.parametrize("calendar", ["24/7", "weekdays", "XNYS"])
+@pytest.mark.parametrize(
+    ("day", "opens", "closes", "hours"),
+    [
+        (date(2026, 3, 6), "2026-03-05T22:00:00", "2026-03-06T22:00:00", 24),
+        (date(2026, 3, 9), "2026-03-08T21:00:00", "2026-03-09T21:00:00", 24),
+        (date(2026, 10, 30), "2026-10-29T21:00:00", "2026-10-30T21:00:00", 24),
+        (date(2026, 11, 2), "2026-11-01T22:00:00", "2026-11-02T22:00:00", 24),
+        (date(1974, 1, 7), "1974-01-06T21:00:00", "1974-01-07T21:00:00", 24),
+        (date(1942, 2, 9), "1942-02-08T22:00:00", "1942-02-09T21:00:00", 23),
+    ],
+)
+def test_session_of_currencies_moves_with_daylight_saving_time(
+    day: date, opens: str, closes: str, hours: int
+) -> None:
+    [session] = sessions("24/5", day, day)
+
+    assert session == Session(day, at(opens), at(closes))
+    assert session.bar_count(timedelta(hours=1)) == hours
+
+
+@pytest.mark.parametrize(
+    ("friday", "hours"), [(date(2026, 3, 6), 47), (date(2026, 6, 5), 48), (date(2026, 10, 30), 49)]
+)
+def test_clocks_change_in_the_closed_weekend_of_currencies(friday: date, hours: int) -> None:
+    before, after = sessions("24/5", friday, friday + timedelta(days=3))
+
+    assert after.open_utc - before.close_utc == timedelta(hours=hours)
+
+
+def test_sessions_of_currencies_are_all_weekdays_over_the_end_of_a_year() -> None:
+    found = sessions("24/5", date(2025, 12, 25), date(2026, 1, 5))
+
+    assert dates(found) == [
+        *("2025-12-25", "2025-12-26", "2025-12-29", "2025-12-30", "2025-12-31"),
+        *("2026-01-01", "2026-01-02", "2026-01-05"),
+    ]
+
+
+@pytest.mark.parametrize(("year", "count"), [(2022, 260), (2023, 260), (2024, 262), (2026, 261)])
+def test_year_of_currencies_has_every_weekday(year: int, count: int) -> None:
+    assert len(sessions("24/5", date(year, 1, 1), date(year, 12, 31))) == count
+
+
+def test_week_of_currencies_has_no_gap_between_sunday_and_friday_evening() -> None:
+    week = sessions("24/5", date(2026, 6, 6), date(2026, 6, 14))
+
+    assert [day.open_utc for day in week[1:]] == [day.close_utc for day in week[:-1]]
+    assert (week[0].open_utc, week[-1].close_utc) == (
+        at("2026-06-07T21:00:00"),
+        at("2026-06-12T21:00:00"),
+    )
+
+
+def test_sunday_evening_of_currencies_is_in_the_session_of_monday() -> None:
+    hour = timedelta(hours=1)
+    assert dates(closed_sessions("24/5", date(2026, 6, 5), at("2026-06-07T23:00:00"))) == [
+        "2026-06-05"
+    ]
+    [monday] = open_sessions("24/5", at("2026-06-07T20:00:00"), 1)
+
+    assert monday.date == date(2026, 6, 8)
+    assert monday.has_bar(at("2026-06-07T21:00:00"), hour)
+    assert not monday.has_bar(at("2026-06-07T20:00:00"), hour)
+
+
+@pytest.mark.parametrize("calendar", ["24/7", "24/5", "weekdays", "XNYS"])
 def test_no_sessions_lie_between_a_day_and_an_earlier_one(calendar: str) -> None:
     assert sessions(calendar, date(2026, 11, 30), date(2026, 11, 29)) == ()
 
@@ -135,7 +200,7 @@ def test_trouble_begins_on_the_day_after_the_last_known_one() -> None:
     )
 
 
-@pytest.mark.parametrize("calendar", ["24/7", "weekdays", "XNYS"])
+@pytest.mark.parametrize("calendar", ["24/7", "24/5", "weekdays", "XNYS"])
 def test_calendar_without_an_end_is_never_in_trouble(calendar: str) -> None:
     assert last_known_day(calendar) is None
     assert trouble(calendar, date(2200, 1, 1)) == ""
@@ -216,7 +281,7 @@ def test_open_sessions_ask_no_further_than_they_must() -> None:
 
 @settings(deadline=None)  # the first year of an exchange takes a moment to build
 @given(
-    calendar=st.sampled_from(["24/7", "weekdays", "XNYS"]),
+    calendar=st.sampled_from(["24/7", "24/5", "weekdays", "XNYS"]),
     as_of=st.datetimes(datetime(2024, 1, 1), datetime(2026, 11, 30), timezones=st.just(UTC)),
     count=st.integers(1, 6),
 )
@@ -236,6 +301,7 @@ def test_closed_and_open_sessions_are_all_sessions_in_order(
     ("calendar", "zone"),
     [
         ("24/7", "UTC"),
+        ("24/5", "America/New_York"),
         ("weekdays", "UTC"),
         ("XNYS", "America/New_York"),
         ("XTKS", "Asia/Tokyo"),
@@ -245,12 +311,14 @@ def test_calendar_has_the_time_zone_of_its_exchange(calendar: str, zone: str) ->
     assert time_zone(calendar) == zone
 
 
-@pytest.mark.parametrize(("calendar", "count"), [("24/7", 365), ("weekdays", 252), ("XNYS", 252)])
+@pytest.mark.parametrize(
+    ("calendar", "count"), [("24/7", 365), ("24/5", 260), ("weekdays", 252), ("XNYS", 252)]
+)
 def test_year_has_the_sessions_that_volatility_is_annualised_by(calendar: str, count: int) -> None:
     assert sessions_per_year(calendar) == count
 
 
-@pytest.mark.parametrize("calendar", ["XNYS", "XTKS", "XHKG", "CMES", "24/7"])
+@pytest.mark.parametrize("calendar", ["XNYS", "XTKS", "XHKG", "CMES", "24/7", "24/5"])
 @pytest.mark.parametrize("minutes", [1, 5, 15, 30, 60, 240])
 def test_bars_of_a_session_are_as_many_as_are_counted(calendar: str, minutes: int) -> None:
     length = timedelta(minutes=minutes)
@@ -269,7 +337,8 @@ def test_half_days_and_lunch_breaks_have_fewer_bars() -> None:
 
 
 @pytest.mark.parametrize(
-    ("calendar", "hours"), [("XNYS", 0), ("XTKS", 0), ("24/7", 0), ("CMES", 7), ("us_futures", 6)]
+    ("calendar", "hours"),
+    [("XNYS", 0), ("XTKS", 0), ("24/7", 0), ("24/5", 7), ("CMES", 7), ("us_futures", 6)],
 )
 def test_sessions_that_open_on_the_evening_before_begin_earlier(calendar: str, hours: int) -> None:
     assert session_shift(calendar) == timedelta(hours=hours)

@@ -24,7 +24,10 @@ def error_of(config: Path) -> str:
     [
         ("calender: XNYS", "unknown key 'calender'; did you mean 'calendar'?"),
         ("calender: XNYS", "expected: one of calendar, faults, fields, freshness, gaps, "),
-        ("calendar: XNYC", "AAPL.calendar: 'XNYC' is not a calendar: write 24/7, weekdays or an "),
+        (
+            "calendar: XNYC",
+            "AAPL.calendar: 'XNYC' is not a calendar: write 24/7, 24/5, weekdays or an ",
+        ),
         ("calendar: XNYC", "did you mean 'XNYS'?"),
         ("calendar: 7", "AAPL.calendar: must be text: put quotes around it"),
         ("interval: 2d", "AAPL.interval: '2d' is not accepted"),
