@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import ibis
 from ibis.expr.types import StringValue, Table
 
+from sentinel_lib.cleaning.bar_times import is_in_closed_weekend
 from sentinel_lib.cleaning.row_rules import row_passes
 from sentinel_lib.cleaning.rule_names import (
     DEDUPLICATED,
@@ -90,6 +91,7 @@ def seen_rows(resolved: Table) -> Table:
     """The rows that stand in a session, without those that say nothing against the data."""
     return resolved.filter(
         resolved.session.notnull(),
+        ~is_in_closed_weekend(resolved),
         resolved.rule.isnull() | resolved.rule.notin((*OUTSIDE_THE_LIMIT, NOT_A_SESSION)),
     )
 

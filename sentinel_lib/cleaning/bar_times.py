@@ -18,10 +18,12 @@ from sentinel_lib.records.bar import (
     WHITESPACE,
     is_in_utc,
 )
+from sentinel_lib.settings.calendar_names import CURRENCIES
 
 TIMES = ("payload", "layout", "asset", "interval", "timestamp", "date_format", "timezone")
 """What tells whether the daily times of a payload are date labels."""
 
+_SATURDAY, _SUNDAY = 5, 6
 _GROUP = ("payload", "layout", "asset")
 _OFFSET_PATTERN = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
 
@@ -79,10 +81,20 @@ def session_of(bars: Table) -> DateValue:
     return (bars.interval == ONE_DAY).ifelse(daily, _date_time_of(bars, bars.timestamp)).date()
 
 
+def is_in_closed_weekend(bars: Table) -> BooleanValue:
+    """Whether a bar of the calendar of currencies is outside its week: one that begins between
+    Friday and Sunday at 17:00 in New York, or a daily one of a Sunday, which holds the evening that
+    belongs to Monday. A daily one of a Saturday is not: there is nothing of which it could be.
+    """
+    first_day = (bars.interval == ONE_DAY).ifelse(_SUNDAY, _SATURDAY)
+    is_closed = (bars.calendar == CURRENCIES) & (bars.session.day_of_week.index() >= first_day)
+    return is_closed.fill_null(False)
+
+
 def with_hours(bars: Table, sessions: Table) -> Table:
     """``bars``, which have their terms and ``session``, each beside its session of ``sessions`` and
     with ``is_within_hours``: some of it lies within the hours, not all in the break. So does always
-    a bar that keeps no hours.
+    a bar that keeps no hours, unless it ``is_in_closed_weekend``.
     """
     hours = sessions.rename(session_calendar="calendar")
     same = [bars.calendar == hours.session_calendar, bars.session == hours.session_date]
@@ -91,7 +103,8 @@ def with_hours(bars: Table, sessions: Table) -> Table:
     is_in_break = (bars.timestamp >= bars.break_start_utc) & (ends <= bars.break_end_utc)
     overlaps = (bars.timestamp < bars.close_utc) & (ends > bars.open_utc)
     is_open = (overlaps & ~is_in_break.fill_null(False)).fill_null(False)
-    return bars.mutate(is_within_hours=~bars.keeps_hours | is_open)
+    may_be_outside = bars.keeps_hours | is_in_closed_weekend(bars)
+    return bars.mutate(is_within_hours=~may_be_outside | is_open)
 
 
 def _date_time_of(bars: Table, instant: TimestampValue) -> TimestampValue:

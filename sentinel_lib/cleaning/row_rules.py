@@ -8,7 +8,7 @@ from operator import and_
 import ibis
 from ibis.expr.types import BooleanValue, Table
 
-from sentinel_lib.cleaning.bar_times import with_hours
+from sentinel_lib.cleaning.bar_times import is_in_closed_weekend, with_hours
 from sentinel_lib.cleaning.rule_names import MALFORMED, NO_BAR, NOT_A_SESSION, NOT_FINAL, UNREADABLE
 from sentinel_lib.cleaning.typed_bars import has_column
 from sentinel_lib.records.bar import VALUE_COLUMNS
@@ -33,7 +33,7 @@ def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: 
         (bars.timestamp.isnull(), f"timestamp.{UNREADABLE}"),
         (_is_not_final(bars, as_of), NOT_FINAL),
         (bars.session_date.isnull() & _says_nothing(bars), NO_BAR),
-        (bars.session_date.isnull(), NOT_A_SESSION),
+        (bars.session_date.isnull() & ~is_in_closed_weekend(bars), NOT_A_SESSION),
         (bars.unreadable.notnull(), bars.unreadable + f".{UNREADABLE}"),
         *((~row_passes(bars, rule), rule.name) for rule in rules),
         *_bar_rules(bars),
@@ -51,8 +51,9 @@ def row_passes(bars: Table, rule: RowRule) -> BooleanValue:
 def _is_not_final(bars: Table, as_of: datetime) -> BooleanValue:
     now = ibis.literal(as_of, "timestamp('UTC')")
     ends = bars.timestamp + bars.interval_seconds.as_interval("s")
-    crosses_the_close = bars.keeps_hours & bars.is_within_hours & (ends > bars.close_utc)
-    closes = (bars.is_daily | crosses_the_close).ifelse(bars.close_utc, ends)
+    crosses_the_close = bars.keeps_hours & (ends > bars.close_utc)
+    closes_then = bars.is_within_hours & (bars.is_daily | crosses_the_close)
+    closes = closes_then.ifelse(bars.close_utc, ends)
     is_ahead = bars.timestamp > now
     return bars.is_provisional | is_ahead | (closes > now).fill_null(False)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone, trouble
-from sentinel_lib.cleaning.bar_times import session_of, with_hours
+from sentinel_lib.cleaning.bar_times import is_in_closed_weekend, session_of, with_hours
 from sentinel_lib.errors import counted
 from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.roles import BRONZE_FETCHES
@@ -110,7 +110,7 @@ def placed_bars(engine: Engine, bars: Table, assets: Mapping[str, Asset], as_of:
     dated = dated_bars(engine, bars, assets, as_of)
     columns = [*bars.columns, "session", "is_within_hours"]
     if not any(asset.keeps_hours for asset in assets.values()):
-        return dated.mutate(is_within_hours=True).select(columns)
+        return dated.mutate(is_within_hours=~is_in_closed_weekend(dated)).select(columns)
     keeping = session_table(engine, dated.filter(dated.keeps_hours), as_of)
     return with_hours(dated, keeping).select(columns)
 

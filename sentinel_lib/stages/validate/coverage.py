@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone
 from sentinel_lib.cleaning.asset_counts import seen_rows, spans
+from sentinel_lib.cleaning.bar_times import is_in_closed_weekend
 from sentinel_lib.cleaning.rule_names import INSERT, QUARANTINED
 from sentinel_lib.errors import counted, listed
 from sentinel_lib.records.bar import ONE_DAY
@@ -30,7 +31,8 @@ def missing_sessions(series: Series) -> Iterator[Check]:
     before the batch and the last of the batch; it lists them.
     """
     batch = series.stage.engine.materialise(spans(series.rows))
-    silver = series.dated_silver.select("session", asset="symbol").distinct()
+    dated = series.dated_silver
+    silver = dated.filter(~is_in_closed_weekend(dated)).select("session", asset="symbol").distinct()
     earlier = silver.join(batch.select("asset", "first"), "asset")
     earlier = earlier.filter(earlier.session < earlier["first"])
     last_before = earlier.group_by("asset").agg(since=earlier.session.max())

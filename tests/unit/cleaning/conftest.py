@@ -92,7 +92,7 @@ def compiled(engine):
 @pytest.fixture(scope="session")
 def sessions(engine):
     """1 to 9 January 2024: every day in 24/7, weekdays from the 2nd in XNYS, 14:30Z to 21:00Z, and
-    in XTKS, 00:00Z to 06:00Z with a break from 02:30Z to 03:30Z.
+    in XTKS, 00:00Z to 06:00Z with a break from 02:30Z to 03:30Z; in 24/5 from 22:00Z to 22:00Z.
     """
     days = [date(2024, 1, 1) + timedelta(days=offset) for offset in range(9)]
     midnight = {day: datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days}
@@ -100,6 +100,7 @@ def sessions(engine):
         "24/7": (0, 24, None, None),
         "XNYS": (14.5, 21, None, None),
         "XTKS": (0, 6, 2.5, 3.5),
+        "24/5": (-2, 22, None, None),
     }
     moments = ("open_utc", "close_utc", "break_start_utc", "break_end_utc")
     rows = [

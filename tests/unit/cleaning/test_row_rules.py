@@ -5,7 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sentinel_lib.cleaning.asset_counts import asset_counts
 from sentinel_lib.cleaning.reasons import bar_text
+from sentinel_lib.cleaning.row_keys import resolved_rows
 from sentinel_lib.cleaning.row_rules import judged_rows
 from sentinel_lib.cleaning.typed_bars import typed_bars
 from sentinel_lib.records.bar import Bar
@@ -149,6 +151,88 @@ def test_a_bar_is_within_hours_if_some_of_it_is(
     judged = judged_rows(typed_bars(rows, ["iso"]), sessions, [], AS_OF).order_by("line")
 
     assert judged.is_within_hours.to_pyarrow().to_pylist() == [is_within, True]
+
+
+EURUSD = {
+    "calendar": "24/5",
+    "calendar_timezone": "America/New_York",
+    "session_shift_seconds": 7 * 3600,
+}
+MONDAY = datetime(2024, 1, 8, tzinfo=UTC)
+OF_THE_WEEKEND = [
+    ("1d", "2024-01-05", None, True),
+    ("1d", "2024-01-06", "not_a_session", True),
+    ("1d", "2024-01-07", None, False),
+    ("1d", "2024-01-08", None, True),
+    ("1h", "2024-01-05T21:00:00Z", None, True),
+    ("1h", "2024-01-05T22:00:00Z", None, False),
+    ("1h", "2024-01-06T12:00:00Z", None, False),
+    ("1h", "2024-01-07T21:00:00Z", None, False),
+    ("1h", "2024-01-07T22:00:00Z", None, True),
+]
+
+
+@pytest.mark.parametrize("hours", ["regular", "extended"])
+def test_a_bar_of_the_closed_weekend_of_currencies_is_sound_and_outside_hours(
+    engine, load_rows, sessions, hours
+):
+    rows = load_rows(
+        *(
+            {
+                **EURUSD,
+                "interval": interval,
+                "timestamp": start,
+                "keeps_hours": interval != "1d" and hours == "regular",
+            }
+            for interval, start, *_ in OF_THE_WEEKEND
+        )
+    )
+    as_of = MONDAY + timedelta(days=1)
+
+    judged = judged_rows(typed_bars(rows, ["iso"]), sessions, RULES, as_of).order_by("line")
+
+    found = judged.select("rule", "is_within_hours").to_pyarrow().to_pylist()
+    assert [(row["rule"], row["is_within_hours"]) for row in found] == [
+        (rule, is_within) for *_, rule, is_within in OF_THE_WEEKEND
+    ]
+
+
+def test_a_bar_of_sunday_is_a_fault_where_the_calendar_is_that_of_an_exchange(judge):
+    sunday = {"timestamp": "2024-01-07", "calendar": "XNYS"}
+
+    assert judge(sunday, as_of=MONDAY) == ["not_a_session"]
+
+
+def test_a_daily_bar_of_a_sunday_of_currencies_is_final_when_its_day_is_over(judge):
+    sunday = {**EURUSD, "timestamp": "2024-01-07"}
+
+    before, after = (judge(sunday, as_of=now) for now in (MONDAY - timedelta(seconds=1), MONDAY))
+
+    assert (before, after) == (["not_final"], [None])
+
+
+def test_an_empty_row_and_a_broken_one_of_a_sunday_of_currencies_are_judged_as_ever(judge):
+    sunday = {**EURUSD, "timestamp": "2024-01-07"}
+    empty = {**sunday, **dict.fromkeys(("open", "high", "low", "close", "volume"), "")}
+
+    broken = judge(empty, {**sunday, "volume": "lots"}, as_of=MONDAY)
+
+    assert broken == ["no_bar", "volume.unreadable"]
+
+
+def test_sundays_of_currencies_are_neither_sessions_that_were_seen_nor_missing_ones(
+    load_rows, sessions, silver_rows, engine
+):
+    days = ["2024-01-04", "2024-01-05", "2024-01-07", "2024-01-08"]
+    rows = load_rows(*({**EURUSD, "timestamp": day} for day in days))
+    judged = judged_rows(typed_bars(rows, ["iso"]), sessions, RULES, MONDAY + timedelta(days=1))
+    resolved = resolved_rows(judged, engine.load(silver_rows()))
+
+    counts = asset_counts(resolved, sessions, load_suite(PROJECT_ROOT / "config", "silver"))
+
+    found = counts["AAPL"]
+    assert (found.promoted, found.quarantined) == (4, 0)
+    assert (found.sessions_seen, found.sessions_spanned) == (3, 3)
 
 
 def test_an_empty_row_on_a_holiday_is_no_bar_and_no_fault(judge):
