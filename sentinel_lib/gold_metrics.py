@@ -5,16 +5,17 @@ Each takes a frame of one asset from ``gold.daily``, a row per session in order 
 - ``session``, its date; ``open``, ``high``, ``low``, ``close``, ``volume``: floats, NaN if absent;
 - ``exact_volume``: the volume as stored, a Decimal, or NA;
 - ``missing_before``: how many sessions of the asset's calendar are missing before this one;
-- ``sessions_per_year``: of the asset's calendar, by the convention of volatility.
+- ``sessions_per_year``: of the asset's calendar, by the convention of volatility;
+- ``declares``: the fields that the asset declares, a set.
 
-"Nd" means the last N sessions that are there; a metric is None where there are fewer, or where it
-needs a field that the asset lacks. ``@unit`` declares its unit, which decides the type of its
-column and how it is written.
+"Nd" means the last N sessions that are there; a metric is None where there are fewer. ``@unit``
+declares its unit, which decides the type of its column and how it is written, and what it needs:
+it is empty for an asset that does not declare all of that.
 """
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from decimal import Context, Decimal
 from io import StringIO
@@ -44,8 +45,11 @@ SIGNIFICANT_DIGITS = 10
 _ROOMY = Context(prec=100)
 
 
-def unit(name: str) -> Callable[[Metric], Metric]:
-    """Declare the unit of a metric, one of ``UNITS``. Raises ``StageError`` for any other."""
+def unit(name: str, *, needs: Iterable[str] = ()) -> Callable[[Metric], Metric]:
+    """Declare the unit of a metric, one of ``UNITS``, and what of ``declares`` it needs.
+
+    Raises ``StageError`` for another unit.
+    """
     if name not in UNITS:
         raise StageError(
             f"'{name}' is not a unit of a metric{nearest(name, UNITS)}",
@@ -54,7 +58,7 @@ def unit(name: str) -> Callable[[Metric], Metric]:
         )
 
     def declare(metric: Metric) -> Metric:
-        metric.__dict__["unit"] = name
+        metric.__dict__.update(unit=name, needs=frozenset(needs))
         return metric
 
     return declare
@@ -130,7 +134,7 @@ def max_drawdown_pct(daily: pd.DataFrame) -> float:
     return float(fall.min() * 100)
 
 
-@unit("price")
+@unit("price", needs=("high", "low", "volume"))
 def vwap_20d(daily: pd.DataFrame) -> float | None:
     """The volume-weighted average price of the last 20 sessions, in the quote currency.
 
@@ -144,7 +148,7 @@ def vwap_20d(daily: pd.DataFrame) -> float | None:
     return float((typical * last["volume"]).sum(skipna=False) / volume)
 
 
-@unit("volume")
+@unit("volume", needs=("volume",))
 def latest_volume(daily: pd.DataFrame) -> Decimal:
     """The volume of the latest session, in the asset's own units."""
     return daily["exact_volume"].iloc[-1]  # type: ignore[no-any-return]
@@ -158,7 +162,7 @@ def aggregates(daily_bars: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFr
     units = units_of(metrics)
     per_asset = list(daily_bars.groupby("symbol", sort=True))
     columns = {
-        metric.__name__: _column(metric, units, [metric(daily) for _, daily in per_asset])
+        metric.__name__: _column(metric, units, [_value(metric, daily) for _, daily in per_asset])
         for metric in metrics
     }
     return pd.DataFrame({"symbol": [symbol for symbol, _ in per_asset], **columns})
@@ -231,6 +235,11 @@ def price_text(price: float) -> str:
     if price == 0 or abs(price) >= 1:
         return _fixed(price)
     return f"{Decimal(f'{price:.{SIGNIFICANT_DIGITS - 1}e}'):f}"
+
+
+def _value(metric: Metric, daily: pd.DataFrame) -> Any:
+    needed: frozenset[str] = metric.__dict__["needs"]
+    return metric(daily) if needed <= daily["declares"].iloc[-1] else None
 
 
 def _mean_close(daily: pd.DataFrame, count: int) -> float | None:

@@ -213,9 +213,12 @@ def _of_absence(column: str, rows: Rows) -> str:
         return "set fields: close if it has no other price than the close"
     if rows[0]["source"] != "files" or not is_absent(column):
         return ""
+    otherwise = f"change the rule about {column} in expectations/silver.yaml"
+    if column == "volume":
+        otherwise = "set fields: ohlc, for a series without a volume"
     return (
         f"set columns: {{{column}: ...}} if its file has the {column} under another name; "
-        f"else change the rule about {column} in expectations/silver.yaml"
+        f"else {otherwise}"
     )
 
 

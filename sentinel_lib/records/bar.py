@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 Interval = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d"]
-Fields = Literal["ohlcv", "close"]
+Fields = Literal["ohlcv", "ohlc", "close"]
 
 ONE_DAY: Interval = "1d"
 INTERVALS: tuple[str, ...] = get_args(Interval)
@@ -25,6 +25,7 @@ INTERVAL_SECONDS = dict(zip(INTERVALS, (60, 300, 900, 1_800, 3_600, 14_400, 86_4
 VALUE_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 DECLARED_COLUMNS: dict[str, tuple[str, ...]] = {
     "ohlcv": ("open", "high", "low", "close", "volume"),
+    "ohlc": ("open", "high", "low", "close"),
     "close": ("close",),
 }
 
@@ -141,8 +142,8 @@ class Bar(BaseModel, frozen=True):
     """One asset's trading over one interval.
 
     Prices are in the asset's quote currency, volume in its own units. ``timestamp`` is the start
-    of the interval, UTC; a daily bar's is its session date at 00:00. Absent fields are None: a
-    price-only series has a close and nothing else.
+    of the interval, UTC; a daily bar's is its session date at 00:00. Absent fields are None: an
+    index has no volume, a price-only series a close and nothing else.
 
     ``model_validate(row, context={"date_format": ..., "timezone": ...})`` reads raw text; it raises
     ``pydantic.ValidationError`` naming every field that is wrong. A daily time is the date that it

@@ -50,10 +50,12 @@ def daily_frame(daily: Table, assets: Mapping[str, Asset]) -> pd.DataFrame:
     rows = daily.order_by(_KEY).to_pyarrow()
     frame = frame_of(rows)
     calendar = frame["symbol"].map({symbol: asset.calendar for symbol, asset in assets.items()})
+    declared = {symbol: frozenset(asset.columns) for symbol, asset in assets.items()}
     return frame.assign(
         exact_volume=pd.arrays.ArrowExtensionArray(rows["volume"]),
         missing_before=_missing_before(frame, calendar),
         sessions_per_year=calendar.map(sessions_per_year),
+        declares=frame["symbol"].map(declared),
     )
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from sentinel_lib.errors import ConfigError, ExitCode, GateBlocked, SourceError
+from sentinel_lib.storage.tables import Lake
 
 AS_OF = "2024-01-06T00:00:00Z"
 GOOD = "Date,Open,High,Low,Close,Volume\n2024-01-02,10,12,9,11,100\n2024-01-03,11,12,9,10,100\n"
@@ -100,3 +101,20 @@ def test_a_price_only_series_has_empty_figures_where_it_lacks_a_field(project):
     figures = dict(zip(header.split(","), row.split(","), strict=True))
     assert figures["latest_close"] == "75.000000"
     assert (figures["vwap_20d"], figures["latest_volume"]) == ("", "")
+
+
+def test_an_index_passes_with_its_four_prices_and_has_no_metric_of_volume(project):
+    days = [f"2024-01-{day:02}" for day in range(1, 22)]
+    rows = [f"{day},10,12,9,11,0" for day in days]
+    text = "\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""])
+    (project.inbox / "SPX.csv").write_text(text)
+    project.assets({"SPX": {"fields": "ohlc", "path": str(project.inbox)}}, source="files")
+
+    outcome = project.run("2024-01-22T00:00:00Z")
+
+    assert (outcome.errors, outcome.ledger("SPX").promoted) == ({}, 21)
+    assert Lake(project.data).read("silver.bars")["volume"].null_count == 21
+    header, row = (project.data / "gold" / "aggregates.csv").read_text().splitlines()
+    metrics = dict(zip(header.split(","), row.split(","), strict=True))
+    assert (metrics["avg_7d_close"], metrics["vwap_20d"]) == ("11.000000", "")
+    assert metrics["latest_volume"] == ""

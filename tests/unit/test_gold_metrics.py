@@ -31,9 +31,11 @@ from sentinel_lib.gold_metrics import (
     volatility_20d_pct,
     vwap_20d,
 )
+from sentinel_lib.records.bar import DECLARED_COLUMNS
 
 FIRST = date(2026, 1, 1)
 NAN = float("nan")
+EVERYTHING = frozenset(DECLARED_COLUMNS["ohlcv"])
 
 
 def daily(closes: list[float], symbol: str = "BTC-USD", **columns: Any) -> pd.DataFrame:
@@ -41,7 +43,7 @@ def daily(closes: list[float], symbol: str = "BTC-USD", **columns: Any) -> pd.Da
     days = [FIRST + timedelta(days=offset) for offset in range(len(closes))]
     prices = dict.fromkeys(("open", "high", "low", "close"), closes)
     content = {"session": days, **prices, "volume": 10.0, "exact_volume": Decimal(10)}
-    terms = {"missing_before": 0, "sessions_per_year": 365}
+    terms = {"missing_before": 0, "sessions_per_year": 365, "declares": [EVERYTHING] * len(closes)}
     return pd.DataFrame({"symbol": symbol, **content, **terms, **columns})
 
 
@@ -184,6 +186,15 @@ def test_price_only_asset_has_no_vwap_and_no_volume_and_all_the_rest() -> None:
     text = csv_of(price_only([100.0] * 30), chosen)
 
     assert text.splitlines()[1] == "BTC-USD,100.000000,100.000000,0.000000,0.000000,,"
+
+
+def test_metrics_are_empty_for_an_asset_that_does_not_declare_what_they_need() -> None:
+    index = frozenset(DECLARED_COLUMNS["ohlc"])
+    bars = pd.concat([daily([5.0] * 20, "FUND"), daily([5.0] * 20, "INDEX", declares=[index] * 20)])
+
+    lines = csv_of(bars, [vwap_20d, latest_volume, avg_7d_close]).splitlines()
+
+    assert lines[1:] == ["FUND,5.000000,10,5.000000", "INDEX,,,5.000000"]
 
 
 def test_aggregates_have_a_row_per_asset_in_order_of_symbol() -> None:

@@ -66,7 +66,12 @@ def test_numbers_that_cannot_be_read_are_told_what_to_do(value: str, cure: str) 
     ("values", "rule", "cure"),
     [
         (dict.fromkeys(("open", "high", "low", "volume")), OPEN, "set fields: close"),
-        ({"volume": ""}, VOLUME, "set columns: {volume: ...} if its file has the volume under"),
+        (
+            {"volume": ""},
+            VOLUME,
+            "set columns: {volume: ...} if its file has the volume under another name; "
+            "else set fields: ohlc",
+        ),
         ({"close": "n/a"}, CLOSE, "set columns: {close: ...} if its file has the close under"),
     ],
 )

@@ -286,7 +286,7 @@ TIME_TEXTS = st.one_of(
 ROWS = st.fixed_dictionaries(
     {
         "timestamp": TIME_TEXTS,
-        "fields": st.sampled_from(["ohlcv", "close"]),
+        "fields": st.sampled_from(["ohlcv", "ohlc", "close"]),
         "interval": st.sampled_from(["1d", "1h"]),
         **dict.fromkeys(("open", "high", "low", "close", "volume", "adj_close"), NUMBER_TEXTS),
     }

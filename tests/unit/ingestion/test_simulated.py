@@ -146,6 +146,16 @@ def test_a_price_only_series_has_only_a_close() -> None:
     assert parsed.bars.column("close").null_count == 0
 
 
+def test_an_index_has_its_prices_and_no_volume() -> None:
+    fetched = batch.fetch({"X": asset(fields="ohlc")}, [Window("X", START, END)])
+
+    bars = batch.parse(fetched).bars
+
+    assert fetched.payloads[0][0].content.startswith(b"timestamp,open,high,low,close\n")
+    assert bars.column("volume").null_count == bars.num_rows
+    assert bars.column("open").null_count == 0
+
+
 def test_no_bar_in_the_window_is_no_payload() -> None:
     fetched = batch.fetch({"X": asset()}, [Window("X", START, START + timedelta(hours=23))])
 

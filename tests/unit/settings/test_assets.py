@@ -102,7 +102,11 @@ def test_asset_is_asked_for_by_the_symbol_of_its_source(config_with: Write) -> N
 
 @pytest.mark.parametrize(
     ("fields", "columns"),
-    [("ohlcv", ("open", "high", "low", "close", "volume")), ("close", ("close",))],
+    [
+        ("ohlcv", ("open", "high", "low", "close", "volume")),
+        ("ohlc", ("open", "high", "low", "close")),
+        ("close", ("close",)),
+    ],
 )
 def test_fields_of_an_asset_say_which_columns_it_has(
     config_with: Write, fields: str, columns: tuple[str, ...]
