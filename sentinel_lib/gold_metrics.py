@@ -6,7 +6,8 @@ Each takes a frame of one asset from ``gold.daily``, a row per session in order 
 - ``exact_volume``: the volume as stored, a Decimal, or NA;
 - ``missing_before``: how many sessions of the asset's calendar are missing before this one;
 - ``sessions_per_year``: of the asset's calendar, by the convention of volatility;
-- ``declares``: the fields that the asset declares, a set.
+- ``declares``: a set of the fields that the asset declares, with ``POSITIVE_PRICES`` if its
+  prices are: an asset with ``prices: any`` has no metric that divides by a price.
 
 "Nd" means the last N sessions that are there; a metric is None where there are fewer. ``@unit``
 declares its unit, which decides the type of its column and how it is written, and what it needs:
@@ -37,6 +38,8 @@ UNITS: dict[str, pa.DataType] = {
     "date": pa.date32(),
 }
 """Each unit that a metric may declare, with the type of its column."""
+
+POSITIVE_PRICES = "positive prices"
 
 DECIMALS = 6
 SIGNIFICANT_DIGITS = 10
@@ -88,11 +91,11 @@ def latest_close(daily: pd.DataFrame) -> float:
     return float(daily["close"].iloc[-1])
 
 
-@unit("percent")
+@unit("percent", needs=(POSITIVE_PRICES,))
 def change_1d_pct(daily: pd.DataFrame) -> float | None:
     """The simple return of the latest session over the one before, in percent.
 
-    Empty where the session before, by the asset's calendar, is missing.
+    Empty where the session before, by the asset's calendar, is missing, and for ``prices: any``.
     """
     if len(daily) < 2 or daily["missing_before"].iloc[-1]:
         return None
@@ -111,13 +114,13 @@ def avg_30d_close(daily: pd.DataFrame) -> float | None:
     return _mean_close(daily, 30)
 
 
-@unit("percent")
+@unit("percent", needs=(POSITIVE_PRICES,))
 def volatility_20d_pct(daily: pd.DataFrame) -> float | None:
     """The annualised standard deviation of the last 20 simple returns, in percent.
 
     Sample standard deviation (ddof 1) times the square root of the calendar's sessions a year:
     252 for exchanges and weekdays, 260 for 24/5, 365 for 24/7. Needs 21 closes. Where a session is
-    missing, the return over the gap counts as one of the 20.
+    missing, the return over the gap counts as one of the 20. Empty for ``prices: any``.
     Source: J. C. Hull, Options, Futures, and Other Derivatives, "Estimating volatility from
     historical data", with simple returns in place of logarithmic ones.
     """
@@ -127,9 +130,12 @@ def volatility_20d_pct(daily: pd.DataFrame) -> float | None:
     return float(last.std(ddof=1) * math.sqrt(daily["sessions_per_year"].iloc[-1]) * 100)
 
 
-@unit("percent")
+@unit("percent", needs=(POSITIVE_PRICES,))
 def max_drawdown_pct(daily: pd.DataFrame) -> float:
-    """The deepest fall of the close from its highest value until then, in percent; 0 or below."""
+    """The deepest fall of the close from its highest value until then, in percent; 0 or below.
+
+    Empty for ``prices: any``.
+    """
     fall = daily["close"] / daily["close"].cummax() - 1
     return float(fall.min() * 100)
 
@@ -237,9 +243,13 @@ def price_text(price: float) -> str:
     return f"{Decimal(f'{price:.{SIGNIFICANT_DIGITS - 1}e}'):f}"
 
 
+def is_possible(metric: Metric, declared: frozenset[str]) -> bool:
+    """Whether an asset that declares this can have a value of ``metric``."""
+    return declared.issuperset(metric.__dict__["needs"])
+
+
 def _value(metric: Metric, daily: pd.DataFrame) -> Any:
-    needed: frozenset[str] = metric.__dict__["needs"]
-    return metric(daily) if needed <= daily["declares"].iloc[-1] else None
+    return metric(daily) if is_possible(metric, daily["declares"].iloc[-1]) else None
 
 
 def _mean_close(daily: pd.DataFrame, count: int) -> float | None:

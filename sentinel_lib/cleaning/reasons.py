@@ -48,6 +48,7 @@ _DATE_FORMATS = ("iso", *(day + time for day in _DATES for time in _TIMES), *EPO
 _LATEST_YEAR = 2100
 """Seconds read as milliseconds give 1970, and milliseconds read as seconds years far ahead."""
 _EARLIEST_YEAR = 1971
+_OF_PRICES = "set prices: any if its prices can really be zero or negative"
 _BESIDE_THE_CLOSE = ("open", "high", "low", "volume")
 _SATURDAY = 5
 
@@ -88,6 +89,8 @@ def _of_values(row: Row, rule: RowRule | None, *, with_bar: bool) -> str:
     reasons = _told_by_the_bar(row) if with_bar else []
     if rule is not None and not (reasons and rule.is_told_by_the_bar):
         reasons = [rule.explain(row), *reasons]
+    if rule is not None and _is_for_positive_prices(rule):
+        reasons.append(_OF_PRICES)
     return "; ".join(reasons) or "breaks the rule"
 
 
@@ -165,8 +168,15 @@ def remedy(rows: Rows, rules: Sequence[RowRule]) -> str:
         return ""
     if ending == UNREADABLE:
         return _of_dates(rows) if column == "timestamp" else _of_numbers(column, rows)
-    missing = [rule.column for rule in rules if rule.name == name and isinstance(rule, NotNull)]
-    return _of_absence(missing[0], rows) if missing else ""
+    rule = next((rule for rule in rules if rule.name == name), None)
+    if isinstance(rule, NotNull):
+        return _of_absence(rule.column, rows)
+    return _OF_PRICES if rule is not None and _is_for_positive_prices(rule) else ""
+
+
+def _is_for_positive_prices(rule: RowRule) -> bool:
+    is_for_them = rule.for_ is not None and rule.for_.prices == "positive"
+    return is_for_them and not rule.judges_missing
 
 
 def _weight(rows: Rows) -> tuple[bool, int, str]:
@@ -177,7 +187,7 @@ def _in_words(rows: Rows, rules: Sequence[RowRule], as_of: datetime) -> str:
     [example] = reasons(rows[:1], rules, as_of, {})
     sentence = f"{counted(rows[0]['alike'], 'row')} quarantined like {example}"
     cure = remedy(rows, rules)
-    return f"{sentence}: {cure}" if cure else sentence
+    return f"{sentence}: {cure}" if cure and cure not in sentence else sentence
 
 
 def _of_dates(rows: Rows) -> str:

@@ -42,9 +42,12 @@ def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: 
 
 
 def row_passes(bars: Table, rule: RowRule) -> BooleanValue:
-    """Whether a row keeps ``rule``. A rule does not apply where the asset lacks a column of it."""
+    """Whether a row keeps ``rule``. A rule does not apply where the asset lacks a column of it, or
+    is not one that the rule is ``for``.
+    """
     declared = (has_column(bars, name) for name in rule.columns if name in VALUE_COLUMNS)
-    applies = reduce(and_, declared, ibis.literal(True))
+    is_about = bars.prices == rule.for_.prices if rule.for_ else ibis.literal(True)
+    applies = reduce(and_, declared, is_about)
     return ~applies | rule.holds(bars).fill_null(True)
 
 

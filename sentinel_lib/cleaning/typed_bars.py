@@ -3,7 +3,7 @@
 The input is one row per raw row of the batch: the columns of ``bronze.bars``, those of its fetch
 (``file``, ``source``, ``fetched_as_of``, ``date_format``, ``timezone``) and the terms of its asset
 (``interval``, ``interval_seconds``, ``calendar``, ``calendar_timezone``,
-``session_shift_seconds``, ``keeps_hours``, ``fields``).
+``session_shift_seconds``, ``keeps_hours``, ``fields``, ``prices``).
 """
 
 import re
@@ -36,7 +36,7 @@ _MISSING_PATTERN = f"^({'|'.join(map(re.escape, MISSING_WORDS))})$"
 _TOO_FINE = rf"\.[0-9]{{{SCALE}}}[0-9]*[1-9]"
 _EXPONENT = r"^([+-]?)([0-9]*)\.?([0-9]*)[eE]([+-]?[0-9]+)$"
 
-_TERMS = ("asset", "symbol", "interval", "calendar", "fields")
+_TERMS = ("asset", "symbol", "interval", "calendar", "fields", "prices")
 
 REPEATED_TEXT = (*READING, *_TERMS)
 """The columns of text in typed bars: few values, each in many rows."""

@@ -17,6 +17,7 @@ from pydantic import (
 
 Interval = Literal["1m", "5m", "15m", "30m", "1h", "4h", "1d"]
 Fields = Literal["ohlcv", "ohlc", "close"]
+Prices = Literal["positive", "any"]
 
 ONE_DAY: Interval = "1d"
 INTERVALS: tuple[str, ...] = get_args(Interval)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sentinel_lib.records.bar import VALUE_COLUMNS
+from sentinel_lib.records.bar import VALUE_COLUMNS, Prices
 from sentinel_lib.settings.model import ConfigModel
 
 _LARGEST = sys.float_info.max
@@ -38,7 +38,7 @@ class Rule(ConfigModel):
     @property
     def arguments(self) -> dict[str, Any]:
         """Its keys as they were written, defaults (None, False) left out."""
-        written = self.model_dump(exclude={"expect", "on_fail"}, exclude_none=True)
+        written = self.model_dump(exclude={"expect", "on_fail", "for_"}, exclude_none=True)
         return {key: value for key, value in written.items() if value is not False}
 
     @property
@@ -51,14 +51,26 @@ class Rule(ConfigModel):
         return ""
 
 
+class ForAssets(ConfigModel):
+    """The assets that a rule is about, by their terms."""
+
+    prices: Prices
+
+
 class RowRule(Rule):
-    """A rule that can be decided row by row."""
+    """A rule that can be decided row by row. ``for`` names the assets it is about, if not all."""
+
+    for_: ForAssets | None = Field(None, alias="for")
 
     judges_missing: ClassVar[bool] = False
     """Whether it says something about a row that lacks a value."""
     is_told_by_the_bar: ClassVar[bool] = False
     """Whether the ``Bar`` model says so too, so that its words need not be repeated."""
     compares_numbers: ClassVar[bool] = False
+
+    def is_about(self, prices: Prices) -> bool:
+        """Whether it applies to assets with these ``prices``."""
+        return self.for_ is None or self.for_.prices == prices
 
     @abstractmethod
     def holds(self, rows: Any) -> Any:

@@ -13,12 +13,13 @@ from sentinel_lib.errors import nearest
 from sentinel_lib.records.bar import VALUE_COLUMNS, Bar
 from sentinel_lib.records.roles import SILVER_BARS
 from sentinel_lib.rules.kinds import AnyRule, RowRule
-from sentinel_lib.settings.document import read_document
+from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.model import ConfigModel
 
 OnDrift = Literal["allow", "warn", "block"]
 LAYERS = ("bronze", "silver", "gold")
 DRIFT_LAYER = "bronze"
+ASSETS_LAYER = "silver"
 
 
 class SuiteLimits(ConfigModel):
@@ -74,13 +75,7 @@ def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
     name = f"expectations/{layer}.yaml"
     document = read_document(config / name, (shown or config) / name)
     suite = document.read_as(Suite)
-    if layer != DRIFT_LAYER and "schema_drift" in suite.model_fields_set:
-        raise document.error(
-            ("schema_drift",),
-            f"schema_drift has no effect in {layer}.yaml: only payloads have source columns",
-            expected=f"schema_drift in {DRIFT_LAYER}.yaml",
-            next_step=f"move it to {DRIFT_LAYER}.yaml",
-        )
+    _require_effect(suite, layer, document)
     quarantining: set[str] = set()
     # A rule about a column that no bar has would never apply, and so never fail.
     for index, rule in enumerate(suite.rules if suite.table == SILVER_BARS else ()):
@@ -98,3 +93,22 @@ def load_suite(config: Path, layer: str, shown: Path | None = None) -> Suite:
             next_step = "correct the rule, or remove it"
             raise document.error(("rules", index), wrong, expected=expected, next_step=next_step)
     return suite
+
+
+def _require_effect(suite: Suite, layer: str, document: Document) -> None:
+    """Raise ``ConfigError`` for a key that has no effect in the file of this layer."""
+    if layer != DRIFT_LAYER and "schema_drift" in suite.model_fields_set:
+        raise document.error(
+            ("schema_drift",),
+            f"schema_drift has no effect in {layer}.yaml: only payloads have source columns",
+            expected=f"schema_drift in {DRIFT_LAYER}.yaml",
+            next_step=f"move it to {DRIFT_LAYER}.yaml",
+        )
+    for index, rule in enumerate(suite.rules if layer != ASSETS_LAYER else ()):
+        if isinstance(rule, RowRule) and rule.for_:
+            raise document.error(
+                ("rules", index, "for"),
+                f"for has no effect in {layer}.yaml: only rules about bars know the assets' terms",
+                expected=f"for in {ASSETS_LAYER}.yaml",
+                next_step="remove it; the rule is then about every asset",
+            )

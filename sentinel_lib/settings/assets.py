@@ -16,7 +16,14 @@ from pydantic import (
 )
 
 from sentinel_lib.errors import UsageError, nearest
-from sentinel_lib.records.bar import DECLARED_COLUMNS, INTERVAL_SECONDS, ONE_DAY, Fields, Interval
+from sentinel_lib.records.bar import (
+    DECLARED_COLUMNS,
+    INTERVAL_SECONDS,
+    ONE_DAY,
+    Fields,
+    Interval,
+    Prices,
+)
 from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.settings.calendar_names import CONTINUOUS, WEEKDAYS, known_calendar
 from sentinel_lib.settings.document import Document, read_document
@@ -85,6 +92,7 @@ class AssetTerms(ConfigModel):
     interval: Interval = ONE_DAY
     calendar: Annotated[str, AfterValidator(known_calendar)] = CONTINUOUS
     fields: Fields = "ohlcv"
+    prices: Prices = "positive"
     freshness: Limits = Limits()
     gaps: Literal["block", "warn"] = "block"
     hours: Hours = "regular"

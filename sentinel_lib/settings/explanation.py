@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from sentinel_lib.errors import nearest
@@ -104,10 +105,15 @@ def _keys_at(models: Iterable[type[BaseModel]], location: tuple[str | int, ...])
     reached = list(models)
     for part in location:
         tagged = [model for model in reached if part in _tags(model)]
-        fields = [model.model_fields[part] for model in reached if part in model.model_fields]
+        fields = [_fields(model)[part] for model in reached if part in _fields(model)]
         inner = [model for field in fields for model in _models_in(field.annotation)]
         reached = tagged or inner or reached
-    return {key for model in reached for key in model.model_fields}
+    return {key for model in reached for key in _fields(model)}
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of ``model`` by their keys in YAML."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _tags(model: type[BaseModel]) -> list[Any]:

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import sessions, sessions_per_year
-from sentinel_lib.gold_metrics import Metric, metrics_table
+from sentinel_lib.gold_metrics import POSITIVE_PRICES, Metric, is_possible, metrics_table
 from sentinel_lib.records.bar import WHOLE_DIGITS
 from sentinel_lib.records.roles import GOLD_AGGREGATES, GOLD_DAILY, SILVER_BARS
 from sentinel_lib.records.stage import AssetLedger, Check
+from sentinel_lib.rules.kinds import RowRule, Rule
 from sentinel_lib.rules.suites import Suite
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.sessions import has_known_sessions, placed_bars
@@ -50,7 +51,7 @@ def daily_frame(daily: Table, assets: Mapping[str, Asset]) -> pd.DataFrame:
     rows = daily.order_by(_KEY).to_pyarrow()
     frame = frame_of(rows)
     calendar = frame["symbol"].map({symbol: asset.calendar for symbol, asset in assets.items()})
-    declared = {symbol: frozenset(asset.columns) for symbol, asset in assets.items()}
+    declared = {symbol: _declared(asset) for symbol, asset in assets.items()}
     return frame.assign(
         exact_volume=pd.arrays.ArrowExtensionArray(rows["volume"]),
         missing_before=_missing_before(frame, calendar),
@@ -119,10 +120,15 @@ def sessions_to_publish(
 
 
 def audit_aggregates(
-    aggregates: pd.DataFrame, suite: Suite, passing: Collection[str]
+    aggregates: pd.DataFrame,
+    metrics: Sequence[Metric],
+    assets: Mapping[str, Asset],
+    suite: Suite,
+    passing: Collection[str],
 ) -> list[Check]:
     """The Gold suite over ``aggregates``, and a check that every metric is finite.
 
+    A rule about the values of a metric that none of the ``assets`` there can have is left out.
     Where no asset passes there is nothing new to audit: nothing is due, or the gate stops anyway.
     """
     if not passing:
@@ -137,7 +143,16 @@ def audit_aggregates(
         observed=f"{infinite} infinite",
         expected="none",
     )
-    return [finite, *audit(suite, judged)]
+    declared = {_declared(assets[symbol]) for symbol in aggregates["symbol"] if symbol in assets}
+    empty = {
+        metric.__name__
+        for metric in metrics
+        if not any(is_possible(metric, terms) for terms in declared)
+    }
+    rules = [
+        rule for rule in suite.rules if empty.isdisjoint(rule.columns) or not _passes_over(rule)
+    ]
+    return [finite, *audit(suite, judged, rules)]
 
 
 def extremes(aggregates: pd.DataFrame) -> pd.DataFrame:
@@ -177,6 +192,16 @@ def publish_gold(
     else:
         publisher.sessions(changed, is_whole=False)
     return publisher.aggregates(metrics_table(aggregates, metrics))
+
+
+def _declared(asset: Asset) -> frozenset[str]:
+    """What metrics may need of an asset, as far as it has it."""
+    return frozenset(asset.columns) | ({POSITIVE_PRICES} if asset.prices == "positive" else set())
+
+
+def _passes_over(rule: Rule) -> bool:
+    """Whether ``rule`` says nothing of a row without a value."""
+    return isinstance(rule, RowRule) and not rule.judges_missing
 
 
 def _bars_by_hours(bars: Table) -> dict[str, tuple[int, int]]:

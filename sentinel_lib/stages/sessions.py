@@ -24,7 +24,8 @@ EARLIEST_SESSION = date(1900, 1, 1)
 WARNED_AHEAD = timedelta(days=60)
 
 _TERMS = {
-    **dict.fromkeys(("asset", "interval", "calendar", "calendar_timezone", "fields"), TEXT),
+    **dict.fromkeys(("asset", "interval", "calendar", "calendar_timezone"), TEXT),
+    **dict.fromkeys(("fields", "prices"), TEXT),
     **dict.fromkeys(("interval_seconds", "session_shift_seconds"), COUNT),
     "keeps_hours": pa.bool_(),
 }
@@ -74,6 +75,7 @@ def asset_terms(assets: Mapping[str, Asset], as_of: datetime) -> pa.Table:
                 "session_shift_seconds": int(shift.total_seconds()),
                 "keeps_hours": asset.keeps_hours,
                 "fields": asset.fields,
+                "prices": asset.prices,
             }
         )
     return pa.Table.from_pylist(rows, schema=pa.schema(_TERMS))

@@ -69,7 +69,7 @@ def raw(rows):
     terms = {"payload": "p", "layout": "l", "defect": None, "is_provisional": False}
     terms |= {"file": "bars.csv", "source": "files", "date_format": "iso", "timezone": "UTC"}
     terms |= {"interval": "1d", "calendar": "24/7", "calendar_timezone": "UTC", "fields": "ohlcv"}
-    terms |= {"session_shift_seconds": 0, "keeps_hours": False}
+    terms |= {"session_shift_seconds": 0, "keeps_hours": False, "prices": "positive"}
     terms |= {"fetched_as_of": datetime(2024, 2, 1, tzinfo=UTC), "timestamp": "2024-01-02"}
     whole = [{**terms, **SOUND, "asset": "AAPL", "line": at, **row} for at, row in enumerate(rows)]
     kinds = {"line": pa.int64(), "is_provisional": pa.bool_(), "fetched_as_of": INSTANT}
@@ -205,6 +205,7 @@ TYPED = pa.schema(
         ("interval", pa.string()),
         ("timestamp", INSTANT),
         ("fields", pa.string()),
+        ("prices", pa.string()),
         *((name, VALUE) for name in VALUE_COLUMNS),
     ]
 )
@@ -214,6 +215,7 @@ BARS = st.fixed_dictionaries(
         "interval": st.just("1d"),
         "timestamp": st.sampled_from([datetime(2024, 1, 2, tzinfo=UTC), None]),
         "fields": st.just("ohlcv"),
+        "prices": st.just("positive"),
         **dict.fromkeys(VALUE_COLUMNS, VALUES),
     }
 )

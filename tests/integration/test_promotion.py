@@ -171,11 +171,7 @@ def test_a_cell_that_skips_a_gate_or_loses_a_row_stops_the_run(project, cell, ed
     [
         ("ingest", "stage.gate(checks)"),
         ("validate", "stage.gate([*checks, *validate.audit_candidate(stage)])"),
-        (
-            "build_gold",
-            "stage.gate([*checks, *build_gold.audit_aggregates("
-            "aggregates, stage.suite, stage.passing)])",
-        ),
+        ("build_gold", "stage.gate([*checks, *audited])"),
     ],
 )
 def test_a_gate_that_is_left_out_is_no_pass(project, stage, gate):

@@ -14,6 +14,7 @@ import pytest
 from sentinel_lib import gold_metrics
 from sentinel_lib.errors import StageError
 from sentinel_lib.gold_metrics import (
+    POSITIVE_PRICES,
     UNITS,
     aggregates,
     avg_7d_close,
@@ -35,7 +36,7 @@ from sentinel_lib.records.bar import DECLARED_COLUMNS
 
 FIRST = date(2026, 1, 1)
 NAN = float("nan")
-EVERYTHING = frozenset(DECLARED_COLUMNS["ohlcv"])
+EVERYTHING = frozenset((*DECLARED_COLUMNS["ohlcv"], POSITIVE_PRICES))
 
 
 def daily(closes: list[float], symbol: str = "BTC-USD", **columns: Any) -> pd.DataFrame:
@@ -195,6 +196,16 @@ def test_metrics_are_empty_for_an_asset_that_does_not_declare_what_they_need() -
     lines = csv_of(bars, [vwap_20d, latest_volume, avg_7d_close]).splitlines()
 
     assert lines[1:] == ["FUND,5.000000,10,5.000000", "INDEX,,,5.000000"]
+
+
+def test_metrics_that_divide_by_a_price_are_empty_where_prices_may_be_zero_or_negative() -> None:
+    terms = [EVERYTHING - {POSITIVE_PRICES}] * 30
+    bars = daily([18.27, -37.63, 10.01] * 10, declares=terms)
+    chosen = [change_1d_pct, volatility_20d_pct, max_drawdown_pct, latest_close, avg_30d_close]
+
+    found = csv_of(bars, chosen).splitlines()[1]
+
+    assert found == "BTC-USD,,,,10.010000,-3.116667"
 
 
 def test_aggregates_have_a_row_per_asset_in_order_of_symbol() -> None:

@@ -1,5 +1,6 @@
 """The candidate for Silver: written, audited as it was written, and certified."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from sentinel_lib.cleaning.row_keys import KEY
 from sentinel_lib.cleaning.rule_names import DEDUPLICATED, INSERT, PROMOTED
 from sentinel_lib.cleaning.typed_bars import OPTIONAL_COLUMNS
 from sentinel_lib.errors import GateBlocked, listed
-from sentinel_lib.records.bar import DECLARED_COLUMNS, VALUE_COLUMNS
+from sentinel_lib.records.bar import DECLARED_COLUMNS, VALUE_COLUMNS, Fields, Prices
 from sentinel_lib.records.details import Certificate
 from sentinel_lib.records.roles import SILVER_BARS, SILVER_CANDIDATE
 from sentinel_lib.records.stage import AssetLedger, Check
@@ -69,25 +70,29 @@ def accounted(
 def audit_candidate(stage: Stage) -> list[Check]:
     """Run the Great Expectations suite over the candidate as it was written.
 
-    Assets that declare different fields are judged by the rules about the fields they have. An
-    empty candidate has nothing to audit: there is nothing to promote.
+    Assets that differ in ``fields`` or ``prices`` are judged apart, by the rules that apply to
+    them. An empty candidate has nothing to audit: there is nothing to promote.
     """
     rules = stage.suite.rules
     named = {"symbol", *(column for rule in rules for column in rule.columns)}
     frame = frame_of(stage.engine.batches(_written(stage).select(sorted(named))))
-    fields_of = {symbol: asset.fields for symbol, asset in stage.chosen.items()}
-    kinds = sorted(set(fields_of.values()))
+    kinds: defaultdict[tuple[Fields, Prices], list[str]] = defaultdict(list)
+    for symbol, asset in stage.chosen.items():
+        kinds[asset.fields, asset.prices].append(symbol)
     checks: list[Check] = []
-    for kind in kinds:
-        part = frame if len(kinds) == 1 else frame[frame["symbol"].map(fields_of) == kind]
-        absent = set(VALUE_COLUMNS).difference(DECLARED_COLUMNS[kind], OPTIONAL_COLUMNS)
+    for (fields, prices), symbols in sorted(kinds.items()):
+        part = frame if len(kinds) == 1 else frame[frame["symbol"].isin(symbols)]
+        absent = set(VALUE_COLUMNS).difference(DECLARED_COLUMNS[fields], OPTIONAL_COLUMNS)
         # Only optional columns may be without any value: of the others the suite says so.
         empty = {name for name in OPTIONAL_COLUMNS if name in part and part[name].isna().all()}
         asked = [
             rule
             for rule in rules
             if not isinstance(rule, RowRule)
-            or (absent if rule.judges_missing else absent | empty).isdisjoint(rule.columns)
+            or (
+                rule.is_about(prices)
+                and (absent if rule.judges_missing else absent | empty).isdisjoint(rule.columns)
+            )
         ]
         if len(part):
             checks += audit(stage.suite, part, asked)

@@ -12,7 +12,7 @@ from sentinel_lib.cleaning.asset_counts import AssetCounts
 from sentinel_lib.cleaning.reasons import remedies
 from sentinel_lib.cleaning.rule_names import HELD_WITH_ASSET, PROMOTED, QUARANTINED
 from sentinel_lib.errors import StageError, counted, listed
-from sentinel_lib.records.bar import SCALE
+from sentinel_lib.records.bar import SCALE, Prices
 from sentinel_lib.records.details import IngestDetails
 from sentinel_lib.records.roles import INGEST
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, AssetStatus, Check, StageRecord
@@ -65,6 +65,7 @@ def asset_verdicts(
             suite,
             due_sessions=due[symbol],
             gaps_block=asset.gaps == "block",
+            prices=asset.prices,
             series=series.get(symbol, ()),
         )
         if before and before.status == "blocked" and before.rows_in:
@@ -110,17 +111,20 @@ def verdict(
     *,
     due_sessions: int,
     gaps_block: bool,
+    prices: Prices = "positive",
     series: Sequence[Check] = (),
 ) -> Verdict:
     """What the gate says of one asset.
 
     ``due_sessions`` is how many sessions its source should have delivered by now: expected but
     absent is ``not_evaluated``, nothing expected and nothing there is ``not_due``. ``series`` are
-    the checks of its bars as a series: they explain what the counts of its rows only show.
+    the checks of its bars as a series: they explain what the counts of its rows only show. Rules
+    that are not about its ``prices`` say nothing.
     """
     if counts.judged == 0 and all(check.passed or not check.blocks for check in series):
         return _without_rows(symbol, counts, suite, due_sessions)
-    checks = (*series, *_checks(symbol, counts, suite, gaps_block=gaps_block))
+    limits = _limit_checks(symbol, counts, suite, gaps_block=gaps_block)
+    checks = (*series, *limits, *_rule_checks(symbol, counts, suite, prices))
     for check in checks:
         if check.blocks and not check.passed:
             reason = f"{check.name}: observed {check.observed}, expected {check.expected}"
@@ -160,7 +164,9 @@ def _without_rows(symbol: str, counts: AssetCounts, suite: Suite, due_sessions: 
     return Verdict("not_evaluated", reason, (check,), held_by=check.name)
 
 
-def _checks(symbol: str, counts: AssetCounts, suite: Suite, *, gaps_block: bool) -> Iterator[Check]:
+def _limit_checks(
+    symbol: str, counts: AssetCounts, suite: Suite, *, gaps_block: bool
+) -> Iterator[Check]:
     check = partial(Check, table=suite.table, symbol=symbol)
     only_warns = {"decimals"} if gaps_block else {"decimals", "max_missing_fraction"}
     for name, judge in LIMITS.items():
@@ -170,14 +176,20 @@ def _checks(symbol: str, counts: AssetCounts, suite: Suite, *, gaps_block: bool)
             yield check(
                 name=name, passed=passed, blocks=blocks, observed=observed, expected=expected
             )
+
+
+def _rule_checks(symbol: str, counts: AssetCounts, suite: Suite, prices: Prices) -> Iterator[Check]:
     for rule, broken in zip(suite.strict_rules, counts.broken_rules, strict=False):
-        yield check(
-            name=rule.name,
-            passed=broken == 0,
-            blocks=rule.on_fail == "block",
-            observed=f"broken by {counted(broken, 'row')}",
-            expected="none",
-        )
+        if rule.is_about(prices):
+            yield Check(
+                name=rule.name,
+                passed=broken == 0,
+                table=suite.table,
+                symbol=symbol,
+                blocks=rule.on_fail == "block",
+                observed=f"broken by {counted(broken, 'row')}",
+                expected="none",
+            )
 
 
 def _min_rows(counts: AssetCounts, limits: SuiteLimits) -> _Judged:

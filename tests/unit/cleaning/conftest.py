@@ -37,6 +37,7 @@ SOUND = {
     "session_shift_seconds": 0,
     "keeps_hours": False,
     "fields": "ohlcv",
+    "prices": "positive",
 }
 SCHEMA = pa.schema(
     [

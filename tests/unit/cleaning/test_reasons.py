@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sentinel_lib.cleaning.reasons import remedy
-from sentinel_lib.rules.kinds import NotNull
+from sentinel_lib.rules.kinds import Between, NotNull
 
 NOT_NULL = [
     NotNull(expect="expect_column_values_to_not_be_null", column=name, on_fail="quarantine")
@@ -79,6 +79,22 @@ def test_values_that_are_absent_are_told_the_key(
     values: dict[str, Any], rule: str, cure: str
 ) -> None:
     assert remedy([row(rule, **values)], NOT_NULL).startswith(cure)
+
+
+def test_prices_that_are_not_positive_are_told_the_key_once() -> None:
+    rule = Between.model_validate(
+        {
+            "expect": "expect_column_values_to_be_between",
+            "column": "close",
+            "min_value": 0,
+            "for": {"prices": "positive"},
+            "on_fail": "quarantine",
+        }
+    )
+    cure = "set prices: any if its prices can really be zero or negative"
+
+    assert remedy([row(rule.name, close="-37.63")], [rule]) == cure
+    assert remedy([row(rule.name)], [rule.model_copy(update={"for_": None})]) == ""
 
 
 @pytest.mark.parametrize(

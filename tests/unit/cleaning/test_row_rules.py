@@ -245,6 +245,20 @@ def test_rules_about_fields_that_the_asset_lacks_do_not_apply(judge):
     assert judge({"fields": "close", "open": None, "high": None, "volume": None}) == [None]
 
 
+def test_rules_for_positive_prices_do_not_apply_where_prices_may_be_any(judge):
+    below_zero = {"open": "-1", "high": "0", "low": "-3", "close": "-2"}
+    zero_low = {"low": "0", "prices": "any"}
+
+    assert judge(below_zero, {**below_zero, "prices": "any"}, zero_low) == [
+        "expect_column_values_to_be_between(open)",
+        None,
+        None,
+    ]
+    assert judge({"volume": "-1", "prices": "any"}) == [
+        "expect_column_values_to_be_between(volume)"
+    ]
+
+
 def test_the_bar_model_holds_without_any_rule_of_the_suite(judge):
     rows = [{"close": None}, {"volume": "-1"}, {"high": "8"}, {"low": "11.5"}]
 

@@ -135,6 +135,23 @@ def test_every_rule_about_a_table_refuses_to_quarantine(config_with: Write) -> N
             "min_value 5.0 is above max_value 1.0",
         ),
         (f"{BETWEEN}, column: close, min_value: 1, strict_min: 1, on_fail: warn", "true or false"),
+        (f"{NOT_NULL}, column: close, fro: {{}}, on_fail: warn", "did you mean 'for'?"),
+        (
+            f"{NOT_NULL}, column: close, for: {{}}, on_fail: warn",
+            "for.prices: this key is required",
+        ),
+        (
+            f"{NOT_NULL}, column: close, for: {{price: any}}, on_fail: warn",
+            "unknown key 'price'; did you mean 'prices'?",
+        ),
+        (
+            f"{NOT_NULL}, column: close, for: {{prices: positiv}}, on_fail: warn",
+            "did you mean 'positive'?",
+        ),
+        (
+            "expect: expect_column_to_exist, column: close, for: {prices: any}, on_fail: warn",
+            "unknown key 'for'",
+        ),
         (f"{IN_SET}, column: symbol, value_set: [], on_fail: warn", "must have 1 or more items"),
         (f"{IN_SET}, column: symbol, value_set: [A, NO], on_fail: warn", "put quotes around it"),
     ],
@@ -224,6 +241,26 @@ def test_two_rules_that_quarantine_do_not_share_a_name(config_with: Write) -> No
 
     allowed = text.replace("on_fail: quarantine", "on_fail: warn", 1)
     assert len(load_suite(config_with("expectations/silver.yaml", allowed), "silver").rules) == 2
+
+
+def test_rule_for_some_assets_keeps_its_name_and_arguments(config_with: Write) -> None:
+    text = suite_of(f"{BETWEEN}, column: close, min_value: 0, for: {{prices: any}}, on_fail: warn")
+
+    [rule] = load_suite(config_with("expectations/silver.yaml", text), "silver").row_rules
+
+    assert rule.name == "expect_column_values_to_be_between(close)"
+    assert rule.arguments == {"column": "close", "min_value": 0.0}
+    assert (rule.is_about("any"), rule.is_about("positive")) == (True, False)
+
+
+@pytest.mark.parametrize("layer", ["bronze", "gold"])
+def test_rule_for_some_assets_is_refused_where_rows_have_no_terms(
+    config_with: Write, layer: str
+) -> None:
+    text = suite_of(f"{NOT_NULL}, column: close, for: {{prices: any}}, on_fail: warn")
+
+    with pytest.raises(ConfigError, match=rf"{layer}\.yaml:3: .*for has no effect in {layer}.yaml"):
+        load_suite(config_with(f"expectations/{layer}.yaml", text), layer)
 
 
 def test_suite_without_rules_is_an_error(config_with: Write) -> None:

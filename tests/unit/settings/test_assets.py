@@ -33,6 +33,7 @@ def test_asset_without_terms_has_the_defaults(config_with: Write) -> None:
         "interval": "1d",
         "calendar": "24/7",
         "fields": "ohlcv",
+        "prices": "positive",
         "freshness": {
             "warn_after": {"count": 1, "period": "session"},
             "error_after": {"count": 2, "period": "session"},
