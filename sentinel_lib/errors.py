@@ -5,6 +5,7 @@ SentinelError                 1  something unexpected, described as clearly as p
 |-- ConfigError               3  a setting is wrong; names file and line
 |-- GateBlocked               4  a gate let nothing through
 |-- SourceError               6  a source could not be read or answered with an error
+|   `-- Question              6  a file can be read in several ways, and only a person knows which
 |-- LockedError               7  another run is writing to the same data folder
 |-- StorageError              1  a table or an artifact could not be read or written
 |-- StageError                1  a stage broke its contract (no record, rows unaccounted for)
@@ -103,6 +104,15 @@ class SourceError(SentinelError):
     def __init__(self, message: str, *, is_transient: bool = False, **parts: str | None) -> None:
         super().__init__(message, **parts)
         self.is_transient = is_transient
+
+
+class Question(SourceError):
+    """A file can be read in several ways: ``next_step`` has the keys that say which is meant.
+
+    ``place`` tells which other files may answer it.
+    """
+
+    place = ""
 
 
 class LockedError(SentinelError):

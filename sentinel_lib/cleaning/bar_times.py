@@ -9,6 +9,9 @@ from ibis.expr.types import BooleanValue, DateValue, StringValue, Table, Timesta
 from sentinel_lib.records.bar import (
     EPOCH_PATTERN,
     EPOCH_UNITS,
+    EXCEL,
+    EXCEL_PATTERN,
+    EXCEL_START,
     FIRST_YEAR,
     ISO_8601,
     LAST_EPOCH_SECOND,
@@ -158,9 +161,14 @@ def _written(rows: Table, date_format: str) -> TimestampValue:
     text = rows.when
     if date_format in EPOCH_UNITS:
         readable = text.re_search(EPOCH_PATTERN).ifelse(text, ibis.null("string"))
-        seconds = readable.try_cast("int64") // EPOCH_UNITS[date_format]
+        seconds = readable.split(".")[0].try_cast("int64") // EPOCH_UNITS[date_format]
         seconds = (seconds <= LAST_EPOCH_SECOND).ifelse(seconds, ibis.null("int64"))
         return local_of_instant("UTC", seconds.as_timestamp("s").cast("timestamp('UTC')"))
+    if date_format == EXCEL:
+        serial = text.re_search(EXCEL_PATTERN).ifelse(text, ibis.null("string"))
+        seconds = (serial.try_cast("decimal(30, 12)") * 86_400).round().try_cast("int64")
+        moment = ibis.literal(EXCEL_START) + seconds.as_interval("s")
+        return moment.year().between(FIRST_YEAR, LAST_YEAR).ifelse(moment, ibis.null("timestamp"))
     if date_format == ISO_8601:
         moment = text.left(text.length() - rows.zone.length())
         is_iso = text.re_search(TIMESTAMP_PATTERN)

@@ -40,7 +40,8 @@ def resolved_rows(judged: Table, silver: Table) -> Table:
 def quarantined_rows(resolved: Table, raw: Table) -> Table:
     """The quarantined rows of ``resolved`` as ``raw`` has them, with ``rule`` and ``session``."""
     quarantined = resolved.filter(resolved.outcome == QUARANTINED)
-    return quarantined.select(*READING, "line", "rule", "session").join(raw, [*READING, "line"])
+    row = [*READING, "line", "asset"]
+    return quarantined.select(*row, "rule", "session").join(raw, row)
 
 
 def _within_the_batch(judged: Table) -> Table:

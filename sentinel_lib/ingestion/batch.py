@@ -1,17 +1,17 @@
 """One run's payloads: fetched from the sources, and read into raw bars."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentinel_lib.errors import SourceError
+from sentinel_lib.errors import Question, SourceError
 from sentinel_lib.ingestion import files, kraken, simulated
 from sentinel_lib.ingestion.raw_bars import STORED_RAW_BARS
-from sentinel_lib.ingestion.source import Rejected, Source
+from sentinel_lib.ingestion.source import Reading, Rejected, Source
 from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings.assets import Asset
@@ -26,11 +26,19 @@ SOURCES: dict[str, type[Source]] = {
 _ELSEWHERE = "restore the payload from a backup of the data folder"
 
 
-@dataclass(frozen=True, slots=True)
+def _nothing_settled(_: str) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(slots=True)
 class Fetched:
-    """What the sources gave: payloads, each with the source that can read it, and what failed."""
+    """What the sources gave: payloads, each with the source that can read it, and what failed.
+
+    ``settled`` gives the answers of the last good fetch of a place (``Reading.place``).
+    """
 
     payloads: list[tuple[Payload, Source]] = field(default_factory=list)
+    settled: Callable[[str], Mapping[str, str]] = _nothing_settled
     failures: list[FetchFailure] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
@@ -41,7 +49,8 @@ class LoggedPayload:
 
     ``payload`` is the sha256 of the bytes, ``bytes`` their number, ``rows`` that of the raw bars;
     ``symbol`` is the asset that was asked for, None where the rows name their own; ``symbols`` are
-    those that the rows have, ``columns`` what the payload came with. ``as_of`` is when it was
+    those that the rows have, ``columns`` what the payload came with, ``reading`` how it was read
+    (``Reading.logged``). ``as_of`` is when it was
     fetched, None for a fetch of this run.
     """
 
@@ -56,6 +65,7 @@ class LoggedPayload:
     timezone: str
     symbols: tuple[str, ...]
     columns: tuple[SourceColumn, ...]
+    reading: str = ""
     as_of: datetime | None = None
 
 
@@ -133,19 +143,22 @@ def read_files(options: FilesOptions, assets: Mapping[str, Asset] | None = None)
 def parse(fetched: Fetched) -> Parsed:
     """Read every payload; one that cannot be read is rejected and does not stop the others.
 
-    Equal bytes read in the same way are read once, and logged for each place they came from.
+    What one leaves open the others of its place answer, if they agree; else the last good fetch
+    from there. Equal bytes read in the same way are read once, and logged for each place they came
+    from.
     """
     tables: dict[tuple[str, str], pa.Table] = {}
     columns: dict[tuple[str, str], tuple[SourceColumn, ...]] = {}
     log: list[LoggedPayload] = []
     rejected = list(fetched.rejected)
-    for payload, source in fetched.payloads:
+    for (payload, source), reading in zip(fetched.payloads, _readings(fetched), strict=True):
         try:
-            reading = source.read(payload)
+            if isinstance(reading, SourceError):
+                raise reading
             key = (digest_of(payload.content), reading.layout)
             if key not in tables:
                 tables[key] = _with_provenance(reading.bars(), *key)
-                columns[key] = reading.columns(tables[key])
+                columns[key] = reading.columns()
         except SourceError as unreadable:
             symbol = source.asset_of(payload)
             rejected.append(Rejected(payload.locator, str(unreadable), symbol))
@@ -164,11 +177,42 @@ def parse(fetched: Fetched) -> Parsed:
                 timezone=reading.timezone,
                 symbols=tuple(_symbols(tables[key])),
                 columns=columns[key],
+                reading=reading.logged,
                 as_of=payload.as_of,
             )
         )
     bars = pa.concat_tables([STORED_RAW_BARS.empty_table(), *tables.values()])
     return Parsed(bars, log, rejected)
+
+
+def _readings(fetched: Fetched) -> list[Reading | SourceError]:
+    """Every payload opened, or why it cannot be."""
+    readings = [_opened(payload, source) for payload, source in fetched.payloads]
+    shown: dict[str, dict[str, set[str]]] = {}
+    for reading in readings:
+        if isinstance(reading, Reading):
+            of_place = shown.setdefault(reading.place, {})
+            for name in reading.shown:
+                of_place.setdefault(name, set()).add(reading.answers[name])
+    for at, (payload, source) in enumerate(fetched.payloads):
+        question = readings[at]
+        if isinstance(question, Question) and question.place:
+            agreed = {
+                name: values
+                for name, values in shown.get(question.place, {}).items()
+                if len(values) == 1
+            }
+            answers = {name: next(iter(values)) for name, values in agreed.items()}
+            answers = {**fetched.settled(question.place), **answers, **payload.answers}
+            readings[at] = _opened(replace(payload, answers=answers), source)
+    return readings
+
+
+def _opened(payload: Payload, source: Source) -> Reading | SourceError:
+    try:
+        return source.read(payload)
+    except SourceError as unreadable:
+        return unreadable
 
 
 def symbols_in(parsed: Parsed) -> list[str]:

@@ -1,32 +1,28 @@
-"""The files source: CSV, gzipped CSV and Parquet under a path."""
+"""The files source: whatever holds bars under a path, read by what is in it."""
 
-import gzip
-import io
 import re
-import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentinel_lib.errors import SourceError
-from sentinel_lib.ingestion import columns, parquet
-from sentinel_lib.ingestion.delimited import DelimitedText
-from sentinel_lib.ingestion.parquet import ParquetContent
+from sentinel_lib.errors import Question, SourceError
+from sentinel_lib.ingestion.dialects import containers
+from sentinel_lib.ingestion.dialects.dialect import Dialect, dialect_of, header_of
 from sentinel_lib.ingestion.source import Reading, Rejected, Source
-from sentinel_lib.records.bar import ISO_8601
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.settings.input_files import covers, files_at
+from sentinel_lib.settings.input_files import CONTAINER_SUFFIXES, covers, files_at
 from sentinel_lib.settings.project import PROJECT_ROOT, in_project
 from sentinel_lib.settings.sources import FilesOptions
 
 NAME = "files"
-LARGEST_UNPACKED_BYTES = 4 * 2**30
 
-_GZIP_MAGIC = b"\x1f\x8b"
+_YEAR = re.compile(r"(?P<name>.+?)[ _.-](?P<year>(19|20)\d\d)")
 
 Group = Mapping[str, Asset]
 
@@ -56,33 +52,55 @@ class FilesSource(Source):
         except SourceError as missing:
             yield from (FetchFailure(window.symbol, str(missing)) for window in windows)
             return
+        contents: list[Payload | Rejected] = []
         for path in paths:
             locator = locator_of(path)
-            if self._is_of_others(locator):
-                continue
-            try:
-                yield Payload(NAME, locator, content_of(locator))
-            except SourceError as unreadable:
-                yield Rejected(locator, str(unreadable), self._asset_named(locator))
+            if not self._is_of_others(locator):
+                contents.extend(self._payloads(locator))
+        names = names_without_year([each.locator for each in contents])
+        for each in contents:
+            if isinstance(each, Payload) and (name := names.get(each.locator)):
+                yield Payload(NAME, each.locator, each.content, answers={"name": name})
+            else:
+                yield each
+
+    def _payloads(self, locator: str) -> Iterator[Payload | Rejected]:
+        """A file, or each member of a zip file; it is rejected if it cannot be opened."""
+        try:
+            content = content_of(locator)
+            if not containers.is_archive(content):
+                yield Payload(NAME, locator, content)
+                return
+            for name, member in containers.members(content, locator):
+                yield Payload(NAME, f"{locator}/{name}", member)
+        except SourceError as unreadable:
+            yield Rejected(locator, str(unreadable), self._asset_named(locator))
 
     def read(self, payload: Payload) -> Reading:
-        """Open one file by what is in it; its name only matters for the symbol."""
-        content, locator = payload.content, payload.locator
-        file: ParquetContent | DelimitedText
-        if content.startswith(parquet.MAGIC):
-            file = ParquetContent(content, locator)
-        else:
-            file = DelimitedText(_unpacked(content, locator), self.options.delimiter, locator)
-        positions = columns.match(file.names, self.options.columns, locator)
-        has_iso_times = file.has_iso_times(positions["timestamp"])
-        bars, terms = self._bars(file, positions, locator)
+        """Open one file by what is in it; its name only matters for the symbol.
+
+        Raises ``Question`` for what it leaves open and ``payload.answers`` do not settle.
+        """
+        locator = payload.locator
+        try:
+            dialect = dialect_of(payload.content, self.options, payload.answers, locator)
+        except Question as question:
+            question.place = self._place(header_of(payload.content, self.options, locator), locator)
+            raise
+        bars, terms = self._bars(dialect, payload)
+        times, shown = dialect.times, dialect.shown_answers
+        named = {"name": payload.answers["name"]} if "name" in payload.answers else {}
         return Reading(
             NAME,
             bars,
-            columns=partial(file.columns, positions),
-            date_format=ISO_8601 if has_iso_times else self.options.date_format,
-            timezone=self.options.timezone,
-            terms=terms | ({"delimiter": file.delimiter} if file.delimiter else {}),
+            columns=dialect.source_columns,
+            date_format=times.date_format,
+            timezone=self.options.timezone or times.timezone or "UTC",
+            terms=terms,
+            words=dialect.words,
+            answers=dialect.answers | named,
+            shown=tuple(sorted(shown)),
+            place=self._place(dialect.roles.names, locator),
         )
 
     def asset_of(self, payload: Payload) -> str | None:
@@ -92,21 +110,30 @@ class FilesSource(Source):
     def serves(self, payload: Payload) -> bool:
         """Whether ``options.path`` stands for this file."""
         locator = payload.locator
-        return covers(self.options.path, locator) and not self._is_of_others(locator)
+        container, _ = containers.split_locator(locator)
+        return covers(self.options.path, container) and not self._is_of_others(locator)
+
+    @staticmethod
+    def _place(names: Sequence[str], locator: str) -> str:
+        """The folder and the header of a file: files that share both are written alike."""
+        container, _ = containers.split_locator(locator)
+        digest = sha256("\n".join(names).encode()).hexdigest()[:12]
+        return f"{Path(container).parent} {digest}"
 
     def _bars(
-        self, file: ParquetContent | DelimitedText, positions: dict[str, int], locator: str
+        self, dialect: Dialect, payload: Payload
     ) -> tuple[Callable[[], pa.Table], dict[str, object]]:
         """How the rows of these assets are read, and the terms that this follows from."""
-        terms: dict[str, object] = {"columns": positions}
-        bars: Callable[[], pa.Table]
-        if "symbol" in positions:
+        locator, roles = payload.locator, dialect.roles
+        terms: dict[str, object] = dict(dialect.terms)
+        name = self._symbol_of(locator, payload.answers.get("name"))
+        bars: Callable[[], pa.Table] = partial(dialect.bars, name)
+        if roles.symbol is not None or any(series.symbol for series in roles.series):
             renamed = {name: symbol for name, symbol in self._symbols.items() if name != symbol}
             terms["symbol"] = renamed
-            bars = partial(_with_symbols, partial(file.bars, positions), renamed)
+            bars = partial(_with_symbols, bars, renamed)
         else:
-            terms["symbol"] = symbol = self._symbol_of(locator)
-            bars = partial(file.bars, positions, symbol)
+            terms["symbol"] = name
         readers = self._owners(locator) or [
             group for group in self.groups if covers(_path_of(group), locator)
         ]
@@ -118,10 +145,13 @@ class FilesSource(Source):
             bars = partial(_rows_of, bars, list(self.assets), names, takes_unlisted)
         return bars, terms
 
-    def _symbol_of(self, locator: str) -> str:
+    def _symbol_of(self, locator: str, without_year: str | None = None) -> str:
+        """The asset whose own file it is, or what its name says."""
         if len(self.assets) == 1 and self._owners(locator) == [self.assets]:
             return next(iter(self.assets))
-        name = stem(locator)
+        name = without_year or stem(locator)
+        if self.options.symbols and (match := re.search(self.options.symbols, stem(locator))):
+            name = match[1]
         return self._symbols.get(name, name)
 
     def _asset_named(self, locator: str) -> str | None:
@@ -135,7 +165,8 @@ class FilesSource(Source):
 
     def _owners(self, locator: str) -> list[Group]:
         """The groups whose path is this very file."""
-        file = in_project(locator)
+        container, _ = containers.split_locator(locator)
+        file = in_project(container)
         return [group for group in self.groups if in_project(_path_of(group)) == file]
 
 
@@ -149,14 +180,19 @@ def _names_in(group: Group) -> set[str]:
 
 
 def content_of(locator: str) -> bytes:
-    """The bytes of a file as it is now; raises ``SourceError`` if the system does not give them."""
+    """The bytes of a file as it is now, or of a member of a zip file.
+
+    Raises ``SourceError`` if the system does not give them.
+    """
+    container, member = containers.split_locator(locator)
     try:
-        return in_project(locator).read_bytes()
+        content = in_project(container).read_bytes()
     except OSError as failed:
         raise SourceError(
-            f"{locator} cannot be read: {failed.strerror or failed}",
+            f"{container} cannot be read: {failed.strerror or failed}",
             next_step="fix its permissions, or take it out of the input path",
         ) from failed
+    return containers.member_of(content, member, locator) if member else content
 
 
 def locator_of(path: Path) -> str:
@@ -171,8 +207,25 @@ def own_locator(asset: Asset) -> str | None:
 
 
 def stem(locator: str) -> str:
-    """The file name without its folder and its suffixes: ``AAPL`` of ``in/AAPL.csv.gz``."""
-    return re.sub(r"(\.csv|\.parquet)?(\.gz)?$", "", Path(locator).name, flags=re.IGNORECASE)
+    """The file name without its folder and formats: ``goog.us`` of ``in/goog.us.txt.gz``."""
+    name = Path(locator).name
+    while name.lower().endswith(CONTAINER_SUFFIXES) and "." in name.lstrip("."):
+        name = name.rpartition(".")[0]
+    return name
+
+
+def names_without_year(locators: Sequence[str]) -> dict[str, str]:
+    """The name of each file that has a year at its end and a neighbour with another one there."""
+    years: dict[tuple[Path, str], dict[str, str]] = defaultdict(dict)
+    for locator in locators:
+        if match := _YEAR.fullmatch(stem(locator)):
+            years[Path(locator).parent, match["name"]][locator] = match["year"]
+    return {
+        locator: name
+        for (_, name), files in years.items()
+        if len(set(files.values())) > 1
+        for locator in files
+    }
 
 
 def _with_symbols(read: Callable[[], pa.Table], renamed: Mapping[str, str]) -> pa.Table:
@@ -194,22 +247,3 @@ def _rows_of(
         is_of_others = pc.is_in(table["symbol"], pa.array(others, pa.string()))
         is_taken = pc.or_(is_taken, pc.invert(is_of_others))
     return table.filter(is_taken)
-
-
-def _unpacked(content: bytes, locator: str) -> bytes:
-    if not content.startswith(_GZIP_MAGIC):
-        return content
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            text = packed.read(LARGEST_UNPACKED_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as broken:
-        raise SourceError(
-            f"{locator} cannot be unpacked: {broken}",
-            next_step="write the file again: it is cut short or damaged",
-        ) from None
-    if len(text) > LARGEST_UNPACKED_BYTES:
-        raise SourceError(
-            f"{locator} unpacks to more than {LARGEST_UNPACKED_BYTES / 2**30:g} GiB",
-            next_step="split it into smaller files",
-        )
-    return text

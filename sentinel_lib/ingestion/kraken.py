@@ -60,7 +60,7 @@ class KrakenSource(Source):
         return Reading(
             NAME,
             partial(bars_of, answer, payload.symbol or ""),
-            columns=lambda _: COLUMNS,
+            columns=lambda: COLUMNS,
             date_format="epoch_s",
             terms={"symbol": payload.symbol},
         )

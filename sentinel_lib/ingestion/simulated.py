@@ -14,20 +14,20 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from sentinel_lib.ingestion import columns
-from sentinel_lib.ingestion.delimited import DelimitedText
+from sentinel_lib.ingestion.dialects.dialect import dialect_of
 from sentinel_lib.ingestion.schedule import final_starts
 from sentinel_lib.ingestion.source import Reading, Source
 from sentinel_lib.ingestion.source_columns import fixed_columns
-from sentinel_lib.records.bar import INTERVAL_SECONDS
+from sentinel_lib.records.bar import INTERVAL_SECONDS, ISO_8601
 from sentinel_lib.records.payload import Payload, Window
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.settings.sources import SimulatedOptions
+from sentinel_lib.settings.sources import FilesOptions, SimulatedOptions
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 NAME = "simulated"
+_WRITTEN = FilesOptions(date_format=ISO_8601, delimiter=",", decimal=".")
 NOT_A_NUMBER_TEXT = "n.m."
 
 _SECONDS_A_DAY = 86_400
@@ -64,12 +64,12 @@ class SimulatedSource(Source):
 
     def read(self, payload: Payload) -> Reading:
         """Open a payload of its own, with the reader that files have."""
-        text = DelimitedText(payload.content, ",", payload.locator)
-        positions = columns.match(text.names, {}, payload.locator)
+        dialect = dialect_of(payload.content, _WRITTEN, {}, payload.locator)
+        positions = dialect.roles.fields()
         return Reading(
             NAME,
-            partial(text.bars, positions, payload.symbol),
-            columns=lambda _: fixed_columns(text.names, positions),
+            partial(dialect.bars, payload.symbol or ""),
+            columns=lambda: fixed_columns(dialect.roles.names, positions),
             terms={"columns": positions, "symbol": payload.symbol},
         )
 

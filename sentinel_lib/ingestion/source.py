@@ -30,18 +30,25 @@ class Rejected:
 class Reading:
     """One payload, opened: how it is read, and its rows.
 
-    ``date_format`` is how its timestamps are written ('iso', 'epoch_s', 'epoch_ms' or a strptime
-    pattern); ``timezone`` that of timestamps without an offset. ``terms`` is whatever else, beside
-    the bytes, decides what the rows are. ``bars`` reads them (``RAW_BARS``); it raises
-    ``SourceError``. ``columns`` says which columns the payload has, given the rows.
+    ``date_format`` is how its timestamps are written ('iso', 'excel', 'epoch_s' or the like, or a
+    strptime pattern); ``timezone`` that of timestamps without an offset. ``terms`` is whatever else
+    decides what the rows are, beside the bytes. ``bars`` reads them (``RAW_BARS``); it raises
+    ``SourceError``. ``columns`` says which columns the payload has.
+
+    ``words`` says how it is read. ``answers`` are what that rests on where the bytes leave it open,
+    and ``shown`` the names of those that the bytes show: they answer for others of its ``place``.
     """
 
     source: str
     bars: Callable[[], pa.Table]
-    columns: Callable[[pa.Table], tuple[SourceColumn, ...]]
+    columns: Callable[[], tuple[SourceColumn, ...]]
     date_format: str = ISO_8601
     timezone: str = "UTC"
     terms: Mapping[str, object] = field(default_factory=dict)
+    words: str = ""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
+    place: str = ""
 
     @property
     def layout(self) -> str:
@@ -49,6 +56,14 @@ class Reading:
         decisive = [self.source, self.date_format, self.timezone, self.terms]
         written = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return sha256(written.encode()).hexdigest()[:LAYOUT_LENGTH]
+
+    @property
+    def logged(self) -> str:
+        """How it was read, as the fetch log keeps it; empty for a source with one way."""
+        if not self.words:
+            return ""
+        content = {name: getattr(self, name) for name in ("words", "answers", "shown", "place")}
+        return json.dumps(content, sort_keys=True, ensure_ascii=False)
 
 
 class Source(ABC):

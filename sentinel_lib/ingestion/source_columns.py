@@ -2,8 +2,8 @@
 
 A text format says nothing of types, so there a column's kind is what most of its values look like.
 Of a column that is read into bars up to ``SAMPLED_ROWS`` evenly spaced rows are looked at, of any
-other the first ``delimited.SHOWN_ROWS``: always the same ones of the same bytes. Parquet declares
-its types, and those count, whatever the values look like. Sources with a fixed schema state it.
+other the first ``SHOWN_ROWS``: always the same ones of the same bytes. Parquet and Feather declare
+their types, and those count, whatever the values look like. Sources with a fixed schema state it.
 """
 
 import json
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentinel_lib.ingestion.dialects.times import looks_like_time
 from sentinel_lib.records.bar import MISSING_WORDS, NUMBER_PATTERN, WHITESPACE
 
 NUMBER, DATE, TEXT, EMPTY = "number", "date", "text", "empty"
 SAMPLED_ROWS = 50_000
+SHOWN_ROWS = 1_000
 
 _DATE_PATTERN = r"^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?$"
 
@@ -36,42 +38,48 @@ class SourceColumn:
 
 def text_columns(
     names: Sequence[str],
-    positions: Mapping[str, int],
-    bars: pa.Table,
-    others: Mapping[int, pa.Array],
+    values: Sequence[pa.ChunkedArray],
+    readers: Mapping[int, tuple[str, ...]],
 ) -> tuple[SourceColumn, ...]:
-    """The columns of a text file: the raw bars read from it tell the kinds of those that
-    ``positions`` names, ``others`` holds values of the rest by position.
+    """The columns of a file without types, of which ``readers`` names those that fields are read
+    from: what their ``values`` look like.
 
     A symbol is text, even where it is made of digits.
     """
-    step = max(1, -(-bars.num_rows // SAMPLED_ROWS))
-    sampled = bars.take(pa.array(range(0, bars.num_rows, step))) if step > 1 else bars
 
     def kind(at: int, fields: tuple[str, ...]) -> str:
         if "symbol" in fields:
             return TEXT
-        return kind_of(sampled.column(fields[0]) if fields else others[at])
+        column = values[at]
+        if not fields:
+            return kind_of(column.slice(0, SHOWN_ROWS))
+        step = max(1, -(-len(column) // SAMPLED_ROWS))
+        sampled = column.take(pa.array(range(0, len(column), step))) if step > 1 else column
+        seen = kind_of(sampled)
+        return DATE if "timestamp" in fields and seen == TEXT and _are_times(sampled) else seen
 
     return tuple(
         SourceColumn(name, kind(at, fields), fields)
-        for at, (name, fields) in enumerate(_named(names, positions))
+        for at, (name, fields) in enumerate(_named(names, readers))
     )
 
 
-def declared_columns(schema: pa.Schema, positions: Mapping[str, int]) -> tuple[SourceColumn, ...]:
-    """The columns of a Parquet file, by the types it declares."""
+def declared_columns(
+    names: Sequence[str], types: Sequence[pa.DataType], readers: Mapping[int, tuple[str, ...]]
+) -> tuple[SourceColumn, ...]:
+    """The columns of a file that declares their types."""
     return tuple(
         SourceColumn(name, _declared_kind(kind), fields)
-        for (name, fields), kind in zip(_named(schema.names, positions), schema.types, strict=True)
+        for (name, fields), kind in zip(_named(names, readers), types, strict=True)
     )
 
 
 def fixed_columns(names: Sequence[str], positions: Mapping[str, int]) -> tuple[SourceColumn, ...]:
     """The columns of a source that states its schema: a time, and numbers."""
+    readers = {place: (field,) for field, place in positions.items()}
     return tuple(
         SourceColumn(name, DATE if "timestamp" in fields else NUMBER, fields)
-        for name, fields in _named(names, positions)
+        for name, fields in _named(names, readers)
     )
 
 
@@ -106,14 +114,21 @@ def columns_of_json(text: str) -> tuple[SourceColumn, ...]:
     )
 
 
-def _named(names: Sequence[str], positions: Mapping[str, int]) -> list[tuple[str, tuple[str, ...]]]:
+def _named(
+    names: Sequence[str], readers: Mapping[int, tuple[str, ...]]
+) -> list[tuple[str, tuple[str, ...]]]:
     """Each column's name, a repeated one with its number, and the fields read from it."""
     columns, seen = [], dict.fromkeys(names, 0)
     for at, name in enumerate(names):
         seen[name] += 1
-        fields = tuple(sorted(field for field, place in positions.items() if place == at))
+        fields = readers.get(at, ())
         columns.append((name if seen[name] == 1 else f"{name} ({seen[name]})", fields))
     return columns
+
+
+def _are_times(values: pa.ChunkedArray) -> bool:
+    texts = pc.unique(values.drop_null()).slice(0, SHOWN_ROWS).to_pylist()
+    return sum(map(looks_like_time, texts)) * 2 > len(texts)
 
 
 def _declared_kind(kind: pa.DataType) -> str:

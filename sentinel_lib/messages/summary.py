@@ -5,6 +5,7 @@ from typing import Any
 
 from sentinel_lib.clock import iso
 from sentinel_lib.errors import counted
+from sentinel_lib.records.details import IngestDetails
 from sentinel_lib.records.stage import HELD_BACK, NO_ASSET, RunRecord, StageOutcome
 from sentinel_lib.reporting.wording import duration, ending, meaning, resume_command
 
@@ -55,6 +56,7 @@ def run_text(run: RunRecord) -> str:
     paragraphs = [
         f"{_verdict(run)}\nrun {run.run_id}, as of {iso(run.as_of)}, {duration(run.seconds)}",
         _listed("unchanged, and skipped:", [f"{n} as in run {r}" for n, r in skipped.items()]),
+        _listed("read:", [f"{file}: {how}" for file, how in _readings(run).items()]),
         assets_text(run),
         "\n".join(f"{line}: {run.assets[line].reason}" for line in NO_ASSET if line in run.assets),
         _listed("held back:", [f"{symbol}: {reason}" for symbol, reason in held.items()]),
@@ -67,6 +69,12 @@ def run_text(run: RunRecord) -> str:
         _closing(run),
     ]
     return "\n\n".join(filter(None, paragraphs))
+
+
+def _readings(run: RunRecord) -> dict[str, str]:
+    """How files were read that nobody has configured."""
+    details = [stage.record.handed_on(IngestDetails) for stage in run.stages if stage.record]
+    return {file: how for each in details if each for file, how in each.readings.items()}
 
 
 def _verdict(run: RunRecord) -> str:

@@ -42,13 +42,17 @@ MISSING_WORDS = ("", "nan", "null", "none", "n/a", "na", "#n/a", "-", ".")
 NUMBER_PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
 TIMESTAMP_PATTERN = (
     r"^([12][0-9]{3}-[0-9]{2}-[0-9]{2})"
-    r"([T ](([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?))?"
+    r"([T ](([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?))?"
     r"((Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$"
 )
-EPOCH_PATTERN = r"^[0-9]{1,14}$"
+EPOCH_PATTERN = r"^[0-9]{1,19}(\.[0-9]*)?$"
+EXCEL_PATTERN = r"^[0-9]{1,6}(\.[0-9]{1,12})?$"
 
 ISO_8601 = "iso"
-EPOCH_UNITS = {"epoch_s": 1, "epoch_ms": 1_000}
+EXCEL = "excel"
+"""Days since ``EXCEL_START``, and a fraction of a day: a date as a cell of Excel holds it."""
+EXCEL_START = datetime(1899, 12, 30)
+EPOCH_UNITS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 """``date_format`` values other than a strptime pattern, with the units in one second."""
 
 LAST_EPOCH_SECOND = 32_503_679_999
@@ -88,7 +92,7 @@ def timestamp_of(text: object, date_format: str, timezone: str) -> tuple[datetim
     if date_format in EPOCH_UNITS:
         if not re.fullmatch(EPOCH_PATTERN, written):
             raise ValueError(f"{text!r} is not a number of {date_format}")
-        seconds = int(written) // EPOCH_UNITS[date_format]
+        seconds = int(written.split(".")[0]) // EPOCH_UNITS[date_format]
         if seconds > LAST_EPOCH_SECOND:
             raise ValueError(f"{text!r} is later than the year 2999")
         instant = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
@@ -107,17 +111,26 @@ def timestamp_of(text: object, date_format: str, timezone: str) -> tuple[datetim
 
 
 def is_in_utc(date_format: str) -> bool:
-    """Whether every time of this format is in UTC: epochs, and patterns with ``Z`` at their end."""
-    return date_format in EPOCH_UNITS or date_format.endswith("Z")
+    """Whether every time of this format is in UTC: epochs, and patterns that end by saying so."""
+    return date_format in EPOCH_UNITS or date_format.endswith(("Z", "UTC", "GMT"))
 
 
 def _moment_of(written: str, date_format: str) -> datetime:
     try:
         if date_format == ISO_8601:
             return datetime.fromisoformat(written)
+        if date_format == EXCEL:
+            return _of_serial(written)
         return datetime.strptime(written, date_format)
     except ValueError as wrong:
         raise ValueError(f"{written!r} is not a date: {wrong}") from None
+
+
+def _of_serial(written: str) -> datetime:
+    if not re.fullmatch(EXCEL_PATTERN, written):
+        raise ValueError("not a number of days")
+    seconds = (Decimal(written) * 86_400).to_integral_value(ROUND_HALF_UP)
+    return EXCEL_START + timedelta(seconds=int(seconds))
 
 
 def _present_price(text: object) -> Decimal:

@@ -34,10 +34,12 @@ class StageDetails(Details):
 
 class IngestDetails(StageDetails):
     """``due_sessions`` is how many sessions each selected asset should have delivered: it tells
-    "expected but absent" from "nothing expected".
+    "expected but absent" from "nothing expected". ``readings`` says how each file of ``--input``
+    was read, by its locator.
     """
 
     due_sessions: dict[str, int]
+    readings: dict[str, str] = {}
 
 
 # Certificates of version 0.2 and before have a field more: they can still be read.

@@ -1,6 +1,7 @@
 """What is asked of a source, and what it answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -19,7 +20,8 @@ class Payload:
 
     ``locator`` is a file name or an address without secrets. ``symbol`` is the asset it was asked
     for, or None where the payload itself names the symbols it holds. ``as_of`` is that of the run
-    which fetched it, None for the present one.
+    which fetched it, None for the present one. ``answers`` settle what the bytes leave open about
+    how they are read: ``date_format``, ``decimal``, and the ``name`` of their file as a symbol.
     """
 
     source: str
@@ -27,6 +29,7 @@ class Payload:
     content: bytes
     symbol: str | None = None
     as_of: datetime | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

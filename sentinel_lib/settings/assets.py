@@ -102,10 +102,14 @@ class AssetTerms(ConfigModel):
 
 
 class Asset(AssetTerms):
-    """One symbol with everything resolved: its terms over the defaults, its source's options."""
+    """One symbol with everything resolved: its terms over the defaults, its source's options.
+
+    A ``question`` is what its bars leave open where nobody has configured it: it is held back.
+    """
 
     symbol: Symbol
     options: SerializeAsAny[SourceOptions]
+    question: Annotated[str | None, Field(exclude_if=lambda text: text is None)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -162,10 +166,16 @@ class AssetsFile(ConfigModel):
     assets: dict[Symbol, dict[str, Any] | None]
     sources: Sources = Sources()
 
-    def unlisted(self, symbol: str, source: str, options: dict[str, Any]) -> Asset:
-        """The terms of a symbol that a file holds and ``assets`` does not list."""
-        terms = {"calendar": WEEKDAYS, "gaps": "warn", "source": source}
-        return self._resolved(symbol, source, terms, options)
+    def unlisted(
+        self, symbol: str, source: str, options: dict[str, Any], inferred: Mapping[str, Any]
+    ) -> Asset:
+        """The terms of a symbol that a file holds and ``assets`` does not list: those that are
+        ``inferred`` from its bars.
+        """
+        terms = {"calendar": WEEKDAYS, "gaps": "warn", "source": source, **inferred}
+        question = terms.pop("question", None)
+        asset = self._resolved(symbol, source, terms, options)
+        return asset.model_copy(update={"question": question})
 
     def resolve(
         self, document: Document, source: str | None = None, options: dict[str, Any] | None = None

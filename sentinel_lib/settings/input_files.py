@@ -8,9 +8,13 @@ from pathlib import Path
 from sentinel_lib.errors import SourceError
 from sentinel_lib.settings.project import in_project
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
+_FORMATS = (".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".feather", ".xlsx")
+SUFFIXES = (*_FORMATS, *(f"{suffix}.gz" for suffix in _FORMATS[:6]), ".zip")
+CONTAINER_SUFFIXES = (*_FORMATS, ".gz", ".zip")
+"""What a file's name ends with because of its format: no part of a symbol."""
 
-_ACCEPTED = f"a file, a folder holding {', '.join(f'*{suffix}' for suffix in SUFFIXES)}, or a glob"
+_KINDS = ", ".join(f"*{suffix}" for suffix in _FORMATS)
+_ACCEPTED = f"a file, a folder holding {_KINDS}, *.gz or *.zip, or a glob"
 
 
 def files_at(path: Path) -> list[Path]:

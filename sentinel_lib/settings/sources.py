@@ -3,6 +3,8 @@
 A source is a field of ``Sources`` here, and a module in ``ingestion`` that fetches and reads.
 """
 
+import codecs
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, HttpUrl
 
 from sentinel_lib.errors import UsageError, nearest
-from sentinel_lib.records.bar import EPOCH_UNITS, ISO_8601
+from sentinel_lib.records.bar import EPOCH_UNITS, EXCEL, ISO_8601
 from sentinel_lib.settings.model import ConfigModel, TimeZone
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -30,7 +32,7 @@ def _source_name(name: str) -> str:
 
 
 def _date_format(text: str) -> str:
-    if text in (ISO_8601, *EPOCH_UNITS):
+    if text in (ISO_8601, EXCEL, *EPOCH_UNITS):
         return text
     try:
         is_pattern = datetime.strptime(_A_DAY.strftime(text), text).date() == _A_DAY.date()
@@ -39,9 +41,28 @@ def _date_format(text: str) -> str:
     if is_pattern:
         return text
     raise ValueError(
-        f"'{text}' is not a date format: write 'iso', 'epoch_s', 'epoch_ms' "
+        f"'{text}' is not a date format: write {', '.join((ISO_8601, EXCEL, *EPOCH_UNITS))} "
         "or a strptime pattern with year, month and day, such as '%m/%d/%Y'"
     )
+
+
+def _encoding(name: str) -> str:
+    try:
+        codecs.lookup(name).name.encode("ascii")
+        b"".decode(name)
+    except LookupError:
+        raise ValueError(f"'{name}' is not an encoding: write utf-8, cp1252, shift_jis") from None
+    return name
+
+
+def _pattern_of_symbols(pattern: str) -> str:
+    try:
+        has_group = re.compile(pattern).groups == 1
+    except re.error as wrong:
+        raise ValueError(f"'{pattern}' is not a regular expression: {wrong}") from None
+    if has_group:
+        return pattern
+    raise ValueError(f"'{pattern}' must have one group, around the symbol: '_([^_]+)$'")
 
 
 SourceName = Annotated[str, AfterValidator(_source_name)]
@@ -77,16 +98,21 @@ class SimulatedOptions(SourceOptions):
 
 
 class FilesOptions(SourceOptions):
-    """CSV, gzipped CSV and Parquet files: one file, a folder, or a glob pattern.
+    """Files: one, a folder of them, or a glob pattern.
 
-    ``columns`` names the file's column for a field where the usual aliases do not find it.
+    How they are read follows from what is in them, but for what is said here. ``columns`` names
+    the file's column for a field, ``symbols`` is a pattern whose group is the symbol in a file's
+    name, ``timezone`` is that of times without an offset (UTC).
     """
 
     path: Annotated[Path, Field(strict=False)] = Path("data/inbox")
     columns: dict[PayloadColumn, str] = Field(default_factory=dict)
-    date_format: DateFormat = ISO_8601
-    timezone: TimeZone = "UTC"
+    symbols: Annotated[str, AfterValidator(_pattern_of_symbols)] | None = None
+    date_format: DateFormat | None = None
+    timezone: TimeZone | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
 
 
 class HttpOptions(SourceOptions):

@@ -28,6 +28,8 @@ _TYPES = {
 _VALUES = dict.fromkeys(VALUE_COLUMNS, VALUE)
 _BAR_KEY = ("symbol", "interval", "timestamp")
 _PROVENANCE = ("payload", "layout", "line")
+_RAW_KEY = (*_PROVENANCE, "symbol")
+"""A line has several rows where series stand beside each other."""
 _RAW = ("symbol", "timestamp", *VALUE_COLUMNS)
 
 
@@ -56,17 +58,17 @@ _SILVER = _schema(*Bar.model_fields, "source", "fetched_as_of", timestamp=INSTAN
 
 CATALOG: dict[str, Table] = {
     # one fetch of a payload for a run; symbols: those of its rows, columns: those of the source,
-    # each with its kind and fields, both as JSON
+    # each with its kind and fields, reading: how it was read, all as JSON
     roles.BRONZE_FETCHES: Table(
         key=("run_id", "source", "locator", "symbol", "payload", "layout"),
         schema=_schema(
             *("run_id", "as_of", "source", "locator", "symbol", "payload", "layout"),
-            *("date_format", "timezone", "bytes", "rows", "symbols", "columns"),
+            *("date_format", "timezone", "bytes", "rows", "symbols", "columns", "reading"),
         ),
     ),
     # one row of a payload, as text
     roles.BRONZE_BARS: Table(
-        key=_PROVENANCE, schema=_schema(*_PROVENANCE, *_RAW, "defect", "is_provisional")
+        key=_RAW_KEY, schema=_schema(*_PROVENANCE, *_RAW, "defect", "is_provisional")
     ),
     # one bar that validate proposes, and whether Silver has it already
     roles.SILVER_CANDIDATE: Table(key=_BAR_KEY, schema=_SILVER.append(pa.field("change", TEXT))),
@@ -85,7 +87,7 @@ CATALOG: dict[str, Table] = {
     roles.GOLD_AGGREGATES: Table(key=("symbol",), is_published=True, is_restored=True),
     # one quarantined row of a payload; restored, so that one that was promoted later waits again
     roles.QUARANTINE_BARS: Table(
-        key=_PROVENANCE,
+        key=_RAW_KEY,
         schema=_schema(
             *("asset", "rule", "reason", "file", *_PROVENANCE, *_RAW, "text"),
             *("is_provisional", "fetched_as_of", "judged_as_of", "run_id"),

@@ -7,7 +7,7 @@ from sentinel_lib.errors import StorageError
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.layout import Layout, table_names
 
-VERSION = 2
+VERSION = 3
 """Of the tables that this library writes and reads. It goes up when a schema changes, and then a
 folder of the version before goes to ``tests/roots``, which ``upgrade`` must be able to rebuild.
 """

@@ -28,7 +28,7 @@ def rows(pattern="%Y-%m-%d", values="10,12,9,11,100", days=WEEKDAYS):
 
 
 def test_an_asset_is_told_the_rule_that_refused_its_rows_and_the_key_that_reads_them(project):
-    said = reason(project, OHLCV + rows("%m/%d/%Y"))
+    said = reason(project, OHLCV + rows("%m/%d/%Y"), date_format="iso")
 
     assert said == (
         "min_rows: observed 0 good rows of 28, expected at least 1; "
@@ -52,7 +52,8 @@ def test_too_large_a_part_is_explained_by_the_rule_that_refused_most_of_it(proje
 
 def test_the_gate_says_it_where_every_asset_is_held(project):
     (project.inbox / "BAD.csv").write_text(OHLCV + rows("%m/%d/%Y"))
-    project.assets({"BAD": {"path": str(project.inbox / "BAD.csv")}}, source="files")
+    terms = {"path": str(project.inbox / "BAD.csv"), "date_format": "iso"}
+    project.assets({"BAD": terms}, source="files")
 
     outcome = project.run(AS_OF)
 

@@ -23,9 +23,9 @@ ROOTS = Path(__file__).parents[1] / "roots"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
-def unpacked(folder):
-    """The data folder that version 1 left, beside its configuration."""
-    with tarfile.open(ROOTS / "version_1.tar.xz") as archive:
+def unpacked(folder, version=1):
+    """The data folder that a version left, beside its configuration."""
+    with tarfile.open(ROOTS / f"version_{version}.tar.xz") as archive:
         archive.extractall(folder, filter="data")
     return folder / "data"
 
@@ -99,6 +99,18 @@ def test_upgrade_leaves_tables_of_this_version_that_verify_finds_nothing_in(upgr
     assert found.built.problems == []
     assert (found.built.rebuilt_runs, len(said)) == (4, 4)
     assert upgrade(data) is None
+
+
+def test_upgrade_of_the_version_before_changes_no_bar(tmp_path):
+    data = unpacked(tmp_path, version=2)
+
+    done = upgrade(data)
+
+    assert (done.built.problems, done.built.rebuilt_runs) == ([], 4)
+    differing = {name: table for name, table in done.difference.tables.items() if not table.is_none}
+    assert list(differing) == ["quarantine.bars"]  # each row names how its payload is read
+    assert differing["quarantine.bars"].added == differing["quarantine.bars"].removed
+    assert verify(data, RunHistory(data).run_ids()[0]).problems == []
 
 
 @pytest.mark.thorough

@@ -13,6 +13,7 @@ from sentinel_lib.stages.ingest.ledgers import (
     windows_shown,
 )
 from sentinel_lib.stages.ingest.payloads import fetch
+from sentinel_lib.stages.ingest.readings import readings
 from sentinel_lib.stages.ingest.schema_drift import (
     changes_shown,
     compared_payloads,

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sentinel_lib.clock import require_not_before
 from sentinel_lib.errors import ConfigError, GateBlocked, SentinelError, SourceError, counted
 from sentinel_lib.ingestion.batch import Parsed, parse, read_files, symbols_in
 from sentinel_lib.ingestion.files import stem
+from sentinel_lib.ingestion.inference import inferred_terms
 from sentinel_lib.records.roles import SILVER_BARS
 from sentinel_lib.settings.assets import (
     Asset,
@@ -19,6 +21,7 @@ from sentinel_lib.settings.assets import (
 )
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import source_named
+from sentinel_lib.stages.ingest.earlier_fetches import settled_by
 from sentinel_lib.stages.origin import details_in_effect, ingest_record, recorded_ingest
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.tables import Lake
@@ -43,7 +46,7 @@ def choose_assets(
     implied = "files" if input_path else ""
     stage.assets = file.resolve(document, source_named(source or implied), options)
     if input_path:
-        stage.assets = _assets_in(input_path, options, file, stage.assets)
+        stage.assets = _assets_in(stage, input_path, options, file)
     record = ingest_record(stage.history, "", is_always=False) if stage.is_replay else None
     if record is not None:
         stage.assets = {**recorded_assets(details_in_effect(record).assets), **stage.assets}
@@ -82,18 +85,34 @@ def require_continuity(published: Lake, chosen: Mapping[str, Asset], as_of: date
 
 
 def _assets_in(
-    input_path: str, options: dict[str, Any], file: AssetsFile, configured: Mapping[str, Asset]
+    stage: Stage, input_path: str, options: dict[str, Any], file: AssetsFile
 ) -> dict[str, Asset]:
-    """An asset for every symbol in the files of ``input_path``, and for those not readable."""
-    parsed = parse(read_files(file.sources.files.model_copy(update=options), configured))
+    """An asset for every symbol in the files of ``input_path``, and for those not readable.
+
+    What is not configured of one follows from its bars, and from what the last run made of it.
+    """
+    configured = stage.assets
+    fetched = read_files(file.sources.files.model_copy(update=options), configured)
+    fetched.settled = partial(settled_by, stage.published, stage.history)
+    parsed = parse(fetched)
     unread = {payload.symbol or stem(payload.locator) for payload in parsed.rejected}
     symbols = sorted(filter(is_symbol, {*symbols_in(parsed), *unread}))
     if not symbols:
         raise _without_symbols(input_path, parsed)
+    missing = [symbol for symbol in symbols if symbol not in configured]
+    before = _as_before(stage) if missing else {}
+    terms = inferred_terms(parsed, missing, before)
     return {
-        symbol: configured.get(symbol) or file.unlisted(symbol, "files", options)
+        symbol: configured.get(symbol)
+        or file.unlisted(symbol, "files", options, terms.get(symbol, {}))
         for symbol in symbols
     }
+
+
+def _as_before(stage: Stage) -> dict[str, Asset]:
+    """The assets of the last run, as they were then."""
+    record = ingest_record(stage.history, "", is_always=False)
+    return recorded_assets(details_in_effect(record).assets) if record else {}
 
 
 def _without_symbols(input_path: str, parsed: Parsed) -> SentinelError:

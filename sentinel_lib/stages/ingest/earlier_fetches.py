@@ -14,13 +14,14 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from sentinel_lib.ingestion.batch import LoggedPayload
+from sentinel_lib.ingestion.files import NAME as FILES
 from sentinel_lib.ingestion.source_columns import columns_of_json
 from sentinel_lib.records.roles import BRONZE_FETCHES, INGEST, VALIDATE
 from sentinel_lib.stages.ingest.schema_drift import GoodFetch
 from sentinel_lib.storage.run_history import RunHistory
 from sentinel_lib.storage.tables import Lake, is_one_of
 
-_COLUMNS = ["run_id", "as_of", "source", "locator", "symbol", "symbols", "columns"]
+_COLUMNS = ["run_id", "as_of", "source", "locator", "symbol", "symbols", "columns", "reading"]
 _NEWEST_FIRST = [(name, "descending") for name in ("as_of", "run_id", "locator")]
 
 
@@ -57,6 +58,28 @@ def last_good_fetches(
                     same_place[at] = good
                     del waiting[at]
     return [same_place.get(at) or same_asset.get(at) for at in range(len(payloads))]
+
+
+def settled_by(lake: Lake, history: RunHistory, place: str) -> dict[str, str]:
+    """What the last good fetch of a place shows of how its files are written, if it shows anything.
+
+    Files of one run that show different things settle nothing.
+    """
+    passed = lru_cache(partial(_passed_by_both_gates, history))
+    standing = ~is_one_of("run_id", history.undone()) & (ds.field("source") == FILES)
+    answers: dict[str, set[str]] = {}
+    run_id = ""
+    for row in _newest_first(lake, standing):
+        reading = json.loads(row["reading"] or "{}")
+        if reading.get("place") != place or not reading["shown"]:
+            continue
+        if run_id and row["run_id"] != run_id:
+            break
+        if not passed(row["run_id"]).isdisjoint(json.loads(row["symbols"])):
+            run_id = row["run_id"]
+            for name in reading["shown"]:
+                answers.setdefault(name, set()).add(reading["answers"][name])
+    return {name: values.pop() for name, values in answers.items() if len(values) == 1}
 
 
 def _passed_by_both_gates(history: RunHistory, run_id: str) -> set[str]:

@@ -88,6 +88,8 @@ def deliveries(
             return "blocked", problem
         if symbol in failed:
             return "unreachable", failed[symbol]
+        if symbol in symbols and asset.question:
+            return "blocked", asset.question
         if symbol in symbols:
             return ("blocked", drifted[symbol]) if symbol in drifted else ("passed", "")
         if symbol in unread:

@@ -1,6 +1,8 @@
 """The payloads of a run: from the sources, or from the archive as if fetched when they were."""
 
+import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow.dataset as ds
@@ -16,6 +18,7 @@ from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.records.roles import BRONZE_FETCHES, QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET, UNLISTED
 from sentinel_lib.settings.assets import Asset
+from sentinel_lib.stages.ingest.earlier_fetches import settled_by
 from sentinel_lib.stages.origin import recorded_ingest
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage import root
@@ -40,6 +43,7 @@ def fetch(stage: Stage, windows: Sequence[Window]) -> Fetched:
         fetched = _rebuilt(stage)
     else:
         fetched = batch.fetch(stage.assets, windows)
+    fetched.settled = partial(settled_by, stage.published, stage.history)
     stage.is_transient = any(failure.is_transient for failure in fetched.failures)
     return fetched
 
@@ -121,7 +125,8 @@ def _quarantined_fetches(stage: Stage) -> list[tuple[Fetch, set[str]]]:
 
 def _payload(archive: PayloadArchive, row: Fetch) -> Payload:
     content = archive.load(row["payload"])
-    return Payload(row["source"], row["locator"], content, row["symbol"], row["as_of"])
+    answers = json.loads(row.get("reading") or "{}").get("answers", {})
+    return Payload(row["source"], row["locator"], content, row["symbol"], row["as_of"], answers)
 
 
 def _able(sources: Sequence[GroupedSource], payload: Payload) -> list[GroupedSource]:

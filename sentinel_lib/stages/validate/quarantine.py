@@ -102,11 +102,18 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
 def _still_waiting(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     """Rows quarantined before that this batch found good: they stay until their promotion is done.
 
-    A row is known by its payload and line: it may be read in another way than it was then.
+    A row is known by its payload, line and symbol; or, as it may be read in another way than it was
+    then, by the first two, where its line has none of that symbol now.
     """
     row = ["payload", "line"]
-    good = resolved.filter(resolved.outcome == PROMOTED).select(*row, "asset").distinct()
-    waiting = stage.engine.load(before).drop("asset").join(good, row)
+    now = resolved.select(*row, "asset", symbol="asset", is_good=resolved.outcome == PROMOTED)
+    good = now.filter(now.is_good).distinct()
+    waited = stage.engine.load(before).drop("asset")
+    same = waited.join(good.drop("is_good"), [*row, "symbol"])
+    other = waited.anti_join(now, [*row, "symbol"]).join(good.drop("is_good", "symbol"), row)
+    waiting = same.select(schema_of(QUARANTINE_BARS).names).union(
+        other.select(schema_of(QUARANTINE_BARS).names)
+    )
     return _quarantine_typed(waiting.mutate(rule=ibis.literal(AWAITING_PROMOTION)))
 
 
@@ -120,7 +127,8 @@ def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     of_others = ~is_one_of("asset", [*stage.selected, *NO_ASSET]) | is_to_come
     of_older = ~is_one_of("payload", fetched)
     kept = stage.engine.load(before.filter(of_others | of_older))
-    return _quarantine_typed(kept.anti_join(resolved.select(_PROVENANCE), _PROVENANCE))
+    row = [*_PROVENANCE, "symbol"]
+    return _quarantine_typed(kept.anti_join(resolved.select(row), row))
 
 
 def _quarantine_typed(rows: Table) -> pa.Table:

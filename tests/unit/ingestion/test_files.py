@@ -27,7 +27,7 @@ def asset(symbol: str, **terms: object) -> Asset:
 
 
 def test_a_folder_is_read_without_hidden_foreign_or_deeper_files(tmp_path: Path) -> None:
-    for name in ("b.csv", "A.CSV", "c.csv.gz", ".hidden.csv", "notes.txt", "c.parquet.bak"):
+    for name in ("b.csv", "A.CSV", "c.csv.gz", ".hidden.csv", "notes.md", "c.parquet.bak"):
         (tmp_path / name).write_text(ROW)
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "d.csv").write_text(ROW)
@@ -38,12 +38,12 @@ def test_a_folder_is_read_without_hidden_foreign_or_deeper_files(tmp_path: Path)
 
 
 def test_a_glob_takes_what_it_matches(tmp_path: Path) -> None:
-    for name in ("x1.csv", "x2.txt", "y.csv"):
+    for name in ("x1.csv", "x2.md", "y.csv"):
         (tmp_path / name).write_text(ROW)
 
     paths = files_at(tmp_path / "x*")
 
-    assert [path.name for path in paths] == ["x1.csv", "x2.txt"]
+    assert [path.name for path in paths] == ["x1.csv", "x2.md"]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> None:
@@ -149,8 +149,8 @@ def test_a_rejected_file_names_the_asset_it_is_for(tmp_path: Path) -> None:
 
 
 def test_links_are_followed_and_those_that_lead_to_no_file_left_out(tmp_path: Path) -> None:
-    (tmp_path / "there.txt").write_text(ROW)
-    (tmp_path / "GOOD.csv").symlink_to(tmp_path / "there.txt")
+    (tmp_path / "there.md").write_text(ROW)
+    (tmp_path / "GOOD.csv").symlink_to(tmp_path / "there.md")
     (tmp_path / "folder.csv").symlink_to(tmp_path)
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
 

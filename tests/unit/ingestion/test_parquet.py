@@ -39,7 +39,7 @@ def parsed(folder: Path, table: pa.Table, **options: object) -> batch.Parsed:
             "2024-01-02T00:00:00.000+09:00",
         ),
         (1_704_153_600, pa.int64(), "1704153600"),
-        ("01/02/2024", pa.string(), "01/02/2024"),
+        ("13/01/2024", pa.string(), "13/01/2024"),
     ],
 )
 def test_a_time_is_written_as_its_type_says(
@@ -118,4 +118,4 @@ def test_a_damaged_or_empty_file_is_rejected_by_name(tmp_path: Path) -> None:
     reasons = [one.reason.splitlines()[0] for one in result.rejected]
     assert "A.parquet cannot be read as Parquet" in reasons[0]
     assert "B.parquet has no rows" in reasons[1]
-    assert "C.parquet cannot be read as Parquet" in reasons[2]
+    assert "C.parquet has no price column" in reasons[2]

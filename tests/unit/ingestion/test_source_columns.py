@@ -80,9 +80,9 @@ def test_the_log_names_the_symbols_of_a_payload(tmp_path: Path) -> None:
 
 def test_of_many_rows_some_from_the_first_to_the_last_are_looked_at() -> None:
     half = ["text"] * SAMPLED_ROWS
-    bars = pa.table({"close": pa.array([*half, *["1"] * (2 * SAMPLED_ROWS)])})
+    values = pa.chunked_array([[*half, *["1"] * (2 * SAMPLED_ROWS)]])
 
-    [column] = text_columns(["Close"], {"close": 0}, bars, {})
+    [column] = text_columns(["Close"], [values], {0: ("close",)})
 
     assert column == SourceColumn("Close", "number", ("close",))
 
@@ -99,7 +99,9 @@ def test_parquet_columns_have_the_kinds_they_declare() -> None:
         ]
     )
 
-    found = declared_columns(schema, {"timestamp": 0, "close": 1, "volume": 2})
+    readers = {0: ("timestamp",), 1: ("close",), 2: ("volume",)}
+
+    found = declared_columns(schema.names, schema.types, readers)
 
     assert [one.kind for one in found] == ["date", "number", "number", "text", "empty", "bool"]
     assert found[1].fields == ("close",)

@@ -131,7 +131,10 @@ def test_time_is_read_as_written_and_as_an_instant(
         ("31/01/2024", "%m/%d/%Y"),
         ("2024-01-31", "epoch_s"),
         ("-5", "epoch_s"),
-        ("1.5", "epoch_s"),
+        ("1.5e9", "epoch_s"),
+        ("1.5.0", "epoch_s"),
+        ("soon", "excel"),
+        ("1e4", "excel"),
     ],
 )
 def test_text_that_is_no_time_is_refused(text: object, date_format: str) -> None:

@@ -166,7 +166,8 @@ def test_source_option_can_be_set_for_one_asset_over_that_of_all(config_with: Wr
         (
             "files",
             "{grace_minutes: 5, path: in, columns: {close: Last}, date_format: '%d.%m.%Y', "
-            "timezone: Europe/Berlin, delimiter: ;}",
+            "timezone: Europe/Berlin, delimiter: ;, decimal: ',', encoding: cp1252, "
+            "symbols: '_([^_]+)$'}",
         ),
         (
             "kraken",
@@ -224,7 +225,7 @@ def test_symbol_that_is_not_listed_takes_weekdays_and_warns_of_gaps(config_with:
     text = "start: 2024-01-01\ndefaults: {calendar: XNYS, owner: equities}\nassets: {}\n"
     file, _ = read_assets(config_with("assets.yaml", text))
 
-    asset = file.unlisted("IBM", "files", {"path": Path("in")})
+    asset = file.unlisted("IBM", "files", {"path": Path("in")}, {})
 
     assert (asset.symbol, asset.source, asset.owner) == ("IBM", "files", "equities")
     assert (asset.calendar, asset.gaps) == ("weekdays", "warn")

@@ -12,7 +12,7 @@ from sentinel_lib.settings.input_files import covers, files_at
 def inbox(tmp_path: Path) -> Path:
     inbox = tmp_path / "in[box]"
     (inbox / "deeper").mkdir(parents=True)
-    for name in ("B.csv", "A.CSV.gz", "C.parquet", "notes.txt", ".hidden.csv", "deeper/D.csv"):
+    for name in ("B.csv", "A.CSV.gz", "C.parquet", "notes.md", ".hidden.csv", "deeper/D.csv"):
         (inbox / name).write_text("")
     return inbox
 
@@ -24,7 +24,7 @@ def test_folder_stands_for_its_own_data_files(inbox: Path) -> None:
 
 
 def test_file_stands_for_itself_whatever_it_is_called(inbox: Path) -> None:
-    assert files_at(inbox / "notes.txt") == [inbox / "notes.txt"]
+    assert files_at(inbox / "notes.md") == [inbox / "notes.md"]
 
 
 def test_part_of_a_pattern_that_exists_is_meant_literally(inbox: Path) -> None:

@@ -1,0 +1,154 @@
+"""How numbers are written: which mark is the decimal one, and what else stands around the digits.
+
+All numbers of a file are written alike, so all of them are evidence. ``8.900`` alone is none: it is
+8900 where the point groups digits, and 8.9 where it does not.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentinel_lib.errors import Question, listed
+from sentinel_lib.records.bar import MISSING_WORDS
+
+DECIMAL_MARKS = (".", ",")
+
+_AROUND = r"[\s\x{00A0}\x{202F}\x{2019}'$€£¥₹₩₽₺฿]|^(?:USD|EUR|GBP|Rs\.?|Rp\.?)|(?:USD|EUR|GBP)$"
+"""White space, apostrophes and signs of currencies: none of them changes a number."""
+_NUMBER = re.compile(
+    r"[(+-]?\s?([$€£¥₹₩₽₺฿]|USD|EUR|GBP|Rs\.?|Rp\.?)?\s?[+-]?[\d.,'\u2019\s]*\d[\d.,'\u2019\s]*"
+    r"([eE][+-]?\d+)?\s?[KMBTkmbt]?\s?%?\)?\s?([$€£¥₹₩₽₺฿]|USD|EUR|GBP)?"
+)
+_MULTIPLES = {"K": "e3", "M": "e6", "B": "e9", "T": "e12"}
+_UNCLEAR = r"^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$"
+_DRESSED = r"[^0-9.eE+\-\sA-Za-z/#]|[0-9]\s?[KMBTkmbt]$|^[A-Za-z]+\.?\s?[0-9]|[0-9]\s?[A-Z]{3}$"
+"""What only ``plain_numbers`` makes a number of."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NumberStyle:
+    """``decimal`` is the mark before the fraction, None where no number has one; ``is_shown`` says
+    that the file itself tells. ``is_plain``: the numbers need not be rewritten.
+    """
+
+    decimal: str | None = None
+    is_shown: bool = False
+    is_plain: bool = True
+
+
+def looks_like_number(text: str) -> bool:
+    """Whether a cell holds a number, however it is written."""
+    return _NUMBER.fullmatch(text.strip()) is not None
+
+
+def style_of(
+    columns: Mapping[str, pa.ChunkedArray], given: str | None, settled: str | None, locator: str
+) -> NumberStyle:
+    """The style of the numbers in ``columns``, by field. ``given`` overrides what they show.
+
+    ``settled`` answers what they leave open. Raises ``Question`` if it is open or contradictory.
+    """
+    shown = None if given else _shown_mark(columns, settled, locator)
+    decimal = given or shown or settled
+    is_dressed = any(_first(column, _DRESSED) for column in columns.values())
+    return NumberStyle(decimal, shown is not None, decimal != "," and not is_dressed)
+
+
+def _shown_mark(
+    columns: Mapping[str, pa.ChunkedArray], settled: str | None, locator: str
+) -> str | None:
+    """The decimal mark that the numbers show, or None.
+
+    Raises ``Question`` if they need one to be read, and nothing has ``settled`` it.
+    """
+    written = {
+        name: _bare(column) if _first(column, r"[^0-9.,+\-]") else column
+        for name, column in columns.items()
+    }
+    shown: dict[str, str] = {}
+    for name, values in written.items():
+        for mark, other in (DECIMAL_MARKS, DECIMAL_MARKS[::-1]):
+            if mark not in shown and (example := _first(values, _evidence(mark, other))):
+                shown[mark] = f"{example} ({name})"
+    if len(shown) == 2:
+        raise Question(
+            f"{locator} writes its numbers in two ways",
+            observed=f"{shown['.']} has a decimal point, {shown[',']} a decimal comma",
+            expected="one way for the whole file",
+            next_step="write the file again in one way, or say which one counts: decimal: '.' or "
+            "decimal: ',' in the options of the files source; the other numbers are quarantined",
+        )
+    if not shown and settled is None:
+        unclear = [text for values in written.values() for text in _some(values, _UNCLEAR)]
+        if unclear:
+            raise Question(
+                f"{locator} does not tell what the mark in its numbers is",
+                observed=f"{listed(dict.fromkeys(unclear), _SHOWN)}, and no number that settles it",
+                expected="a decimal mark, or one that groups digits",
+                next_step="say what the decimal mark is: decimal: '.' or decimal: ',' "
+                "in the options of the files source",
+            )
+    return next(iter(shown), None)
+
+
+def plain_numbers(column: pa.ChunkedArray, style: NumberStyle) -> pa.ChunkedArray:
+    """``1.234,50 €`` as ``1234.50``, ``2.18M`` as ``2.18e6``; any other text stays as it is."""
+    if style.is_plain:
+        return column
+    bare = _stripped(column)
+    decimal, grouping = (",", ".") if style.decimal == "," else (".", ",")
+    grouped = rf"[0-9]{{1,3}}(?:\{grouping}[0-9]{{2,3}})*\{grouping}[0-9]{{3}}"
+    fraction = rf"(?:\{decimal}[0-9]*)?"
+    pattern = (
+        rf"^\(?[+-]?(?:(?:{grouped}|[0-9]+){fraction}|\{decimal}[0-9]+)"
+        r"(?:[eE][+-]?[0-9]{1,2}|[KMBTkmbt])?%?\)?$"
+    )
+    number = pc.replace_substring(bare, grouping, "")
+    number = pc.replace_substring(number, decimal, ".")
+    number = pc.replace_substring_regex(number, r"^\((.*)\)$", r"-\1")
+    number = pc.replace_substring(number, "%", "")
+    for letter, power in _MULTIPLES.items():
+        number = pc.replace_substring_regex(number, f"(?i){letter}$", power)
+    return pc.if_else(pc.match_substring_regex(bare, pattern), number, column)
+
+
+def _bare(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values without what stands around them, the multiples included; missing ones left out."""
+    bare = pc.replace_substring_regex(_stripped(column).drop_null(), r"[%KMBTkmbt()]+$|^\(", "")
+    missing = pc.is_in(pc.utf8_lower(bare), pa.array(MISSING_WORDS, pa.string()))
+    return bare.filter(pc.invert(missing))
+
+
+def _stripped(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.replace_substring_regex(column, _AROUND, "")
+
+
+def _evidence(mark: str, other: str) -> str:
+    """What only a number with the decimal ``mark`` looks like: both marks, the other one repeated,
+    or a fraction that is not three digits or follows no such group.
+    """
+    grouped = rf"[0-9]{{1,3}}(\{other}[0-9]{{2,3}})*\{other}[0-9]{{3}}"
+    return (
+        rf"^[+-]?({grouped}\{mark}[0-9]*|[0-9]{{1,3}}(\{other}[0-9]{{2,3}})+\{other}[0-9]{{3}}"
+        rf"|[0-9]*\{mark}([0-9]{{0,2}}|[0-9]{{4,}})|(0[0-9]*|[0-9]{{4,}})?\{mark}[0-9]{{3}})"
+        r"([eE][+-]?[0-9]+)?$"
+    )
+
+
+def _first(values: pa.ChunkedArray, pattern: str) -> str:
+    matches = _some(values, pattern)
+    return matches[0] if matches else ""
+
+
+def _some(values: pa.ChunkedArray, pattern: str) -> list[str]:
+    matches: list[str] = []
+    for chunk in values.chunks:
+        matching = chunk.filter(pc.match_substring_regex(chunk, pattern))
+        matches += matching.slice(0, _SHOWN).to_pylist()
+        if len(matches) >= _SHOWN:
+            break
+    return matches

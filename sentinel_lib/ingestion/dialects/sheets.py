@@ -1,0 +1,152 @@
+"""A file as a table of text, and where its header is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from sentinel_lib.errors import SourceError, counted
+from sentinel_lib.ingestion.dialects.numbers import looks_like_number
+from sentinel_lib.ingestion.dialects.times import looks_like_time
+from sentinel_lib.ingestion.dialects.vocabulary import field_of, plain
+
+WRITE_AGAIN = "write the file again, or take it out of the input path"
+
+_ABOVE_A_HEADER = 50
+_LEVELS = frozenset({"", "ticker", "tickers", "symbol", "symbols", "date", "datetime", "price"})
+_SHOWN_TEXT = 300
+
+Row = tuple[int, list[str]]
+"""The line that a row begins on, and its cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file's rows as columns of text, each row with its line.
+
+    ``header`` has the lines of names, none to three of them; ``defects`` what is wrong with a row
+    as a row. ``types`` are those that a format declares, ``numeric`` the columns that hold numbers
+    rather than texts of them. ``terms`` is what of the bytes decided how they are cut, and
+    ``notes`` says in words what was left out.
+    """
+
+    header: list[list[str]]
+    columns: list[pa.ChunkedArray]
+    lines: Sequence[int]
+    defects: pa.Array | None = None
+    types: Sequence[pa.DataType] | None = None
+    numeric: frozenset[int] = frozenset()
+    terms: dict[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def head(self, at: int, count: int) -> pa.ChunkedArray:
+        """The first values of a column."""
+        return self.columns[at].slice(0, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the names are among the first rows, and where the data begin, as places in them.
+
+    ``width`` is how many cells a row of data has.
+    """
+
+    names: tuple[int, ...]
+    data: int
+    width: int
+
+
+def head_of(rows: Sequence[Row]) -> Head:
+    """Where the header is: the row that knows most names of columns, and rows of levels beside it.
+
+    Without such a row it is the one above the first that looks like data; and if that is the first
+    of all, there is none.
+    """
+    data = next((at for at, (_, cells) in enumerate(rows) if is_data(cells)), None)
+    above = rows[: min(_ABOVE_A_HEADER, len(rows) if data is None else data)]
+    known = [sum(field_of(cell) is not None for cell in cells) for _, cells in above]
+    best = known.index(max(known)) if any(known) else None
+    if best is None:
+        is_named = bool(above) and (data is None or not _has_values(above[-1][1]))
+        best = (0 if data is None else data - 1) if is_named else None
+    if best is None:
+        return Head((), 0, len(rows[0][1]) if rows else 0)
+    names = [best]
+    if best and _is_level(rows[best - 1][1]) and len(rows[best - 1][1]) > 2:
+        names.insert(0, best - 1)
+    while len(names) < 3 and names[-1] + 1 < len(rows) and _is_level(rows[names[-1] + 1][1]):
+        names.append(names[-1] + 1)
+    first = names[-1] + 1
+    width = len(rows[first][1]) if first < len(rows) else len(rows[best][1])
+    if data is not None:
+        width = len(rows[data][1])
+    return Head(tuple(names), first, width)
+
+
+def is_data(cells: Sequence[str]) -> bool:
+    """Whether a row has a time in one cell and a number in another."""
+    times = {at for at, cell in enumerate(cells) if looks_like_time(cell)}
+    times |= {0} if cells and _is_serial(cells[0]) else set()
+    numbers = {at for at, cell in enumerate(cells) if looks_like_number(cell)}
+    return bool(times) and len(numbers | times) > 1 and bool(numbers)
+
+
+def fitted(names: list[str], sample: Sequence[Sequence[str]], width: int) -> list[str]:
+    """``names`` for rows of ``width`` cells: a separator at the end of each row, or a column of row
+    labels in front, has no name.
+    """
+    missing = width - len(names)
+    if missing == 1 and names:
+        ends_empty = all(not cells[-1].strip() for cells in sample if len(cells) == width)
+        starts_with_time = field_of(names[0]) == "timestamp" and any(
+            looks_like_time(cells[0]) for cells in sample if cells
+        )
+        return [*names, ""] if ends_empty or starts_with_time else ["", *names]
+    if missing > 1:
+        return [*names, *[""] * missing]
+    return names
+
+
+def footer_of(rows: Sequence[Sequence[str | None]]) -> int:
+    """How many of the last rows are remarks: text without a time or a number of its own."""
+    count = 0
+    for cells in reversed(rows):
+        written = [cell for cell in cells if cell and cell.strip()]
+        is_remark = written and not any(map(looks_like_time, written[:2]))
+        if not is_remark or any(map(looks_like_number, written)) or len(written) > 2:
+            break
+        count += 1
+    return count
+
+
+def ragged(cells: Sequence[str], width: int, separator: str) -> str:
+    """What is wrong with a row of another width than the header."""
+    row = separator.join(cells)
+    shown = row if len(row) <= _SHOWN_TEXT else f"{row[:_SHOWN_TEXT]}..."
+    return f"{counted(len(cells), 'value')} where the header has {width} columns: {shown}"
+
+
+def without_rows(locator: str, names: Sequence[str]) -> SourceError:
+    """The error of a file that has a header and nothing below it."""
+    return SourceError(
+        f"{locator} has a header and no rows",
+        observed=f"the columns {', '.join(names)}",
+        next_step=WRITE_AGAIN,
+    )
+
+
+def _is_serial(cell: str) -> bool:
+    text = cell.strip().split(".")[0]
+    return len(text) == 5 and text.isdecimal()
+
+
+def _has_values(cells: Sequence[str]) -> bool:
+    return any(looks_like_time(cell) or looks_like_number(cell) for cell in cells)
+
+
+def _is_level(cells: Sequence[str]) -> bool:
+    """Whether a row names a level of the columns: their tickers, or the index."""
+    if not cells or plain(cells[0]) not in _LEVELS or _has_values(cells):
+        return False
+    others = [cell for cell in cells[1:] if cell.strip()]
+    return bool(others) if not cells[0].strip() else len(others) in (0, len(cells) - 1)
