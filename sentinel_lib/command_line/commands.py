@@ -33,6 +33,29 @@ def run(options: argparse.Namespace, command: str) -> Answer:
     return of_run(_run(RunRequest.of(options, command), options))
 
 
+def inspect(options: argparse.Namespace, _: str) -> Answer:
+    """How the files of a path would be read. Raises ``SourceError`` if there is none."""
+    from sentinel_lib.ingestion.batch import read_files
+    from sentinel_lib.ingestion.previews import previews
+    from sentinel_lib.settings.assets import read_assets
+
+    file, document = read_assets(options.config)
+    assets = file.resolve(document, "files", {"path": options.input_path})
+    options_of_files = file.sources.files.model_copy(update={"path": options.input_path})
+    fetched = read_files(options_of_files, assets)
+    fetched.settled = partial(_settled, options)
+    return results.of_previews(previews(fetched, assets))
+
+
+def _settled(options: argparse.Namespace, place: str) -> dict[str, str]:
+    """What the last good fetch of a place shows, if there is one."""
+    from sentinel_lib.stages.ingest.earlier_fetches import settled_by
+    from sentinel_lib.storage.tables import Lake
+
+    data = data_folder(options)
+    return settled_by(Lake(data), RunHistory(data), place)
+
+
 def serve(options: argparse.Namespace, command: str) -> Answer:
     """Run the pipeline on schedule, in this process, until it is stopped."""
     from sentinel_lib.messages.terminal import PlainLines
@@ -220,7 +243,7 @@ Command = Callable[[argparse.Namespace, str], Answer]
 COMMANDS: dict[str, Command] = {
     command.__name__: command
     for command in (
-        run, status, serve, resume, history, notify, replay,
+        run, inspect, status, serve, resume, history, notify, replay,
         verify, upgrade, diff, rollback, vacuum,
     )
 }  # fmt: skip

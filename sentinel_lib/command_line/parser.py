@@ -12,6 +12,7 @@ from sentinel_lib.settings.project import PROJECT_ROOT
 
 COMMANDS = {
     "run": "run the pipeline (what happens if no command is named)",
+    "inspect": "how files would be read, and what their bars tell; runs and writes nothing",
     "status": "the last run and its assets; exits with its code, or 1 if killed or overdue",
     "serve": "run the pipeline on the schedule of pipeline.yaml, until SIGTERM or Ctrl-C",
     "resume": "resume a run that failed, at the stage that did, with the same --as-of",
@@ -70,7 +71,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         )
     options = argparse.Namespace(**vars(options) | vars(common))
     options.verbose &= not options.quiet
-    if getattr(options, "input_path", None):
+    if options.command == "run" and options.input_path:
         if options.source not in (None, "files"):
             raise UsageError(
                 f"--input reads files, and --source says {options.source}",
@@ -154,6 +155,8 @@ def _add_other_options(added: Mapping[str, argparse.ArgumentParser]) -> None:
     added["replay"].set_defaults(kind="replay", fail_on="never")
     dry_run = "change nothing, show what would change"
     added["replay"].add_argument("--dry-run", action="store_true", help=dry_run)
+    files = "a file, folder or glob"
+    added["inspect"].add_argument("input_path", type=_path, metavar="PATH", help=files)
     add = added["status"].add_argument
     add("--why", default="", metavar="STAGE", help="why the stage would run, or be skipped")
     health = "whether the last run went well and none is overdue: exit code 0 or 1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, time
 from decimal import Decimal
@@ -18,9 +18,11 @@ from sentinel_lib.records.inspection import Inspection
 from sentinel_lib.records.stage import RunRecord
 
 if TYPE_CHECKING:
+    from sentinel_lib.ingestion.previews import FilePreview
     from sentinel_lib.skipping.selection import Outlook
 
 MAX_METRICS = 40
+MAX_SERIES = 20
 _VERIFIED = "what is published is what the archive gives"
 
 
@@ -43,6 +45,43 @@ class Answer(NamedTuple):
 def of_run(record: RunRecord) -> Answer:
     """How a run has ended, and its exit code."""
     return Answer(summary.run_text(record), summary.run_object(record), record.exit_code)
+
+
+def of_previews(files: Sequence[FilePreview]) -> Answer:
+    """How each file would be read, what its bars tell, and what it asks."""
+    text = "\n\n".join(map(_preview, files))
+    has_questions = any(file.question or any(s.question for s in file.series) for file in files)
+    return Answer(text, {"files": [asdict(file) for file in files]}, _gate(has_questions))
+
+
+def _preview(file: FilePreview) -> str:
+    if file.question:
+        return f"{file.file} is not read:\n  " + file.question.replace("\n", "\n  ")
+    heads = ("symbol", "bars", "first", "last", "interval", "calendar", "fields", "missing", "fits")
+    series = [[getattr(each, head) for head in heads] for each in file.series]
+    columns = [
+        [column.name or "(no name)", column.kind, ", ".join(column.fields) or "not read"]
+        for column in file.columns
+    ]
+    parts = [
+        f"{file.file}: {counted(file.rows, 'row')}, {file.words}",
+        summary.aligned([["column", "holds", "read as"], *_shown_rows(columns)]),
+        summary.aligned([heads, *_shown_rows(series)]),
+        *(f"question: {each.symbol}: {each.question}" for each in file.series if each.question),
+    ]
+    if file.symbols_pattern:
+        parts.append(f"the symbol alone: symbols: '{file.symbols_pattern}' under sources: files")
+    if lines := file.yaml.splitlines():
+        more = [f"# ... and {len(lines) - MAX_SERIES} more"] if len(lines) > MAX_SERIES else []
+        parts += ["to fix it, under assets in assets.yaml:", *lines[:MAX_SERIES], *more]
+    return "\n  ".join("\n".join(parts).split("\n"))
+
+
+def _shown_rows(rows: Sequence[Sequence[object]]) -> list[Sequence[object]]:
+    """The first rows, and how many are left out."""
+    hidden = len(rows) - MAX_SERIES
+    more = [[f"and {hidden} more", *[""] * (len(rows[0]) - 1)]] if hidden > 0 else []
+    return [*rows[:MAX_SERIES], *more]
 
 
 def of_outlook(outlook: Outlook) -> Answer:

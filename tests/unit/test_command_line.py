@@ -292,6 +292,38 @@ def test_run_prints_one_object_on_stdout_and_progress_on_stderr(config: Path) ->
     ]
 
 
+def test_inspect_shows_how_a_file_would_be_read_and_writes_nothing(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = config.parent / "A.csv"
+    path.write_text("Datum;Schluss\n31.05.2024;1.234,5\n03.06.2024;1.234,6\n")
+    before = sorted(config.parent.rglob("*"))
+
+    code = run_pipeline.main(["inspect", str(path), "--config", str(config)])
+
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "Datum    date %d.%m.%Y                timestamp" in shown
+    assert "A          2  2024-05-31  2024-06-03  1d        weekdays  close         0" in shown
+    assert f"A: {{source: files, path: {path}, calendar: weekdays, fields: close," in shown
+    assert sorted(config.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("name", "code"), [("B.csv", 4), ("absent.csv", 6)])
+def test_inspect_ends_with_a_code_of_its_own_for_a_question_and_for_no_file(
+    config: Path, capsys: pytest.CaptureFixture[str], name: str, code: int
+) -> None:
+    (config.parent / "B.csv").write_text("Date,Close\n05/06/2024,1\n06/06/2024,2\n")
+
+    ended = run_pipeline.main(
+        ["inspect", str(config.parent / name), "--config", str(config), "--json"]
+    )
+
+    shown = json.loads(capsys.readouterr().out)
+    assert ended == code
+    assert code == 6 or "which part of its dates is the day" in shown["files"][0]["question"]
+
+
 def test_sigterm_ends_the_run_with_its_own_exit_code(config: Path) -> None:
     hangs = (NOTEBOOKS / "hangs.ipynb").read_text()
     (config.parent / "notebooks" / "validate.ipynb").write_text(hangs)

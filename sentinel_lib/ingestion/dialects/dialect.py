@@ -101,13 +101,15 @@ class Dialect:
             parts.append("no header")
         elif isinstance(line, int) and line - len(self.sheet.header) > 1:
             parts.append(f"header above line {line}")
+        if self.roles.symbol is not None:
+            parts.append(f"symbols in '{self.roles.names[self.roles.symbol]}'")
         if self.roles.shape == WIDE:
             names = [series.symbol for series in self.roles.series]
             parts.append(f"{len(names)} series beside each other: {listed(names, _SHOWN_SERIES)}")
         how = self.times.date_format
         parts.append(f"times {how}" + (f" ({self.times.evidence})" if self.times.evidence else ""))
-        if self.numbers.decimal == ",":
-            parts.append("decimal comma")
+        if not self.numbers.is_plain:
+            parts.append("decimal comma" if self.numbers.decimal == "," else "decimal point")
         return ", ".join([*parts, *(f"left out: {note}" for note in self.sheet.notes)])
 
     @cached_property
