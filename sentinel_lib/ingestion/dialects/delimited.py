@@ -5,7 +5,9 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import reduce
 from itertools import chain, islice
+from operator import or_
 
 import numpy as np
 import pyarrow as pa
@@ -42,8 +44,8 @@ def delimited_sheet(text: bytes, delimiter: str | None, locator: str) -> Sheet:
             next_step="download it again: the vendor answered with a page, perhaps to sign in, "
             "or about too many requests",
         )
-    rows = _sample(text, delimiter or _delimiter_of(text), locator)
     separator = delimiter or _delimiter_of(text)
+    rows = list(islice(_rows(text, separator, locator), _SAMPLE_ROWS))
     if not rows:
         raise SourceError(
             f"{locator} is empty",
@@ -156,12 +158,11 @@ def _quotes_are_ends(body: bytes, delimiter: str) -> bool:
     quotes = np.flatnonzero(content == ord('"'))
     if len(quotes) % 2:
         return False
-    separators = np.array([ord(delimiter), ord("\n"), ord("\r")], np.uint8)
     before, after = quotes[0::2] - 1, quotes[1::2] + 1
-    opens = (before < 0) | np.isin(content[before], separators)
-    closes = (after == len(content)) | np.isin(
-        content[np.minimum(after, len(content) - 1)], separators
-    )
+    ends = (ord(delimiter), ord("\n"), ord("\r"))
+    left, right = content[before], content[np.minimum(after, len(content) - 1)]
+    opens = reduce(or_, (left == end for end in ends), before < 0)
+    closes = reduce(or_, (right == end for end in ends), after == len(content))
     return bool(opens.all() and closes.all())
 
 
@@ -175,11 +176,6 @@ def _start_of_line(text: bytes, line: int) -> int:
             return len(text)
         start = end.end()
     return start
-
-
-def _sample(text: bytes, delimiter: str, locator: str) -> list[Row]:
-    """The first rows; those of a file that cannot be read to its end are an error later."""
-    return list(islice(_rows(text, delimiter, locator), _SAMPLE_ROWS))
 
 
 def _delimiter_of(text: bytes) -> str:

@@ -52,10 +52,7 @@ class Dialect:
         if sheet.types is not None:
             columns = declared_columns(self.roles.names, sheet.types, readers)
         else:
-            values = [
-                plain_numbers(column, self.numbers) if at in self._value_places else column
-                for at, column in enumerate(sheet.columns)
-            ]
+            values = [self._values.get(at, column) for at, column in enumerate(sheet.columns)]
             columns = text_columns(self.roles.names, values, readers)
         return tuple(self._as_written(column) for column in columns)
 
@@ -113,8 +110,16 @@ class Dialect:
         return ", ".join([*parts, *(f"left out: {note}" for note in self.sheet.notes)])
 
     @cached_property
-    def _value_places(self) -> frozenset[int]:
-        return frozenset(at for series in self.roles.series for at in series.positions.values())
+    def _values(self) -> dict[int, pa.ChunkedArray]:
+        """The columns of numbers by position, as plain ones."""
+        places = {at for series in self.roles.series for at in series.positions.values()}
+        sheet = self.sheet
+        return {
+            at: sheet.columns[at]
+            if at in sheet.numeric
+            else plain_numbers(sheet.columns[at], self.numbers)
+            for at in places
+        }
 
     def _as_written(self, column: SourceColumn) -> SourceColumn:
         date_format = self.times.date_format
@@ -127,11 +132,7 @@ class Dialect:
 
     def _series(self, series: Series, symbol: str) -> pa.Table:
         sheet, roles = self.sheet, self.roles
-        values = {
-            name: column if at in sheet.numeric else plain_numbers(column, self.numbers)
-            for name, at in series.positions.items()
-            for column in [sheet.columns[at]]
-        }
+        values = {name: self._values[at] for name, at in series.positions.items()}
         values["timestamp"] = _times(sheet, roles)
         if roles.symbol is not None:
             values["symbol"] = sheet.columns[roles.symbol]

@@ -26,6 +26,7 @@ _MULTIPLES = {"K": "e3", "M": "e6", "B": "e9", "T": "e12"}
 _UNCLEAR = r"^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$"
 _DRESSED = r"[^0-9.eE+\-\sA-Za-z/#]|[0-9]\s?[KMBTkmbt]$|^[A-Za-z]+\.?\s?[0-9]|[0-9]\s?[A-Z]{3}$"
 """What only ``plain_numbers`` makes a number of."""
+_NOT_BARE = r"[^0-9.,+\-]"
 _SHOWN = 3
 
 
@@ -66,7 +67,7 @@ def _shown_mark(
     Raises ``Question`` if they need one to be read, and nothing has ``settled`` it.
     """
     written = {
-        name: _bare(column) if _first(column, r"[^0-9.,+\-]") else column
+        name: _bare(column) if _first(column, _NOT_BARE) else column
         for name, column in columns.items()
     }
     shown: dict[str, str] = {}
@@ -99,21 +100,20 @@ def plain_numbers(column: pa.ChunkedArray, style: NumberStyle) -> pa.ChunkedArra
     """``1.234,50 €`` as ``1234.50``, ``2.18M`` as ``2.18e6``; any other text stays as it is."""
     if style.is_plain:
         return column
-    bare = _stripped(column)
+    is_bare = not _first(column, _NOT_BARE)
+    bare = column if is_bare else _stripped(column)
     decimal, grouping = (",", ".") if style.decimal == "," else (".", ",")
     grouped = rf"[0-9]{{1,3}}(?:\{grouping}[0-9]{{2,3}})*\{grouping}[0-9]{{3}}"
-    fraction = rf"(?:\{decimal}[0-9]*)?"
-    pattern = (
-        rf"^\(?[+-]?(?:(?:{grouped}|[0-9]+){fraction}|\{decimal}[0-9]+)"
-        r"(?:[eE][+-]?[0-9]{1,2}|[KMBTkmbt])?%?\)?$"
-    )
-    number = pc.replace_substring(bare, grouping, "")
-    number = pc.replace_substring(number, decimal, ".")
+    pattern = rf"[+-]?(?:(?:{grouped}|[0-9]+)(?:\{decimal}[0-9]*)?|\{decimal}[0-9]+)"
+    number = pc.replace_substring(pc.replace_substring(bare, grouping, ""), decimal, ".")
+    if is_bare:
+        return pc.if_else(pc.match_substring_regex(bare, f"^{pattern}$"), number, column)
     number = pc.replace_substring_regex(number, r"^\((.*)\)$", r"-\1")
     number = pc.replace_substring(number, "%", "")
     for letter, power in _MULTIPLES.items():
         number = pc.replace_substring_regex(number, f"(?i){letter}$", power)
-    return pc.if_else(pc.match_substring_regex(bare, pattern), number, column)
+    ending = r"(?:[eE][+-]?[0-9]{1,2}|[KMBTkmbt])?%?\)?$"
+    return pc.if_else(pc.match_substring_regex(bare, rf"^\(?{pattern}{ending}"), number, column)
 
 
 def _bare(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -71,10 +71,12 @@ def time_reading(values: pa.ChunkedArray, settled: str | None, locator: str) -> 
     ``SourceError`` where none of them can be read.
     """
     texts = pc.unique(pc.utf8_trim(values.drop_null(), characters=WHITESPACE))
-    texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(MISSING_WORDS))))
-    if not len(texts):
-        return TimeReading(ISO_8601)
     masks = pc.value_counts(pc.replace_substring_regex(texts, "[0-9]", "9")).to_pylist()
+    if any(mask["values"].lower() in MISSING_WORDS for mask in masks):
+        texts = texts.filter(pc.invert(pc.is_in(pc.utf8_lower(texts), pa.array(MISSING_WORDS))))
+        masks = [mask for mask in masks if mask["values"].lower() not in MISSING_WORDS]
+    if not masks:
+        return TimeReading(ISO_8601)
     counts: Counter[str] = Counter()
     alike: dict[str, tuple[str, ...]] = {}
     for mask in masks:
