@@ -36,7 +36,7 @@ DIGITS = 38
 WHOLE_DIGITS = DIGITS - SCALE
 """Digits that prices and volumes may have before the point."""
 
-MISSING_WORDS = ("", "nan", "null", "none", "n/a", "na", "#n/a", "-", ".")
+MISSING_WORDS = ("", "nan", "null", "none", "n/a", "n.a.", "na", "#n/a", "-", "--", "\u2014", ".")
 """What sources write where there is no value, in lower case."""
 
 NUMBER_PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"

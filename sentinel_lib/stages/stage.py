@@ -252,7 +252,11 @@ class Stage:
             raise StageError(
                 f"stage '{self.name}' does not hand on what it has to: {invalid}",
                 observed=f"stage.record({', '.join(handed_on)})",
-                expected=", ".join(model.model_fields.keys() - StageDetails.model_fields.keys()),
+                expected=", ".join(
+                    name
+                    for name, field in model.model_fields.items()
+                    if field.is_required() and name not in StageDetails.model_fields
+                ),
                 next_step="restore the last cell of its notebook",
             ) from invalid
         return self._write(

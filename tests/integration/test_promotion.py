@@ -187,7 +187,7 @@ def test_a_gate_that_is_left_out_is_no_pass(project, stage, gate):
 def test_a_fetch_that_does_not_say_what_was_due_is_stopped_and_names_that(project):
     project.assets({"GOOD": {}})
 
-    outcome = project.run(AS_OF, edits=[("stage.record(due_sessions=due)", "stage.record()")])
+    outcome = project.run(AS_OF, edits=[("due_sessions=due, ", "")])
 
     assert isinstance(outcome.errors["ingest"], StageError)
     assert "stage 'ingest' does not hand on what it has to" in str(outcome.errors["ingest"])

@@ -13,6 +13,8 @@ from sentinel_lib.ingestion.dialects.containers import require_room
 from sentinel_lib.ingestion.dialects.sheets import WRITE_AGAIN, Sheet
 
 PARQUET_MAGIC = b"PAR1"
+_SMALLEST_CELL = 4
+"""Bytes of a value as text, even where a file holds a million equal ones in a few bytes."""
 _FEATHER_MAGICS = (b"ARROW1", b"FEA1")
 
 
@@ -48,8 +50,10 @@ def columnar_sheet(content: bytes, locator: str) -> Sheet:
 
 def _parquet(content: bytes, locator: str) -> pa.Table:
     file = pq.ParquetFile(pa.BufferReader(content))
-    groups = range(file.metadata.num_row_groups)
-    require_room(sum(file.metadata.row_group(at).total_byte_size for at in groups), locator)
+    metadata = file.metadata
+    sizes = (metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
+    require_room(sum(sizes), locator)
+    require_room(metadata.num_rows * metadata.num_columns * _SMALLEST_CELL, locator)
     return _flat(file.read())
 
 

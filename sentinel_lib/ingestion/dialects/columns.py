@@ -133,8 +133,8 @@ def _levels(sheet: Sheet) -> tuple[list[str], list[str | None]]:
     symbols: list[str | None] = [None] * width
     first = next((row[0] for row in others if not any(row[1:]) and row[0]), fields[0])
     for row in others:
-        units = {plain(name) for name in row[1:] if name}
-        if len(set(filter(None, row[1:]))) and not units <= CURRENCIES:
+        are_units = not row[0] and field_of(fields[0]) == "timestamp"
+        if any(row[1:]) and not are_units:
             symbols = [None, *(name or None for name in row[1:])]
     return [first, *fields[1:]], symbols
 
@@ -192,8 +192,8 @@ def _fields(
             continue
         by_alias = ([at for at in words if words[at] == alias] for alias in ALIASES[field])
         matches = next(filter(None, by_alias), [])
-        if field == "volume" and not matches:
-            matches = _base_volume(words)
+        if field == "volume" and len(matches) != 1:
+            matches = _base_volume(places) or matches
         if len(matches) > 1:
             raise _ambiguous([names[at] for at in matches], field, locator)
         if matches:
@@ -202,11 +202,12 @@ def _fields(
     return positions
 
 
-def _base_volume(words: Mapping[int, str]) -> list[int]:
-    """Of ``Volume BTC`` and ``Volume USD`` the first: what is traded, not what is paid."""
-    volumes = {at: word.removeprefix("volume") for at, word in words.items()}
-    named = [at for at, rest in volumes.items() if rest != words[at]]
-    traded = [at for at in named if volumes[at] not in CURRENCIES]
+def _base_volume(names: Mapping[int, str]) -> list[int]:
+    """Of ``Volume BTC`` and ``Volume_(USD)`` the first: what is traded, not what is paid."""
+    units = {at: re.fullmatch(r"volume[ _(]+(\w+)\)?", name.lower()) for at, name in names.items()}
+    named = [at for at, unit in units.items() if unit]
+    paid = {"currency", "quote", *CURRENCIES}
+    traded = [at for at in named if (unit := units[at]) and unit[1] not in paid]
     return (traded or named)[:1]
 
 

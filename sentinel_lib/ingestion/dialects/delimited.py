@@ -23,6 +23,7 @@ _SAMPLE_BYTES = 256 * 1024
 _SAMPLE_ROWS = 200
 _BATCH_ROWS = 16_384
 _LAST_ROWS = 10
+_SHOWN_BYTES = 200
 _END = "\0"
 """A last line of our own. A reader that does not hand it back is inside a quote left open."""
 _PAGE = re.compile(rb"\s*<(!doctype html|html|head|body|\?xml|error)", re.IGNORECASE)
@@ -56,7 +57,15 @@ def delimited_sheet(text: bytes, delimiter: str | None, locator: str) -> Sheet:
     below = [cells for _, cells in rows[head.data :]]
     header = [sheets.fitted(list(rows[at][1]), below, head.width) for at in head.names]
     header = [[cell.strip() for cell in names] for names in header]
-    width = max([head.width, *map(len, header)]) if header else head.width
+    width = max(map(len, header), default=head.width)
+    if width < 2:
+        raise SourceError(
+            f"{locator} is not a table: nothing between values makes columns of its lines",
+            observed=text.strip().split(b"\n", 1)[0][:_SHOWN_BYTES].decode(errors="replace"),
+            expected="a comma, semicolon, tab or bar between values",
+            next_step="write it in that way, or say what stands there: delimiter: ... "
+            "in the options of the files source",
+        )
     if not below:
         raise sheets.without_rows(locator, header[-1] if header else [])
     begins = rows[head.data][0]

@@ -1,22 +1,22 @@
 """One file, read: what packs and separates it, what its columns are, how its values are written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentinel_lib.errors import SourceError, listed
+from sentinel_lib.errors import Question, SourceError, listed
 from sentinel_lib.ingestion.dialects.columnar import columnar_sheet, is_columnar
 from sentinel_lib.ingestion.dialects.columns import WIDE, Roles, Series, roles_in
 from sentinel_lib.ingestion.dialects.containers import is_workbook, unpacked
 from sentinel_lib.ingestion.dialects.delimited import delimited_sheet
-from sentinel_lib.ingestion.dialects.encodings import decoded
+from sentinel_lib.ingestion.dialects.encodings import Text, decoded
 from sentinel_lib.ingestion.dialects.numbers import NumberStyle, plain_numbers, style_of
 from sentinel_lib.ingestion.dialects.records import is_json, records_sheet
 from sentinel_lib.ingestion.dialects.sheets import Sheet
-from sentinel_lib.ingestion.dialects.times import TimeReading, time_reading
+from sentinel_lib.ingestion.dialects.times import TimeReading, time_reading, zone_in
 from sentinel_lib.ingestion.dialects.workbooks import workbook_sheet
 from sentinel_lib.ingestion.raw_bars import RAW_BARS, raw_bars
 from sentinel_lib.ingestion.source_columns import SourceColumn, declared_columns, text_columns
@@ -122,9 +122,10 @@ class Dialect:
         }
 
     def _as_written(self, column: SourceColumn) -> SourceColumn:
-        date_format = self.times.date_format
-        if column.kind == "date" and "timestamp" in column.fields and "%" in date_format:
-            return SourceColumn(column.name, f"date {date_format}", column.fields)
+        times = self.times
+        is_read_by_values = "%" in times.date_format and bool(times.is_shown or times.evidence)
+        if column.kind == "date" and "timestamp" in column.fields and is_read_by_values:
+            return SourceColumn(column.name, f"date {times.date_format}", column.fields)
         is_value = not {"timestamp", "symbol"}.intersection(column.fields) and column.fields
         if column.kind == "number" and is_value and self.numbers.decimal == ",":
             return SourceColumn(column.name, "number with a decimal comma", column.fields)
@@ -155,8 +156,10 @@ def dialect_of(
     ``answers`` settle what it leaves open. Raises ``Question`` for what is open all the same, and
     ``SourceError`` for what cannot be read.
     """
-    container, encoding, sheet = sheet_of(content, options, locator)
+    container, text, sheet = sheet_of(content, options, locator)
     roles = roles_in(sheet, options.columns, locator)
+    if text is not None and not text.is_told:
+        _require_ascii_symbols(sheet, roles, text.encoding, locator)
     values = {
         name if series.symbol is None else f"{series.symbol} {name}": sheet.columns[at]
         for series in roles.series
@@ -166,7 +169,7 @@ def dialect_of(
     numbers = style_of(values, options.decimal, answers.get("decimal"), locator)
     return Dialect(
         container,
-        encoding,
+        text.encoding if text else "",
         sheet,
         roles,
         _how_times(sheet, roles, options, answers, locator),
@@ -174,22 +177,38 @@ def dialect_of(
     )
 
 
-def sheet_of(content: bytes, options: FilesOptions, locator: str) -> tuple[str, str, Sheet]:
-    """A file's format in words, its encoding ("" where it is none of text), and its rows.
+def sheet_of(content: bytes, options: FilesOptions, locator: str) -> tuple[str, Text | None, Sheet]:
+    """A file's format in words, its text if that is what it holds, and its rows.
 
     Raises ``SourceError`` if it cannot be read.
     """
     if is_workbook(content):
-        return "Excel", "", workbook_sheet(content, locator)
+        return "Excel", None, workbook_sheet(content, locator)
     inner = unpacked(content, locator)
     packed = "gzipped " if inner is not content else ""
     if is_columnar(inner):
         kind = "Parquet" if inner.startswith(b"PAR1") else "Feather"
-        return packed + kind, "", columnar_sheet(inner, locator)
-    text, encoding = decoded(inner, options.encoding, locator)
-    if is_json(text):
-        return f"{packed}JSON", encoding, records_sheet(text, locator)
-    return f"{packed}CSV", encoding, delimited_sheet(text, options.delimiter, locator)
+        return packed + kind, None, columnar_sheet(inner, locator)
+    text = decoded(inner, options.encoding, locator)
+    if is_json(text.content):
+        return f"{packed}JSON", text, records_sheet(text.content, locator)
+    return f"{packed}CSV", text, delimited_sheet(text.content, options.delimiter, locator)
+
+
+def _require_ascii_symbols(sheet: Sheet, roles: Roles, encoding: str, locator: str) -> None:
+    """Raise ``Question`` if a symbol is not sure, as the encoding is not."""
+    if roles.symbol is None:
+        return
+    symbols = pc.unique(sheet.columns[roles.symbol].drop_null())
+    foreign = symbols.filter(pc.invert(pc.string_is_ascii(symbols)))
+    if len(foreign):
+        raise Question(
+            f"{locator} is not in UTF-8, and nothing tells in which encoding its symbols are",
+            observed=f"{listed(foreign.to_pylist())}, if it is {encoding}",
+            expected="symbols in UTF-8, or an encoding that is known",
+            next_step="say which: encoding: ... in the options of the files source, "
+            "or save the file again as UTF-8",
+        )
 
 
 def header_of(content: bytes, options: FilesOptions, locator: str) -> tuple[str, ...]:
@@ -209,7 +228,10 @@ def _how_times(
         return TimeReading(ISO_8601)
     if options.date_format:
         return TimeReading(options.date_format, is_shown=False)
-    return time_reading(_times(sheet, roles), answers.get("date_format"), locator)
+    times = time_reading(_times(sheet, roles), answers.get("date_format"), locator)
+    if times.timezone or options.timezone:
+        return times
+    return replace(times, timezone=zone_in(roles.names[roles.time], locator))
 
 
 def _times(sheet: Sheet, roles: Roles) -> pa.ChunkedArray:

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from dataclasses import dataclass
 
 from sentinel_lib.errors import Question, SourceError
 from sentinel_lib.ingestion.dialects.vocabulary import field_of
@@ -19,29 +20,40 @@ CODE_PAGES = (
 """Those that are tried, of equally good ones the first."""
 
 _HEAD_BYTES = 4_000
+_FEWEST_NAMES = 2
+"""So many names in ASCII make a header; then bytes of another kind can only be in values."""
 _SEPARATORS = re.compile(r"[,;\t|\r\n]")
 
 
-def decoded(content: bytes, given: str | None, locator: str) -> tuple[bytes, str]:
-    """``content`` in UTF-8 without a mark, and the encoding that it was in; ``given`` settles it.
-
-    Other than UTF-8 and UTF-16 it is the code page in which the head has most names of columns.
-    Where the names do not tell, and the values beyond ASCII could be several things, they are taken
-    as they are in the first code page: raises ``Question`` if even the head is not ASCII then.
-    Raises ``SourceError`` if it is not text.
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text in UTF-8, without a mark, and the ``encoding`` it was in. ``is_told`` is False where
+    only ASCII is sure: the header is, and nothing tells what the other bytes are.
     """
-    encoding = given or _marked(content)
+
+    content: bytes
+    encoding: str = UTF_8
+    is_told: bool = True
+
+
+def decoded(content: bytes, given: str | None, locator: str) -> Text:
+    """``content`` as text; ``given`` settles its encoding.
+
+    Other than UTF-8 and UTF-16 it is the code page in which the header has most names of columns.
+    Raises ``Question`` if a header beyond ASCII does not tell, ``SourceError`` if it is not text.
+    """
+    encoding, is_told = given or _marked(content), True
     if encoding is None:
         if b"\0" in content:
             raise not_text(locator, "it contains NUL bytes")
         try:
             content.decode(UTF_8)
         except UnicodeDecodeError as wrong:
-            encoding = _code_page(content, wrong.start, locator)
+            encoding, is_told = _code_page(content, wrong.start, locator)
         else:
-            return content, UTF_8
+            return Text(content)
     try:
-        return content.decode(encoding).lstrip("\ufeff").encode(), encoding
+        return Text(content.decode(encoding).lstrip("\ufeff").encode(), encoding, is_told)
     except UnicodeError as wrong:
         start = getattr(wrong, "start", 0)
         line = content.count(b"\n", 0, start) + 1
@@ -71,7 +83,7 @@ def _marked(content: bytes) -> str | None:
     return None
 
 
-def _code_page(content: bytes, first_foreign: int, locator: str) -> str:
+def _code_page(content: bytes, first_foreign: int, locator: str) -> tuple[str, bool]:
     head = content[:_HEAD_BYTES].rsplit(b"\n", 1)[0]
     known: dict[str, int] = {}
     for encoding in CODE_PAGES:
@@ -86,7 +98,8 @@ def _code_page(content: bytes, first_foreign: int, locator: str) -> str:
         raise not_text(locator, "no encoding makes text of it")
     ascii_words = _SEPARATORS.split(head.decode("ascii", "ignore"))
     plain = sum(field_of(word.strip('" ')) is not None for word in ascii_words)
-    if known[best] <= plain and plain < 2:
+    is_told = known[best] > plain
+    if not is_told and plain < _FEWEST_NAMES:
         names = head.splitlines()[0].decode(best, "replace") if head else ""
         line = content.count(b"\n", 0, first_foreign) + 1
         raise Question(
@@ -96,4 +109,4 @@ def _code_page(content: bytes, first_foreign: int, locator: str) -> str:
             next_step="say which: encoding: ... in the options of the files source, "
             "or save the file again as UTF-8",
         )
-    return best
+    return best, is_told

@@ -1,5 +1,6 @@
 """A file as a table of text, and where its header is."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -48,7 +49,7 @@ class Sheet:
 class Head:
     """Where the names are among the first rows, and where the data begin, as places in them.
 
-    ``width`` is how many cells a row of data has.
+    ``width`` is how many cells a row of data has: as many as the header, if any has.
     """
 
     names: tuple[int, ...]
@@ -77,9 +78,10 @@ def head_of(rows: Sequence[Row]) -> Head:
     while len(names) < 3 and names[-1] + 1 < len(rows) and _is_level(rows[names[-1] + 1][1]):
         names.append(names[-1] + 1)
     first = names[-1] + 1
-    width = len(rows[first][1]) if first < len(rows) else len(rows[best][1])
-    if data is not None:
-        width = len(rows[data][1])
+    widths = Counter(len(cells) for _, cells in rows[first:] if is_data(cells))
+    width = len(rows[best][1])
+    if widths and width not in widths:
+        [(width, _)] = widths.most_common(1)
     return Head(tuple(names), first, width)
 
 
@@ -91,20 +93,22 @@ def is_data(cells: Sequence[str]) -> bool:
     return bool(times) and len(numbers | times) > 1 and bool(numbers)
 
 
-def fitted(names: list[str], sample: Sequence[Sequence[str]], width: int) -> list[str]:
-    """``names`` for rows of ``width`` cells: a separator at the end of each row, or a column of row
-    labels in front, has no name.
+def fitted(names: list[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """``names`` for ``rows`` of ``width`` cells: a separator at the end of each row, or a column of
+    row labels in front, has no name. Other cells that are too many are what is wrong with a row.
     """
     missing = width - len(names)
-    if missing == 1 and names:
-        ends_empty = all(not cells[-1].strip() for cells in sample if len(cells) == width)
-        starts_with_time = field_of(names[0]) == "timestamp" and any(
-            looks_like_time(cells[0]) for cells in sample if cells
-        )
-        return [*names, ""] if ends_empty or starts_with_time else ["", *names]
-    if missing > 1:
+    if missing <= 0 or not names:
+        return names
+    wide = [cells for cells in rows if len(cells) == width]
+    if all(not any(cell.strip() for cell in cells[len(names) :]) for cells in wide):
         return [*names, *[""] * missing]
-    return names
+    named = next((at for at, name in enumerate(names) if field_of(name) == "timestamp"), None)
+    shifted = 0 if named is None else named + 1
+    has_labels = missing == 1 and all(looks_like_time(cells[shifted]) for cells in wide)
+    if named is not None:
+        has_labels = has_labels and not any(looks_like_time(cells[named]) for cells in wide)
+    return ["", *names] if has_labels else names
 
 
 def footer_of(rows: Sequence[Sequence[str | None]]) -> int:

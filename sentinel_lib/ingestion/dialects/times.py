@@ -40,6 +40,7 @@ _NUMERIC = {
     r"(?P<gap>)9{8}": ("%Y%m%d", "%d%m%Y", "%m%d%Y"),
     r"(?P<gap>)9{6}": ("%y%m%d", "%d%m%y", "%m%d%y"),
     r"(?P<gap>)99?\.9{6}": ("%d.%m%Y",),
+    r"9{4}-(?P<gap> )99?- 99?": ("%Y-{0}%m-{0}%d",),
     r"(?P<gap>)9{4}年99?月99?日": ("%Y年%m月%d日",),
     r"9{4}년(?P<gap> ?)99?월(?P=gap)99?일": ("%Y년{0}%m월{0}%d일",),
     r"(?P<gap>)9{12}": ("%Y%m%d%H%M",),
@@ -84,13 +85,7 @@ def time_reading(values: pa.ChunkedArray, settled: str | None, locator: str) -> 
         counts.update(dict.fromkeys(formats, mask["counts"]))
         alike.update(dict.fromkeys(formats, formats))
     if not counts:
-        raise SourceError(
-            f"{locator} writes its times in a way that is not known",
-            observed=listed(texts.slice(0, _SHOWN).to_pylist()),
-            expected="ISO 8601, a usual way to write a date, or a number of seconds",
-            next_step="say how they are written: date_format: a strptime pattern such as "
-            "'%d/%m/%Y', in the options of the files source",
-        )
+        raise _unknown(texts, locator)
     most = max(counts.values())
     common = max(
         (name for name in counts if counts[name] == most), key=lambda name: len(alike[name])
@@ -99,6 +94,26 @@ def time_reading(values: pa.ChunkedArray, settled: str | None, locator: str) -> 
     if len(rivals) == 1 and "%" not in common:
         return TimeReading(common)
     return _settled_by_all(texts, rivals, settled, locator)
+
+
+def zone_in(name: str, locator: str) -> str | None:
+    """The time zone that a column's name says in brackets, as ``Time (EET)`` does.
+
+    Raises ``Question`` for a zone of which only people know the name.
+    """
+    unit = re.search(r"[(\[]([A-Za-z/_]+)[)\]]", name)
+    if unit is None or unit[1] in ("UTC", "GMT", "Z"):
+        return None
+    if unit[1] in available_timezones():
+        return unit[1]
+    if re.fullmatch(r"[A-Z]{1,3}[SD]?T", unit[1]):
+        raise Question(
+            f"{locator} has times in {unit[1]}, which several zones are called",
+            observed=f"the column '{name}'",
+            expected="the name of a zone, such as Asia/Tokyo",
+            next_step="say which: timezone: ... in the options of the files source",
+        )
+    return None
 
 
 def is_clock(values: pa.ChunkedArray) -> bool:
@@ -198,8 +213,10 @@ def _settled_by_all(
     times = {name: _sensible(read.column(at)) for at, name in enumerate(patterns)}
     counts = {name: len(column) - column.null_count for name, column in times.items()}
     best = max(counts, key=lambda name: counts[name])
-    if not counts[best] or (len(rivals) > len(patterns) and counts[best] < len(texts)):
-        return TimeReading(next((name for name in rivals if name not in patterns), best))
+    if len(rivals) > len(patterns) and counts[best] < len(texts):
+        return TimeReading(next(name for name in rivals if name not in patterns))
+    if not counts[best]:
+        raise _unknown(texts, locator)
     for name, column in times.items():
         only_here = pc.and_(pc.is_valid(column), pc.is_null(times[best]))
         if pc.any(only_here).as_py():
@@ -224,6 +241,16 @@ def _settled_by_all(
         f"of its {len(texts):,} dates",
         expected="a date that settles it",
         next_step=f"say which: {keys}, in the options of the files source",
+    )
+
+
+def _unknown(texts: pa.Array, locator: str) -> SourceError:
+    return SourceError(
+        f"{locator} writes its times in a way that is not known",
+        observed=listed(texts.slice(0, _SHOWN).to_pylist()),
+        expected="ISO 8601, a usual way to write a date, or a number of seconds",
+        next_step="say how they are written: date_format: a strptime pattern such as "
+        "'%d/%m/%Y', in the options of the files source",
     )
 
 

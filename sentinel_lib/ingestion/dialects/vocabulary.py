@@ -11,10 +11,10 @@ from functools import lru_cache
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "timestamp": (
-        "open time, timeopen, opentime, timestamp, datetime, date time, date, date1, trade date, "
-        "tradedate, trading day, observation date, snapped at, gmt time, local time, time, "
+        "open time, timeopen, opentime, timestamp, datetime, date time, date/time, date, date1, "
+        "trade date, trading day, observation date, snapped at, gmt time, local time, time, "
         "window start, unix, unix timestamp, unixtime, epoch, day, period, "
-        "session, dt, t, event time, ts event",
+        "session, dt, t, event time, ts event, start, start time, begin",
         "datum, zeitpunkt, handelstag, zeit, uhrzeit",  # German
         "date heure, séance, jour, horodatage, heure",  # French
         "fecha, fecha hora, dia, hora, data, data hora",  # Spanish, Portuguese
@@ -24,7 +24,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     ),
     "symbol": (
         "symbol, ticker, instrument, asset, tic, code, ts code, act symbol, pair, stock, contract, "
-        "security, coin, name",
+        "security, secid, coin, name",
         "kürzel, symbole, código, codigo, ativo, simbolo, símbolo, sembol, hisse, тикер, kode",
         "コード, 銘柄コード, 銘柄, 종목코드, 종목, 代码, 股票代码, 证券代码, 代號",
     ),
@@ -32,34 +32,36 @@ _WORDS: dict[str, tuple[str, ...]] = {
         "open, open price, opening price, first, o, px open",
         "eröffnung, eröffnungskurs, eröffn, erster, start, ouverture, ouv",
         "apertura, abertura, aper",
-        "açılış, откр, открытие, pembukaan, 始値, 시가, 开盘, 开盘价, 開盤",  # noqa: RUF001
+        "açılış, откр, открытие, pembukaan, 始値, 시가, 오픈, 开盘, 开盘价, 開盤, 開盤價",  # noqa: RUF001
     ),
     "high": (
         "high, high price, highest price, max, h, px high",
         "hoch, tageshoch, höchst, plus haut, haut, máximo, máxima, max, massimo, alto",
-        "yüksek, макс, максимум, tertinggi, 高値, 고가, 最高, 最高价",
+        "yüksek, макс, максимум, tertinggi, 高値, 고가, 最高, 最高价, 最高價, 高",
     ),
     "low": (
         "low, low price, lowest price, min, l, px low",
         "tief, tagestief, tiefst, plus bas, bas, mínimo, mínima, min, minimo, basso",
-        "düşük, мин, минимум, terendah, 安値, 저가, 最低, 最低价",
+        "düşük, мин, минимум, terendah, 安値, 저가, 最低, 最低价, 最低價, 低",
     ),
     "close": (
         "close, close price, closing price, settle, settlement price, settlement, close/last, "
-        "price, last, last price, value, rate, nav, c, px last",
-        "schluss, schlusskurs, kurs, zuletzt, clôture, fermeture, dernier, cierre, último, ultimo",
-        "fechamento, chiusura, prezzo, precio, preço, prix",
-        "kapanış, şimdi, цена, закр, закрытие, terakhir, penutupan, 終値, 종가, 收盘, 收盘价, 收盤",  # noqa: RUF001
+        "price, last, last price, value, rate, nav, c, px last, prc",
+        "schluss, schlusskurs, kurs, zuletzt, clôture, clot, fermeture, dernier, cierre, último",
+        "ultimo, fechamento, chiusura, prezzo, precio, preço, prix",
+        "kapanış, şimdi, цена, закр, закрытие, terakhir, penutupan, 終値, 종가",  # noqa: RUF001
+        "收盘, 收盘价, 收盤, 收盤價",
     ),
     "adj_close": (
         "adj close, adjusted close, adj close price, adjusted close price, adjclose, adjusted",
         "調整後終値, 調整終値, 수정종가",
     ),
     "volume": (
-        "volume, vol, v, no of shares, no of shares traded, shares, ttl trd qnty, quantity, qty, "
-        "traded volume, total traded quantity, tickvol, tick volume, base volume",
+        "volume, vol, v, no of shares, number of shares, no of shares traded, shares, "
+        "ttl trd qnty, quantity, qty, traded volume, total traded quantity, tickvol, tick volume, "
+        "base volume",
         "stücke, stuecke, stück, volumen, umsatz, volumes, quantité, volúmen, quantidade, quantità",
-        "hacim, hac, объём, объем, объём торгов, 出来高, 거래량, 成交量, 交易量",
+        "hacim, hac, объём, объем, объём торгов, 出来高, 거래량, 成交量, 成交股數, 交易量",
     ),
 }
 _ALSO_SEEN = (

@@ -37,11 +37,15 @@ def parsed(folder: Path, **options: object) -> batch.Parsed:
 
 
 def bars_in(result: batch.Parsed) -> dict[str, list[Row]]:
-    """The bars of each symbol by time, as written; rows without a price are left out."""
+    """The bars of each symbol by time, as written; rows without a price, and malformed ones,
+    are left out.
+    """
     formats = {each.layout: each for each in result.log}
     bars: dict[str, list[Row]] = {}
     for raw in result.bars.to_pylist():
         how = formats[raw["layout"]]
+        if raw["defect"] is not None:
+            continue
         written, _ = timestamp_of(raw["timestamp"], how.date_format, how.timezone)
         values = [number_of(raw[name]) for name in FIELDS]
         if values[3] is not None:

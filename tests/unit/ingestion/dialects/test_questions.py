@@ -73,6 +73,18 @@ EARLY = "Date,Close\n04/05/2024,1.5\n05/05/2024,1.6\n06/05/2024,1.7\n"
             id="unknown dates",
         ),
         pytest.param(
+            "Kurs £;Höhe\n2024-05-13;5\n",
+            "its header does not tell in which encoding it is",
+            ["encoding: ..."],
+            id="a header that could be several things",
+        ),
+        pytest.param(
+            "Date;Ticker;Close\n2024-05-13;Ñandú;5\n",
+            "nothing tells in which encoding its symbols are",
+            ["encoding: ..."],
+            id="symbols that could be several things",
+        ),
+        pytest.param(
             "<!DOCTYPE html>\n<html><title>Sign in</title></html>",
             "is a web page",
             ["download it again"],
@@ -90,7 +102,7 @@ def test_what_a_file_leaves_open_is_asked_with_the_keys_that_answer_it(
     content: str, question: str, keys: list[str]
 ) -> None:
     with pytest.raises(SourceError, match=question) as asked:
-        read_back(content.encode())
+        read_back(content.encode("cp1252"))
 
     for key in keys:
         assert key in str(asked.value)
@@ -107,6 +119,19 @@ def test_each_key_gives_its_reading(date_format: str, times: list[str]) -> None:
     [bars] = read_back(EARLY.encode(), date_format=date_format).values()
 
     assert [f"{bar.time:%Y-%m-%d}" for bar in bars] == times
+
+
+def test_an_encoding_that_is_said_counts() -> None:
+    symbol = "\u0421\u0431\u0435\u0440"
+    content = f"Date;Ticker;Close\n2024-05-13;{symbol};5\n".encode("cp1251")
+
+    assert list(read_back(content, encoding="cp1251")) == [symbol]
+
+
+def test_bytes_that_are_not_read_may_be_of_any_encoding() -> None:
+    content = b"Date;Open;High;Low;Close;Note\n2024-05-13;1;2;1;2;\xbf\xf1\n"
+
+    assert [len(bars) for bars in read_back(content).values()] == [1]
 
 
 @pytest.mark.parametrize(("decimal", "close"), [(".", "8.90"), (",", "8900.00")])
