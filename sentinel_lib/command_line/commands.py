@@ -49,7 +49,7 @@ def inspect(options: argparse.Namespace, _: str) -> Answer:
 
 def _settled(options: argparse.Namespace, place: str) -> dict[str, str]:
     """What the last good fetch of a place shows, if there is one."""
-    from sentinel_lib.stages.ingest.earlier_fetches import settled_by
+    from sentinel_lib.stages.ingest.settled import settled_by
     from sentinel_lib.storage.tables import Lake
 
     data = data_folder(options)

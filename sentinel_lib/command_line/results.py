@@ -15,10 +15,10 @@ from sentinel_lib.messages import summary
 from sentinel_lib.operations.results import Difference, Replacement, Tidied, Verification
 from sentinel_lib.records.bar import plain_number
 from sentinel_lib.records.inspection import Inspection
+from sentinel_lib.records.previews import FilePreview
 from sentinel_lib.records.stage import RunRecord
 
 if TYPE_CHECKING:
-    from sentinel_lib.ingestion.previews import FilePreview
     from sentinel_lib.skipping.selection import Outlook
 
 MAX_METRICS = 40

@@ -105,20 +105,18 @@ class FilesSource(Source):
 
     def asset_of(self, payload: Payload) -> str | None:
         """The one whose own file it is, or that it is named after, if any."""
-        return self._asset_named(payload.locator)
+        return self._asset_named(payload.locator, payload.answers.get("name"))
 
     def serves(self, payload: Payload) -> bool:
         """Whether ``options.path`` stands for this file."""
         locator = payload.locator
-        container, _ = containers.split_locator(locator)
-        return covers(self.options.path, container) and not self._is_of_others(locator)
+        return covers(self.options.path, file_of(locator)) and not self._is_of_others(locator)
 
     @staticmethod
     def _place(names: Sequence[str], locator: str) -> str:
         """The folder and the header of a file: files that share both are written alike."""
-        container, _ = containers.split_locator(locator)
         digest = sha256("\n".join(names).encode()).hexdigest()[:12]
-        return f"{Path(container).parent} {digest}"
+        return f"{Path(file_of(locator)).parent} {digest}"
 
     def _bars(
         self, dialect: Dialect, payload: Payload
@@ -135,7 +133,7 @@ class FilesSource(Source):
         else:
             terms["symbol"] = name
         readers = self._owners(locator) or [
-            group for group in self.groups if covers(_path_of(group), locator)
+            group for group in self.groups if covers(_path_of(group), file_of(locator))
         ]
         others = [group for group in readers if group != self.assets]
         if others:
@@ -154,8 +152,8 @@ class FilesSource(Source):
             name = match[1]
         return self._symbols.get(name, name)
 
-    def _asset_named(self, locator: str) -> str | None:
-        symbol = self._symbol_of(locator)
+    def _asset_named(self, locator: str, without_year: str | None = None) -> str | None:
+        symbol = self._symbol_of(locator, without_year)
         return symbol if symbol in self.assets else None
 
     def _is_of_others(self, locator: str) -> bool:
@@ -165,8 +163,7 @@ class FilesSource(Source):
 
     def _owners(self, locator: str) -> list[Group]:
         """The groups whose path is this very file."""
-        container, _ = containers.split_locator(locator)
-        file = in_project(container)
+        file = in_project(file_of(locator))
         return [group for group in self.groups if in_project(_path_of(group)) == file]
 
 
@@ -198,6 +195,11 @@ def content_of(locator: str) -> bytes:
 def locator_of(path: Path) -> str:
     """How logs and reports name a file: from the project's root, where it is below that."""
     return str(path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path)
+
+
+def file_of(locator: str) -> str:
+    """The file that is or holds what ``locator`` names: a member of a zip file has none itself."""
+    return containers.split_locator(locator)[0]
 
 
 def own_locator(asset: Asset) -> str | None:

@@ -5,9 +5,8 @@ A week with Saturdays and Sundays is ``24/7``; one from Sunday to Friday is that
 of the day that fit an exchange's hours in its own zone, but not in UTC, as which they are read.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,16 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel_lib.calendars import sessions, time_zone
-from sentinel_lib.ingestion.batch import LoggedPayload, Parsed
-from sentinel_lib.ingestion.raw_bars import PROVENANCE_COLUMNS
+from sentinel_lib.ingestion.bar_moments import SECOND, Times, times_by_symbol
+from sentinel_lib.ingestion.fetches import Parsed
 from sentinel_lib.records.bar import (
-    EPOCH_UNITS,
-    EXCEL,
     INTERVAL_SECONDS,
-    ISO_8601,
     MISSING_WORDS,
     ONE_DAY,
-    is_in_utc,
 )
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.calendar_names import CONTINUOUS, CURRENCIES, WEEKDAYS
@@ -33,15 +28,6 @@ from sentinel_lib.settings.calendar_names import CONTINUOUS, CURRENCIES, WEEKDAY
 EXCHANGES = ("XNYS", "XLON", "XETR", "XPAR", "XTKS", "XHKG", "XBOM", "XASX")
 """Whose hours and holidays are compared with those of a file."""
 
-_TIMES = pa.schema(
-    [
-        ("symbol", pa.string()),
-        ("written", pa.timestamp("us")),
-        ("instant", pa.timestamp("us")),
-        ("is_assumed", pa.bool_()),
-    ]
-)
-_SECOND = "datetime64[s]"
 _DAY_SECONDS = INTERVAL_SECONDS[ONE_DAY]
 _SHORTEST_DAY = 20 * 3_600
 """Daily bars may be a little less than a day apart, where clocks change."""
@@ -55,24 +41,6 @@ _EPOCH_MONDAY = np.datetime64("1969-12-29", "D")
 _FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
 _NEW_YORK = ZoneInfo("America/New_York")
 _CURRENCIES_OPEN = time(17)
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """The times of a symbol's bars, sorted, each once: as written, and as instants in UTC.
-
-    ``are_assumed`` says that they have no offset and nobody has said in which zone they are.
-    """
-
-    written: np.ndarray[Any, Any]
-    instants: np.ndarray[Any, Any]
-    are_assumed: bool
-
-    @property
-    def span(self) -> tuple[datetime, datetime]:
-        """The first and the last, as written."""
-        first, last = self.written[[0, -1]].astype(_SECOND).tolist()
-        return first, last
 
 
 def inferred_terms(
@@ -118,35 +86,6 @@ def fields_of(parsed: Parsed) -> dict[str, str]:
         with_volume = "ohlcv" if row["volume_any"] else "ohlc"
         kinds[row["symbol"] or ""] = with_volume if has_prices else "close"
     return kinds
-
-
-def times_by_symbol(parsed: Parsed, symbols: Sequence[str]) -> Iterator[tuple[str, Times]]:
-    """The times of each of ``symbols`` that can be read; a symbol without any is left out."""
-    wanted = pc.is_in(parsed.bars["symbol"], pa.array(symbols, pa.string()))
-    bars = parsed.bars.filter(wanted).select([*PROVENANCE_COLUMNS, "symbol", "timestamp"])
-    parts = [_read_times(bars, payload) for payload in _readings(parsed.log)]
-    rows = pa.concat_tables([_TIMES.empty_table(), *parts])
-    rows = rows.filter(pc.is_valid(rows["written"])).sort_by(
-        [("symbol", "ascending"), ("instant", "ascending")]
-    )
-    if not rows.num_rows:
-        return
-    names = rows["symbol"].combine_chunks().dictionary_encode()
-    codes = names.indices.to_numpy()
-    written, instants = (rows[name].to_numpy().astype(_SECOND) for name in ("written", "instant"))
-    assumed = rows["is_assumed"].to_numpy()
-    starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
-    for start, end in zip(starts, [*starts[1:], len(codes)], strict=True):
-        of_symbol = slice(start, end)
-        unique = np.unique(instants[of_symbol], return_index=True)[1]
-        yield (
-            names.dictionary[codes[start]].as_py(),
-            Times(
-                np.sort(written[of_symbol][unique]),
-                instants[of_symbol][unique],
-                bool(assumed[of_symbol].all()),
-            ),
-        )
 
 
 def interval_of(times: Times) -> tuple[str | None, str]:
@@ -259,74 +198,4 @@ def _instants_in(written: np.ndarray[Any, Any], zone: ZoneInfo) -> np.ndarray[An
         moment.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
         for moment in written.tolist()
     ]
-    return np.array(moments, _SECOND)
-
-
-def _readings(log: Sequence[LoggedPayload]) -> Iterator[LoggedPayload]:
-    """One payload for each way in which times are written."""
-    seen = set()
-    for payload in log:
-        key = (payload.payload, payload.layout)
-        if key not in seen:
-            seen.add(key)
-            yield payload
-
-
-def _read_times(bars: pa.Table, payload: LoggedPayload) -> pa.Table:
-    """``symbol``, ``written``, ``instant`` and ``is_assumed`` of a payload's rows."""
-    import duckdb
-
-    ours = pc.and_(
-        pc.equal(bars["payload"], payload.payload), pc.equal(bars["layout"], payload.layout)
-    )
-    rows = bars.filter(ours).select(["symbol", "timestamp"])
-    written, offset = _expressions(payload.date_format)
-    zone = payload.timezone.replace("'", "''")
-    is_assumed = payload.timezone == "UTC" and not is_in_utc(payload.date_format)
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("rows", rows)
-        read = connection.sql(
-            f"""
-            WITH texts AS (SELECT symbol, trim("timestamp") AS text FROM rows),
-            read AS (SELECT symbol, {written} AS written, {offset} AS shift FROM texts)
-            SELECT symbol, written,
-                CASE WHEN shift IS NOT NULL THEN written - to_minutes(shift)
-                     ELSE timezone('UTC', timezone('{zone}', written)) END AS instant,
-                {is_assumed} AND shift IS NULL AS is_assumed
-            FROM read
-            """
-        ).to_arrow_table()
-    return read.cast(_TIMES)
-
-
-def _expressions(date_format: str) -> tuple[str, str]:
-    """A time as written and its offset in minutes, or NULL, from ``text``: SQL."""
-    suffix = r"(Z|[+-][0-9]{2}:?[0-9]{2})$"
-    offset = (
-        f"regexp_extract(text, '{suffix}', 1)",
-        "CASE WHEN zone = 'Z' THEN 0 WHEN zone = '' THEN NULL ELSE "
-        "(CASE WHEN zone[1] = '-' THEN -1 ELSE 1 END) "
-        "* (zone[2:3]::BIGINT * 60 + right(zone, 2)::BIGINT) END",
-    )
-    zoned = offset[1].replace("zone", offset[0])
-    if date_format in EPOCH_UNITS:
-        whole = f"try_cast(split_part(text, '.', 1) AS BIGINT) // {EPOCH_UNITS[date_format]}"
-        return f"make_timestamp(({whole}) * 1000000)", "0"
-    if date_format == EXCEL:
-        return (
-            "TIMESTAMP '1899-12-30' + to_seconds(round(try_cast(text AS DOUBLE) * 86400))",
-            "NULL",
-        )
-    if date_format == ISO_8601:
-        bare = f"regexp_replace(text, '{suffix}', '')"
-        is_zoned = "length(text) > 10"
-        return (
-            f"try_cast(CASE WHEN {is_zoned} THEN {bare} ELSE text END AS TIMESTAMP)",
-            f"CASE WHEN {is_zoned} THEN {zoned} END",
-        )
-    pattern = date_format.replace("'", "''")
-    if "%z" in date_format:
-        instant = f"timezone('UTC', try_strptime(text, '{pattern}')::TIMESTAMPTZ)"
-        return f"{instant} + to_minutes({zoned})", zoned
-    return f"try_strptime(text, '{pattern}')", "0" if is_in_utc(date_format) else "NULL"
+    return np.array(moments, SECOND)

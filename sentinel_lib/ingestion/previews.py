@@ -4,7 +4,6 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -13,11 +12,13 @@ import yaml
 
 from sentinel_lib.calendars import sessions
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.ingestion.batch import Fetched, LoggedPayload, Parsed, parse
+from sentinel_lib.ingestion.bar_moments import Times, times_by_symbol
+from sentinel_lib.ingestion.batch import parse
+from sentinel_lib.ingestion.fetches import Fetched, LoggedPayload, Parsed
 from sentinel_lib.ingestion.files import stem
-from sentinel_lib.ingestion.inference import EXCHANGES, Times, inferred_terms, times_by_symbol
-from sentinel_lib.ingestion.source_columns import SourceColumn
+from sentinel_lib.ingestion.inference import EXCHANGES, inferred_terms
 from sentinel_lib.records.bar import ISO_8601, ONE_DAY
+from sentinel_lib.records.previews import ColumnPreview, FilePreview, SeriesPreview
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.calendar_names import WEEKDAYS
 
@@ -31,41 +32,6 @@ _SYMBOL_PATTERNS = (
 )
 """Names of files as programs give them, each with the symbol as its group."""
 _FITTING = 0.97
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesPreview:
-    """The bars of one symbol: times as written, ``missing`` counts sessions between them that have
-    none.
-
-    ``fits`` is an exchange whose sessions are those of the bars, "" where none is or all weekdays
-    have one; ``question`` what the bars leave open.
-    """
-
-    symbol: str
-    bars: int
-    first: str
-    last: str
-    interval: str
-    calendar: str
-    fields: str
-    missing: int
-    fits: str
-    question: str
-
-
-@dataclass(frozen=True, slots=True)
-class FilePreview:
-    """A file: how it would be read, and the ``yaml`` that fixes it; or the ``question`` why not."""
-
-    file: str
-    words: str = ""
-    question: str = ""
-    columns: tuple[SourceColumn, ...] = ()
-    series: list[SeriesPreview] = field(default_factory=list)
-    rows: int = 0
-    symbols_pattern: str = ""
-    yaml: str = ""
 
 
 def previews(fetched: Fetched, configured: Mapping[str, Asset]) -> list[FilePreview]:
@@ -91,7 +57,9 @@ def _of_file(logged: LoggedPayload, parsed: Parsed, configured: Mapping[str, Ass
     return FilePreview(
         logged.locator,
         words=json.loads(logged.reading)["words"],
-        columns=logged.columns,
+        columns=tuple(
+            ColumnPreview(column.name, column.kind, column.fields) for column in logged.columns
+        ),
         series=series,
         rows=logged.rows,
         symbols_pattern=pattern,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentinel_lib.ingestion.dialects.times import looks_like_time
+from sentinel_lib.ingestion.dialects.date_forms import looks_like_time
 from sentinel_lib.records.bar import MISSING_WORDS, NUMBER_PATTERN, WHITESPACE
 
 NUMBER, DATE, TEXT, EMPTY = "number", "date", "text", "empty"

@@ -9,7 +9,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from sentinel_lib.errors import SourceError
-from sentinel_lib.ingestion.dialects.containers import require_room
+from sentinel_lib.ingestion.dialects.limits import require_room
 from sentinel_lib.ingestion.dialects.sheets import WRITE_AGAIN, Sheet
 
 PARQUET_MAGIC = b"PAR1"

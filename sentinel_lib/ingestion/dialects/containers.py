@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from sentinel_lib.errors import SourceError, counted
+from sentinel_lib.ingestion.dialects import limits
 from sentinel_lib.settings.input_files import SUFFIXES
+from sentinel_lib.settings.project import in_project
 
-LARGEST_UNPACKED_BYTES = 4 * 2**30
 MOST_MEMBERS = 10_000
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -25,10 +26,10 @@ def unpacked(content: bytes, locator: str) -> bytes:
         return content
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            text = packed.read(LARGEST_UNPACKED_BYTES + 1)
+            text = packed.read(limits.LARGEST_UNPACKED_BYTES + 1)
     except _BROKEN as broken:
         raise _unreadable(locator, broken) from None
-    require_room(len(text), locator)
+    limits.require_room(len(text), locator)
     return text
 
 
@@ -57,12 +58,12 @@ def members(archive: bytes, locator: str) -> Iterator[tuple[str, bytes]]:
                     expected=f"1 to {MOST_MEMBERS:,} files named {', '.join(SUFFIXES)}",
                     next_step="put the files into it, or take it out of the input path",
                 )
-            room = LARGEST_UNPACKED_BYTES
+            room = limits.LARGEST_UNPACKED_BYTES
             for name in names:
                 with packed.open(name) as member:
                     content = member.read(room + 1)
                 room -= len(content)
-                require_room(LARGEST_UNPACKED_BYTES - room, locator)
+                limits.require_room(limits.LARGEST_UNPACKED_BYTES - room, locator)
                 yield name, content
     except _BROKEN as broken:
         raise _unreadable(locator, broken) from None
@@ -72,10 +73,10 @@ def member_of(archive: bytes, name: str, locator: str) -> bytes:
     """One file of a zip file. Raises ``SourceError`` if it is not there, or cannot be read."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as packed, packed.open(name) as member:
-            content = member.read(LARGEST_UNPACKED_BYTES + 1)
+            content = member.read(limits.LARGEST_UNPACKED_BYTES + 1)
     except (KeyError, *_BROKEN) as broken:
         raise _unreadable(locator, broken) from None
-    require_room(len(content), locator)
+    limits.require_room(len(content), locator)
     return content
 
 
@@ -83,18 +84,9 @@ def split_locator(locator: str) -> tuple[str, str]:
     """``in/all.zip/AAPL.csv`` as the zip file and the name of its member, which else is empty."""
     path = Path(locator)
     for folder in path.parents:
-        if folder.name.lower().endswith(".zip") and not folder.is_dir():
+        if folder.name.lower().endswith(".zip") and not in_project(folder).is_dir():
             return str(folder), path.relative_to(folder).as_posix()
     return locator, ""
-
-
-def require_room(size: int, locator: str) -> None:
-    """Raise ``SourceError`` if a payload of ``size`` bytes, unpacked, is larger than is read."""
-    if size > LARGEST_UNPACKED_BYTES:
-        raise SourceError(
-            f"{locator} unpacks to more than {LARGEST_UNPACKED_BYTES / 2**30:g} GiB",
-            next_step="split it into smaller files",
-        )
 
 
 def _is_read(name: str) -> bool:

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from sentinel_lib.errors import SourceError
-from sentinel_lib.ingestion.dialects import sheets
-from sentinel_lib.ingestion.dialects.sheets import Row, Sheet
+from sentinel_lib.ingestion.dialects import heads, sheets
+from sentinel_lib.ingestion.dialects.heads import Row
+from sentinel_lib.ingestion.dialects.sheets import Sheet
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -53,9 +54,9 @@ def delimited_sheet(text: bytes, delimiter: str | None, locator: str) -> Sheet:
             expected="a header line and at least one row",
             next_step=sheets.WRITE_AGAIN,
         )
-    head = sheets.head_of(rows)
+    head = heads.head_of(rows)
     below = [cells for _, cells in rows[head.data :]]
-    header = [sheets.fitted(list(rows[at][1]), below, head.width) for at in head.names]
+    header = [heads.fitted(list(rows[at][1]), below, head.width) for at in head.names]
     header = [[cell.strip() for cell in names] for names in header]
     width = max(map(len, header), default=head.width)
     if width < 2:
@@ -119,8 +120,9 @@ def _any_sheet(
     while batch := list(islice(rows, _BATCH_ROWS)):
         lines += [line for line, _ in batch]
         cells = [values for _, values in batch]
-        wrong = [None if len(row) == width else _ragged(row, width, delimiter) for row in cells]
-        defects += wrong
+        defects += [
+            None if len(row) == width else sheets.ragged(row, width, delimiter) for row in cells
+        ]
         fitted = [[*row[:width], *[None] * (width - len(row))] for row in cells]
         batches.append([pa.array(column, pa.string()) for column in zip(*fitted, strict=True)])
     columns = [pa.chunked_array(chunks, pa.string()) for chunks in zip(*batches, strict=True)]
@@ -133,14 +135,10 @@ def _terms(delimiter: str, begins: int) -> dict[str, object]:
     return {"delimiter": delimiter, "first_line": begins}
 
 
-def _ragged(cells: list[str], width: int, delimiter: str) -> str:
-    return sheets.ragged(cells, width, delimiter)
-
-
 def _without_footer(sheet: Sheet, locator: str) -> Sheet:
     count = len(sheet.lines)
     last = [column.slice(max(0, count - _LAST_ROWS)).to_pylist() for column in sheet.columns]
-    remarks = sheets.footer_of(list(zip(*last, strict=True)))
+    remarks = heads.footer_of(list(zip(*last, strict=True)))
     if not remarks:
         return sheet
     kept = count - remarks
@@ -198,7 +196,7 @@ def _delimiter_of(text: bytes) -> str:
             rows = list(csv.reader(lines, delimiter=delimiter))
         except csv.Error:
             return 0, 0
-        widths = Counter(len(cells) for cells in rows if sheets.is_data(cells))
+        widths = Counter(len(cells) for cells in rows if heads.is_data(cells))
         [(width, count)] = widths.most_common(1) or [(0, 0)]
         return (count, width) if width > 1 else (0, 0)
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from sentinel_lib.errors import Question, SourceError, listed
 from sentinel_lib.ingestion.dialects.columnar import columnar_sheet, is_columnar
-from sentinel_lib.ingestion.dialects.columns import WIDE, Roles, Series, roles_in
+from sentinel_lib.ingestion.dialects.columns import Roles, Series, roles_in
 from sentinel_lib.ingestion.dialects.containers import is_workbook, unpacked
 from sentinel_lib.ingestion.dialects.delimited import delimited_sheet
 from sentinel_lib.ingestion.dialects.encodings import Text, decoded
@@ -100,7 +100,7 @@ class Dialect:
             parts.append(f"header above line {line}")
         if self.roles.symbol is not None:
             parts.append(f"symbols in '{self.roles.names[self.roles.symbol]}'")
-        if self.roles.shape == WIDE:
+        if self.roles.is_wide:
             names = [series.symbol for series in self.roles.series]
             parts.append(f"{len(names)} series beside each other: {listed(names, _SHOWN_SERIES)}")
         how = self.times.date_format
@@ -139,7 +139,7 @@ class Dialect:
             values["symbol"] = sheet.columns[roles.symbol]
         name = None if roles.symbol is not None else series.symbol or symbol
         table = raw_bars(sheet.lines, values, symbol=name, defects=sheet.defects)
-        if roles.shape != WIDE:
+        if not roles.is_wide:
             return table
         there = [pc.invert(_is_missing(values[field])) for field in series.positions]
         mask = there[0]

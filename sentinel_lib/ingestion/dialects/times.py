@@ -6,9 +6,8 @@ has none does not, and is asked about.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -16,41 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel_lib.errors import Question, SourceError, listed
-from sentinel_lib.records.bar import EXCEL, ISO_8601, MISSING_WORDS, WHITESPACE
+from sentinel_lib.ingestion.dialects.date_forms import formats_of
+from sentinel_lib.records.bar import ISO_8601, MISSING_WORDS, WHITESPACE
 
-_ISO = re.compile(r"9{4}-99-99([T ]99:99(:99(\.9{1,9})?)?)?(Z|[+-]99:99)?")
-_EPOCHS = {"epoch_s": (9, 10), "epoch_ms": (12, 13), "epoch_us": (15, 16), "epoch_ns": (18, 19)}
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_MONTH = rf"(?P<month>(?:{'|'.join(_MONTHS)})[a-z]*)"
-_WEEKDAY = re.compile(r"(?i)(mon|tue|wed|thu|fri|sat|sun)([a-z]*)(,? )(?=\S)")
-_ZONE = re.compile(r"(?P<gap> ?)(?:(?P<area>[A-Z][A-Za-z]+/[A-Za-z_/]+)|(?P<name>Z|UTC|GMT)?"
-                   r"(?P<offset>[+-]99:?99)?)$")  # fmt: skip
-_CLOCK = re.compile(r"(?i)(?P<gap>T|,? +)(?P<clock>9{1,2}:99(?P<seconds>:99)?(?P<part>\.9{1,6})?"
-                    r"|9{4}|9{6})(?P<half> ?[ap]m)?$")  # fmt: skip
 _YEARS = (1900, 2100)
 """Those that a pattern may find: another year means that the pattern is wrong."""
 _FEWEST_IN_ORDER = 5
 _CLEARLY = 5
+_MOST_FORMS = 1_000
+"""Months and weekdays in words make some hundreds of forms; more are texts of another kind."""
 _SHOWN = 3
-
-_NUMERIC = {
-    r"9{4}(?P<gap>[-/.])99?(?P=gap)99?": ("%Y{0}%m{0}%d",),
-    r"99?(?P<gap>[-/. ])99?(?P=gap)9999": ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y"),
-    r"99?(?P<gap>[-/. ])99?(?P=gap)99": ("%d{0}%m{0}%y", "%m{0}%d{0}%y", "%y{0}%m{0}%d"),
-    r"(?P<gap>)9{8}": ("%Y%m%d", "%d%m%Y", "%m%d%Y"),
-    r"(?P<gap>)9{6}": ("%y%m%d", "%d%m%y", "%m%d%y"),
-    r"(?P<gap>)99?\.9{6}": ("%d.%m%Y",),
-    r"9{4}-(?P<gap> )99?- 99?": ("%Y-{0}%m-{0}%d",),
-    r"(?P<gap>)9{4}年99?月99?日": ("%Y年%m月%d日",),
-    r"9{4}년(?P<gap> ?)99?월(?P=gap)99?일": ("%Y년{0}%m월{0}%d일",),
-    r"(?P<gap>)9{12}": ("%Y%m%d%H%M",),
-    r"(?P<gap>)9{14}": ("%Y%m%d%H%M%S",),
-}
-_NAMED = {
-    rf"9{{1,2}}(?P<gap>[-/. ]?){_MONTH}(?P<end>[-/. ,]*)(?P<year>9{{4}}|99)": "%d{gap}{month}{end}",
-    rf"{_MONTH}(?P<gap>[-/. ]*)9{{1,2}}(?P<end>[-/. ,]+)(?P<year>9{{4}}|99)": "{month}{gap}%d{end}",
-    rf"(?P<year>9{{4}})(?P<gap>[-/. ]?){_MONTH}(?P<end>[-/. ]?)9{{1,2}}": "%Y{gap}{month}{end}%d",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +52,11 @@ def time_reading(values: pa.ChunkedArray, settled: str | None, locator: str) -> 
         masks = [mask for mask in masks if mask["values"].lower() not in MISSING_WORDS]
     if not masks:
         return TimeReading(ISO_8601)
+    masks = sorted(masks, key=lambda mask: -mask["counts"])[:_MOST_FORMS]
     counts: Counter[str] = Counter()
     alike: dict[str, tuple[str, ...]] = {}
     for mask in masks:
-        formats = tuple(_formats(mask["values"]))
+        formats = tuple(formats_of(mask["values"]))
         counts.update(dict.fromkeys(formats, mask["counts"]))
         alike.update(dict.fromkeys(formats, formats))
     if not counts:
@@ -128,12 +103,6 @@ def is_clock(values: pa.ChunkedArray) -> bool:
     )
 
 
-def looks_like_time(text: str) -> bool:
-    """Whether a cell holds a date, or a time that is more than one of the day."""
-    mask = re.sub("[0-9]", "9", text.strip())
-    return any(name != EXCEL for name in _formats(mask))
-
-
 def parsed_times(texts: pa.Array, formats: Sequence[str]) -> pa.Table:
     """``texts`` as times without zone by each strptime pattern, null where it does not fit."""
     import duckdb
@@ -144,64 +113,6 @@ def parsed_times(texts: pa.Array, formats: Sequence[str]) -> pa.Table:
         connection.register("rows", rows)
         read = connection.sql(f"SELECT {columns} FROM rows").to_arrow_table()
     return read.rename_columns([str(at) for at in range(len(formats))])
-
-
-@cache
-def _formats(mask: str) -> tuple[str, ...]:
-    """The formats that a time could have, whose digits are written as nines."""
-    if _ISO.fullmatch(mask):
-        return (ISO_8601,)
-    whole = re.sub(r"\.9*$", "", mask)
-    if set(whole) == {"9"}:
-        if len(whole) == 5:
-            return (EXCEL,)
-        for name, lengths in _EPOCHS.items():
-            if len(whole) in lengths:
-                return (*_dates(whole), name)
-    return tuple(_with_parts(mask))
-
-
-def _with_parts(mask: str) -> Iterator[str]:
-    """Formats of a date, perhaps with a weekday before it, and a time of day and a zone behind."""
-    rest, before = mask, ""
-    if weekday := _WEEKDAY.match(mask):
-        before = ("%A" if weekday[2] else "%a") + weekday[3]
-        rest = mask[weekday.end() :]
-    ways = [(rest, "")]
-    zone = _ZONE.search(rest)
-    if zone and (zone["name"] or zone["offset"] or zone["area"] in available_timezones()):
-        name = zone["area"] or (zone["name"] or "") + ("%z" if zone["offset"] else "")
-        ways.append((rest[: zone.start()], zone["gap"] + name))
-    for text, behind in ways:
-        if not behind.endswith("%z"):  # a year after a hyphen looks like one
-            yield from (f"{before}{date}{behind}" for date in _dates(text))
-        if clock := _CLOCK.search(text):
-            time = clock["gap"] + _clock_format(clock)
-            dates = _dates(text[: clock.start()])
-            yield from (f"{before}{date}{time}{behind}" for date in dates)
-
-
-def _clock_format(clock: re.Match[str]) -> str:
-    if ":" not in clock["clock"]:
-        return "%H%M%S" if len(clock["clock"]) == 6 else "%H%M"
-    text = "%H:%M" if not clock["half"] else "%I:%M"
-    text += (":%S" if clock["seconds"] else "") + (".%f" if clock["part"] else "")
-    return text + (clock["half"].replace(clock["half"].strip(), "%p") if clock["half"] else "")
-
-
-def _dates(mask: str) -> Iterator[str]:
-    for pattern, formats in _NUMERIC.items():
-        if match := re.fullmatch(pattern, mask):
-            yield from (name.format(match["gap"]) for name in formats)
-    for pattern, shape in _NAMED.items():
-        if match := re.fullmatch(pattern, mask, re.IGNORECASE):
-            word = match["month"].lower()
-            months = ["%b"] if word in _MONTHS else ["%B"]
-            months += ["%B"] if word == "may" else []
-            year = "%Y" if len(match["year"]) == 4 else "%y"
-            for month in months:
-                text = shape.format(gap=match["gap"], month=month, end=match["end"])
-                yield text if text.startswith("%Y") else text + year
 
 
 def _settled_by_all(

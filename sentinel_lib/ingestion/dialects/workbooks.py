@@ -7,9 +7,10 @@ from datetime import date, datetime, time, timedelta
 import pyarrow as pa
 
 from sentinel_lib.errors import Question, SourceError, listed
-from sentinel_lib.ingestion.dialects import sheets
-from sentinel_lib.ingestion.dialects.containers import require_room
-from sentinel_lib.ingestion.dialects.sheets import Row, Sheet
+from sentinel_lib.ingestion.dialects import heads, sheets
+from sentinel_lib.ingestion.dialects.heads import Row
+from sentinel_lib.ingestion.dialects.limits import require_room
+from sentinel_lib.ingestion.dialects.sheets import Sheet
 
 
 class _Number(str):
@@ -35,9 +36,9 @@ def workbook_sheet(content: bytes, locator: str) -> Sheet:
     rows = next(iter(tables.values()), [])
     if not rows:
         raise SourceError(f"{locator} is empty", next_step=sheets.WRITE_AGAIN)
-    head = sheets.head_of(rows)
+    head = heads.head_of(rows)
     below = rows[head.data :]
-    below = below[: len(below) - sheets.footer_of([cells for _, cells in below[-10:]])]
+    below = below[: len(below) - heads.footer_of([cells for _, cells in below[-10:]])]
     header = [[cell.strip() for cell in rows[at][1]] for at in head.names]
     if not below:
         raise sheets.without_rows(locator, header[-1] if header else [])

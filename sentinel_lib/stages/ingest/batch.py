@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from sentinel_lib.errors import listed
-from sentinel_lib.ingestion.batch import Fetched, Parsed
+from sentinel_lib.ingestion.fetches import Fetched, Parsed
 from sentinel_lib.ingestion.raw_bars import PROVENANCE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES
 from sentinel_lib.records.stage import NO_ASSET, AssetLedger, Check

@@ -7,7 +7,8 @@ from typing import Any
 
 from sentinel_lib.clock import require_not_before
 from sentinel_lib.errors import ConfigError, GateBlocked, SentinelError, SourceError, counted
-from sentinel_lib.ingestion.batch import Parsed, parse, read_files, symbols_in
+from sentinel_lib.ingestion.batch import parse, read_files, symbols_in
+from sentinel_lib.ingestion.fetches import Parsed
 from sentinel_lib.ingestion.files import stem
 from sentinel_lib.ingestion.inference import inferred_terms
 from sentinel_lib.records.roles import SILVER_BARS
@@ -21,7 +22,7 @@ from sentinel_lib.settings.assets import (
 )
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import source_named
-from sentinel_lib.stages.ingest.earlier_fetches import settled_by
+from sentinel_lib.stages.ingest.settled import settled_by
 from sentinel_lib.stages.origin import details_in_effect, ingest_record, recorded_ingest
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.tables import Lake

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from sentinel_lib.calendars import trouble
 from sentinel_lib.errors import counted, listed
-from sentinel_lib.ingestion.batch import Fetched, Parsed
-from sentinel_lib.ingestion.files import own_locator, stem
+from sentinel_lib.ingestion.fetches import Fetched, Parsed
+from sentinel_lib.ingestion.files import file_of, own_locator, stem
 from sentinel_lib.ingestion.raw_bars import PROVENANCE_COLUMNS
 from sentinel_lib.ingestion.schedule import due_sessions
 from sentinel_lib.records.details import IngestDetails
@@ -128,10 +128,10 @@ def bronze_ledgers(
 def _why_no_row(asset: Asset, parsed: Parsed) -> str:
     """What an asset's own file holds instead of its rows; empty where no file is its own."""
     file = own_locator(asset)
-    unread = [payload.reason for payload in parsed.rejected if payload.locator == file]
+    unread = [payload.reason for payload in parsed.rejected if file_of(payload.locator) == file]
     if unread:
         return unread[0]
-    read = [payload for payload in parsed.log if payload.locator == file]
+    read = [payload for payload in parsed.log if file_of(payload.locator) == file]
     if not read:
         return ""
     names = sorted({symbol for payload in read for symbol in payload.symbols})

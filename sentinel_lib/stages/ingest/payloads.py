@@ -10,15 +10,15 @@ import pyarrow.dataset as ds
 from sentinel_lib.cleaning.rule_names import WAITING
 from sentinel_lib.errors import SourceError, StorageError
 from sentinel_lib.ingestion import batch
-from sentinel_lib.ingestion.batch import Fetched
-from sentinel_lib.ingestion.files import own_locator
+from sentinel_lib.ingestion.fetches import Fetched
+from sentinel_lib.ingestion.files import file_of, own_locator
 from sentinel_lib.ingestion.source import Source
 from sentinel_lib.logger import log
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.records.roles import BRONZE_FETCHES, QUARANTINE_BARS
 from sentinel_lib.records.stage import NO_ASSET, UNLISTED
 from sentinel_lib.settings.assets import Asset
-from sentinel_lib.stages.ingest.earlier_fetches import settled_by
+from sentinel_lib.stages.ingest.settled import settled_by
 from sentinel_lib.stages.origin import recorded_ingest
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage import root
@@ -114,7 +114,11 @@ def _quarantined_fetches(stage: Stage) -> list[tuple[Fetch, set[str]]]:
     own_files = {own_locator(asset) for asset in chosen}
     assets: dict[str, set[str]] = {}
     for row in rows.group_by(columns).aggregate([]).to_pylist():
-        if row["asset"] != UNLISTED or row["symbol"] in symbols or row["file"] in own_files:
+        if (
+            row["asset"] != UNLISTED
+            or row["symbol"] in symbols
+            or file_of(row["file"]) in own_files
+        ):
             assets.setdefault(row["payload"], set()).add(row["asset"])
     stands = ~is_one_of("run_id", stage.history.undone())
     fetches = lake.read_or_empty(BRONZE_FETCHES, where=is_one_of("payload", assets) & stands)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from sentinel_lib.errors import listed
-from sentinel_lib.ingestion.batch import Parsed
+from sentinel_lib.ingestion.fetches import Parsed
 from sentinel_lib.settings.assets import Asset
 
 

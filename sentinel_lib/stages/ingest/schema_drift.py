@@ -12,7 +12,7 @@ from datetime import datetime
 import pandas as pd
 
 from sentinel_lib.errors import counted, listed
-from sentinel_lib.ingestion.batch import LoggedPayload
+from sentinel_lib.ingestion.fetches import LoggedPayload
 from sentinel_lib.ingestion.source_columns import DATE, EMPTY, NUMBER, SourceColumn, columns_as_json
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_FETCHES

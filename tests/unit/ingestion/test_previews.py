@@ -10,7 +10,8 @@ import yaml
 
 from sentinel_lib.calendars import sessions
 from sentinel_lib.ingestion import batch
-from sentinel_lib.ingestion.previews import FilePreview, previews
+from sentinel_lib.ingestion.previews import previews
+from sentinel_lib.records.previews import FilePreview
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.sources import FilesOptions
 

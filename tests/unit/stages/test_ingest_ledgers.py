@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from sentinel_lib.ingestion.batch import Fetched, LoggedPayload, Parsed
+from sentinel_lib.ingestion.fetches import Fetched, LoggedPayload, Parsed
 from sentinel_lib.ingestion.raw_bars import STORED_RAW_BARS
 from sentinel_lib.ingestion.source import Rejected
 from sentinel_lib.records.payload import FetchFailure

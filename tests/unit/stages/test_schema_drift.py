@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sentinel_lib.ingestion.batch import LoggedPayload
+from sentinel_lib.ingestion.fetches import LoggedPayload
 from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.rules.suites import SchemaDrift
 from sentinel_lib.stages.ingest.schema_drift import (

@@ -69,7 +69,9 @@ def test_what_stands_above_the_header_and_below_the_rows_is_left_out() -> None:
     assert sheet.notes == ("remarks below the rows, from line 7 on",)
 
 
-@pytest.mark.parametrize("last", ["2024-01-03", "2024-01-03,", "n/a,11", "Total,5"])
+@pytest.mark.parametrize(
+    "last", ["2024-01-03", "2024-01-03,", "n/a,11", "Total,5", "n/a,", "soon,more"]
+)
 def test_a_last_row_with_a_time_or_a_number_is_a_row(last: str) -> None:
     sheet = read(f"date,close\n2024-01-02,10\n{last}\n")
 

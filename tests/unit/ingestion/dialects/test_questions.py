@@ -61,6 +61,18 @@ EARLY = "Date,Close\n04/05/2024,1.5\n05/05/2024,1.6\n06/05/2024,1.7\n"
             id="two prices that are not symbols",
         ),
         pytest.param(
+            "Datum;Avaus;Ylin;Alin;Viimeisin;Vaihto\n13.05.2024;10,5;11,2;10,1;10,9;77000\n",
+            "has no price column",
+            ["columns: {close: ...}"],
+            id="prices in a language that is not known, which are no panel",
+        ),
+        pytest.param(
+            "Date,Open,High,Low,Value,Shares\n2024-05-13,1.5,2.5,1.5,77000,5\n",
+            "has no price column",
+            ["columns: {close: ...}"],
+            id="a value beside prices, which is the turnover",
+        ),
+        pytest.param(
             "When,What\nsoon,2\nlater,3\n",
             "has no timestamp column",
             ["columns: {timestamp: ...}"],
@@ -266,7 +278,7 @@ def test_a_pattern_takes_the_symbol_out_of_longer_names(tmp_path: Path) -> None:
 def test_a_zip_file_that_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentinel_lib.ingestion.dialects.containers.LARGEST_UNPACKED_BYTES", 100)
+    monkeypatch.setattr("sentinel_lib.ingestion.dialects.limits.LARGEST_UNPACKED_BYTES", 100)
     with zipfile.ZipFile(tmp_path / "A.zip", "w") as archive:
         archive.writestr("A.csv", "date,close\n" + "2024-05-13,1.5\n" * 20)
 
