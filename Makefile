@@ -70,10 +70,11 @@ kills: $(VENV)/.dev  ## kill runs, rollbacks, replays, vacuums and reports a hun
 	$(BIN)/python -m pytest -n0 --kills 100 tests/crash/test_a_life.py
 
 .PHONY: bench
-bench: $(VENV)/.runtime  ## measure a run beside Papermill in a loop, five million rows, and 500 assets
+bench: $(VENV)/.runtime  ## measure a run beside Papermill in a loop, five million rows, 500 assets, and a quoted file
 	$(BIN)/python benchmarks/five_notebooks.py
 	$(BIN)/python benchmarks/validate_promote.py
 	$(BIN)/python benchmarks/many_assets.py
+	$(BIN)/python benchmarks/ingest.py
 
 .PHONY: lint
 lint: $(VENV)/.dev  ## check style, types and the layers of the library
