@@ -1,5 +1,6 @@
 """When the bars of a batch are, by symbol, before the engine has read them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,7 +92,8 @@ def _read_times(bars: pa.Table, payload: LoggedPayload) -> pa.Table:
     rows = bars.filter(ours).select(["symbol", "timestamp"])
     written, offset = _expressions(payload.date_format)
     zone = payload.timezone.replace("'", "''")
-    is_assumed = payload.timezone == "UTC" and not is_in_utc(payload.date_format)
+    is_told = "timezone" in json.loads(payload.reading or "{}").get("answers", {})
+    is_assumed = not is_told and not is_in_utc(payload.date_format)
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("rows", rows)

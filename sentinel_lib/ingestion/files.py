@@ -89,16 +89,17 @@ class FilesSource(Source):
             raise
         bars, terms = self._bars(dialect, payload)
         times, shown = dialect.times, dialect.shown_answers
-        named = {"name": payload.answers["name"]} if "name" in payload.answers else {}
+        timezone = self.options.timezone or times.timezone
+        known = {"name": payload.answers.get("name"), "timezone": timezone}
         return Reading(
             NAME,
             bars,
             columns=dialect.source_columns,
             date_format=times.date_format,
-            timezone=self.options.timezone or times.timezone or "UTC",
+            timezone=timezone or "UTC",
             terms=terms,
             words=dialect.words,
-            answers=dialect.answers | named,
+            answers=dialect.answers | {key: text for key, text in known.items() if text},
             shown=tuple(sorted(shown)),
             place=self._place(dialect.roles.names, locator),
         )

@@ -29,11 +29,15 @@ def times(days: Iterable[date], first: time, count: int, step: timedelta) -> lis
 
 
 def terms_of(
-    folder: Path, moments: Iterable[date | datetime | str], before: dict[str, Asset] | None = None
+    folder: Path,
+    moments: Iterable[date | datetime | str],
+    before: dict[str, Asset] | None = None,
+    timezone: str | None = None,
 ) -> dict[str, object]:
     lines = "".join(f"{moment},1.5,2.5,1.5,2.5,7\n" for moment in moments)
     (folder / "A.csv").write_text("date,open,high,low,close,volume\n" + lines)
-    parsed = batch.parse(batch.read_files(FilesOptions(path=folder / "A.csv")))
+    options = FilesOptions(path=folder / "A.csv", timezone=timezone)
+    parsed = batch.parse(batch.read_files(options))
     return inferred_terms(parsed, ["A"], before or {})["A"]
 
 
@@ -120,6 +124,12 @@ def test_the_same_hours_in_utc_or_with_an_offset_are_no_question(
     moments = [f"{moment:%Y-%m-%dT%H:%M:%S}{suffix}" for moment in written]
 
     assert "question" not in terms_of(tmp_path, moments)
+
+
+def test_a_time_zone_that_is_said_is_no_question(tmp_path: Path) -> None:
+    moments = times(every(range(5)), time(9, 30), 13, timedelta(minutes=30))
+
+    assert "question" not in terms_of(tmp_path, moments, timezone="UTC")
 
 
 def week_of_currencies(zone: ZoneInfo) -> list[datetime]:
