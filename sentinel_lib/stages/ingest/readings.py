@@ -16,5 +16,6 @@ def readings(parsed: Parsed, assets: Mapping[str, Asset]) -> dict[str, str]:
         symbols = [symbol for symbol in logged.symbols if symbol in assets]
         known = (assets[symbol] for symbol in symbols)
         terms = [f"{asset.interval} bars, {asset.calendar}, {asset.fields}" for asset in known]
-        lines[logged.locator] = f"{words}; {listed(symbols)}: {listed(dict.fromkeys(terms))}"
+        shown = listed(dict.fromkeys(terms), separator=" or ")
+        lines[logged.locator] = f"{words}; {listed(symbols)}: {shown}"
     return lines
