@@ -17,11 +17,7 @@ import pyarrow.compute as pc
 from sentinel_lib.calendars import sessions, time_zone
 from sentinel_lib.ingestion.bar_moments import SECOND, Times, times_by_symbol
 from sentinel_lib.ingestion.fetches import Parsed
-from sentinel_lib.records.bar import (
-    INTERVAL_SECONDS,
-    MISSING_WORDS,
-    ONE_DAY,
-)
+from sentinel_lib.records.bar import INTERVAL_SECONDS, MISSING_WORDS, ONE_DAY
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.calendar_names import CONTINUOUS, CURRENCIES, WEEKDAYS
 

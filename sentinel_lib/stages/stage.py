@@ -253,9 +253,7 @@ class Stage:
                 f"stage '{self.name}' does not hand on what it has to: {invalid}",
                 observed=f"stage.record({', '.join(handed_on)})",
                 expected=", ".join(
-                    name
-                    for name, field in model.model_fields.items()
-                    if field.is_required() and name not in StageDetails.model_fields
+                    sorted(model.model_fields.keys() - StageDetails.model_fields.keys())
                 ),
                 next_step="restore the last cell of its notebook",
             ) from invalid
