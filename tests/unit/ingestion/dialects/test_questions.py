@@ -188,6 +188,7 @@ def test_the_volume_may_settle_the_prices() -> None:
         ("Volume USD,Volume BTC", "70000,5", 5),
         ("<TICKVOL>,<VOL>", "9,5", 5),
         ("Stuecke,Volumen", "5,70000", 5),
+        ("Volume_(BTC),Volume_(Currency)", "5,70000", 5),
     ],
 )
 def test_of_two_volumes_the_traded_one_counts(header: str, row: str, volume: int) -> None:
@@ -196,6 +197,33 @@ def test_of_two_volumes_the_traded_one_counts(header: str, row: str, volume: int
     [[bar]] = read_back(content.encode()).values()
 
     assert bar.volume == volume
+
+
+def test_a_comma_without_quotes_makes_a_row_malformed_and_no_other_price(tmp_path: Path) -> None:
+    (tmp_path / "A.csv").write_text("Date,Close\n2024-05-13,$1,234.50\n2024-05-14,$1,235.50\n")
+
+    bars = parsed(tmp_path).bars
+
+    assert [defect.split(":")[0] for defect in bars["defect"].to_pylist()] == [
+        "3 values where the header has 2 columns"
+    ] * 2
+
+
+def test_a_line_of_units_is_not_a_line_of_symbols() -> None:
+    content = b"Date,Close,Volume\n,USD,shares\n2024-05-13,5,100\n"
+
+    assert [len(bars) for bars in read_back(content).values()] == [1]
+    assert list(read_back(content)) == ["GOOG"]
+
+
+def test_a_zone_in_the_name_of_the_column_counts() -> None:
+    row = ",Open,High,Low,Close\n2024.05.13 00:00,1,2,1,2\n"
+
+    assert how_read(f"Time (EET){row}".encode()).timezone == "EET"
+    assert how_read(f"Date(UTC){row}".encode()).timezone == "UTC"
+    with pytest.raises(SourceError, match=r"has times in JST.*") as asked:
+        read_back(f"Time (JST){row}".encode())
+    assert "timezone: ..." in str(asked.value)
 
 
 def test_settle_comes_before_last() -> None:
