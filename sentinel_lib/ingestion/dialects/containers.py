@@ -17,6 +17,7 @@ MOST_MEMBERS = 10_000
 ZIP_MAGIC = b"PK\x03\x04"
 _GZIP_MAGIC = b"\x1f\x8b"
 _WRITE_AGAIN = "write the file again: it is cut short or damaged"
+_WRITE_OPENLY = "write the file again, without a password and with the usual compression"
 _BROKEN = (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile)
 
 
@@ -97,4 +98,6 @@ def _is_read(name: str) -> bool:
 
 
 def _unreadable(locator: str, broken: Exception) -> SourceError:
-    return SourceError(f"{locator} cannot be unpacked: {broken}", next_step=_WRITE_AGAIN)
+    is_locked = isinstance(broken, RuntimeError)  # so says zipfile, and of unusual compression
+    next_step = _WRITE_OPENLY if is_locked else _WRITE_AGAIN
+    return SourceError(f"{locator} cannot be unpacked: {broken}", next_step=next_step)

@@ -104,7 +104,7 @@ def _code_page(content: bytes, first_foreign: int, locator: str) -> tuple[str, b
         line = content.count(b"\n", 0, first_foreign) + 1
         raise Question(
             f"{locator} is not in UTF-8, and its header does not tell in which encoding it is",
-            observed=f"line {line} has other bytes; in {best}  the first line is {names[:200]!r}",
+            observed=f"line {line} has other bytes; in {best} the first line is {names[:200]!r}",
             expected=f"one of {', '.join(CODE_PAGES[:7])}",
             next_step="say which: encoding: ... in the options of the files source, "
             "or save the file again as UTF-8",

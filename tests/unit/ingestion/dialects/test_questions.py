@@ -327,6 +327,20 @@ def test_a_member_that_leads_elsewhere_is_not_read(tmp_path: Path, name: str) ->
     assert "holds 0 files to read" in rejected.reason
 
 
+def test_a_zip_file_with_a_password_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        archive.writestr("A.csv", "date,close\n2024-05-13,1.5\n")
+    locked = bytearray(sink.getvalue())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        locked[locked.find(header) + flags] |= 1
+    (tmp_path / "A.zip").write_bytes(locked)
+
+    [rejected] = parsed(tmp_path).rejected
+
+    assert "without a password" in rejected.reason
+
+
 def test_a_workbook_that_is_broken_or_has_nothing_in_it_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "A.xlsx", "w") as archive:
         archive.writestr("xl/workbook.xml", "<nothing/>")
