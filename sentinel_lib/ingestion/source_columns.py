@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,7 +18,7 @@ from sentinel_lib.ingestion.dialects.date_forms import looks_like_time
 from sentinel_lib.records.bar import MISSING_WORDS, NUMBER_PATTERN, WHITESPACE
 
 NUMBER, DATE, TEXT, EMPTY = "number", "date", "text", "empty"
-SAMPLED_ROWS = 50_000
+SAMPLED_ROWS = 5_000
 SHOWN_ROWS = 1_000
 
 _DATE_PATTERN = r"^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?$"
@@ -54,8 +55,10 @@ def text_columns(
         if not fields:
             return kind_of(column.slice(0, SHOWN_ROWS))
         step = max(1, -(-len(column) // SAMPLED_ROWS))
-        sampled = column.take(pa.array(range(0, len(column), step))) if step > 1 else column
+        sampled = column.take(pa.array(np.arange(0, len(column), step))) if step > 1 else column
         seen = kind_of(sampled)
+        if seen == EMPTY and step > 1:  # it may have a value in between
+            seen = kind_of(column)
         return DATE if "timestamp" in fields and seen == TEXT and _are_times(sampled) else seen
 
     return tuple(

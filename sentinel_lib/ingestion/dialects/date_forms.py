@@ -36,6 +36,7 @@ _NAMED = {
 }
 
 
+@lru_cache(maxsize=4_096)
 def looks_like_time(text: str) -> bool:
     """Whether a cell holds a date, or a time that is more than one of the day."""
     mask = re.sub("[0-9]", "9", text.strip())

@@ -86,7 +86,9 @@ def _plain_sheet(
     """
     start = _start_of_line(text, begins)
     body = text[start:] if start else text
-    has_blank_lines = any(pair in body for pair in (b"\n\n", b"\n\r", b"\r\r"))
+    has_returns = b"\r" in body
+    pairs = (b"\n\n", b"\n\r", b"\r\r") if has_returns else (b"\n\n",)
+    has_blank_lines = any(pair in body for pair in pairs)
     if has_blank_lines or body[:1] in (b"\n", b"\r") or not _quotes_are_ends(body, delimiter):
         return None
     places = [str(at) for at in range(width)]
@@ -101,7 +103,8 @@ def _plain_sheet(
         )
     except pa.ArrowInvalid:  # ragged rows: _any_sheet says which
         return None
-    lines = body.count(b"\n") + body.count(b"\r") - body.count(b"\r\n")
+    lines = body.count(b"\n")
+    lines += body.count(b"\r") - body.count(b"\r\n") if has_returns else 0
     if rows.num_rows != lines + (body[-1:] not in (b"\n", b"\r")):
         return None  # a value has several lines
     return Sheet(
@@ -200,8 +203,9 @@ def _delimiter_of(text: bytes) -> str:
         [(width, count)] = widths.most_common(1) or [(0, 0)]
         return (count, width) if width > 1 else (0, 0)
 
-    best = max(DELIMITERS, key=fitness)
-    if fitness(best)[0]:
+    fitting = {delimiter: fitness(delimiter) for delimiter in DELIMITERS}
+    best = max(DELIMITERS, key=fitting.__getitem__)
+    if fitting[best][0]:
         return best
     header = next((line for line in lines if line.strip()), "")
     return max(DELIMITERS, key=re.sub(r'"[^"]*"', "", header).count)

@@ -58,6 +58,8 @@ def head_of(rows: Sequence[Row]) -> Head:
 
 def is_data(cells: Sequence[str]) -> bool:
     """Whether a row has a time in one cell and a number in another."""
+    if len(cells) < 2:
+        return False
     times = {at for at, cell in enumerate(cells) if looks_like_time(cell)}
     times |= {0} if cells and _is_serial(cells[0]) else set()
     numbers = {at for at, cell in enumerate(cells) if looks_like_number(cell)}

@@ -7,11 +7,13 @@ All numbers of a file are written alike, so all of them are evidence. ``8.900`` 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel_lib.errors import Question, listed
+from sentinel_lib.ingestion.dialects.alphabets import has_character, values_beyond
 from sentinel_lib.records.bar import MISSING_WORDS
 
 DECIMAL_MARKS = (".", ",")
@@ -27,7 +29,10 @@ _UNCLEAR = r"^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$"
 _DRESSED = r"[^0-9.eE+\-\sA-Za-z/#]|[0-9]\s?[KMBTkmbt]$|^[A-Za-z]+\.?\s?[0-9]|[0-9]\s?[A-Z]{3}$"
 """What only ``plain_numbers`` makes a number of."""
 _NOT_BARE = r"[^0-9.,+\-]"
+_PLAIN = "0123456789.+-"
 _SHOWN = 3
+_FIRST_PIECE = 1_000
+"""Values looked at first for an example: mostly it is among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class NumberStyle:
     is_plain: bool = True
 
 
+@lru_cache(maxsize=4_096)
 def looks_like_number(text: str) -> bool:
     """Whether a cell holds a number, however it is written."""
     return _NUMBER.fullmatch(text.strip()) is not None
@@ -53,27 +59,45 @@ def style_of(
 
     ``settled`` answers what they leave open. Raises ``Question`` if it is open or contradictory.
     """
-    shown = None if given else _shown_mark(columns, settled, locator)
+    odd = {name: _odd_values(column) for name, column in columns.items()}
+    shown = None if given else _shown_mark(columns, odd, settled, locator)
     decimal = given or shown or settled
-    is_dressed = any(_first(column, _DRESSED) for column in columns.values())
+    is_dressed = any(_first(values, _DRESSED) for values in odd.values())
     return NumberStyle(decimal, shown is not None, decimal != "," and not is_dressed)
 
 
+def _odd_values(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values that are more than digits with at most one point. All others are evidence of a
+    decimal point at most, and need no sign of anything taken off.
+    """
+    dressed = values_beyond(column, _PLAIN)
+    if not has_character(column, "."):
+        return dressed
+    pointed = column.filter(pc.greater(pc.count_substring(column, "."), 1))
+    return pa.chunked_array([*dressed.chunks, *pointed.chunks], column.type)
+
+
 def _shown_mark(
-    columns: Mapping[str, pa.ChunkedArray], settled: str | None, locator: str
+    columns: Mapping[str, pa.ChunkedArray],
+    odd: Mapping[str, pa.ChunkedArray],
+    settled: str | None,
+    locator: str,
 ) -> str | None:
     """The decimal mark that the numbers show, or None.
 
     Raises ``Question`` if they need one to be read, and nothing has ``settled`` it.
     """
-    written = {
-        name: _bare(column) if _first(column, _NOT_BARE) else column
-        for name, column in columns.items()
-    }
+    bare = {name: _bare(values) for name, values in odd.items()}
     shown: dict[str, str] = {}
-    for name, values in written.items():
+    for name, values in columns.items():
         for mark, other in (DECIMAL_MARKS, DECIMAL_MARKS[::-1]):
-            if mark not in shown and (example := _first(values, _evidence(mark, other))):
+            if mark in shown:
+                continue
+            evidence = _evidence(mark, other)
+            example = _first(bare[name], evidence)
+            if not example and mark == "." and has_character(values, mark):
+                example = _first(values, evidence)
+            if example:
                 shown[mark] = f"{example} ({name})"
     if len(shown) == 2:
         raise Question(
@@ -84,7 +108,8 @@ def _shown_mark(
             "decimal: ',' in the options of the files source; the other numbers are quarantined",
         )
     if not shown and settled is None:
-        unclear = [text for values in written.values() for text in _some(values, _UNCLEAR)]
+        every = (_bare(column) if len(odd[name]) else column for name, column in columns.items())
+        unclear = [text for values in every for text in _some(values, _UNCLEAR)]
         if unclear:
             raise Question(
                 f"{locator} does not tell what the mark in its numbers is",
@@ -146,9 +171,10 @@ def _first(values: pa.ChunkedArray, pattern: str) -> str:
 
 def _some(values: pa.ChunkedArray, pattern: str) -> list[str]:
     matches: list[str] = []
-    for chunk in values.chunks:
-        matching = chunk.filter(pc.match_substring_regex(chunk, pattern))
-        matches += matching.slice(0, _SHOWN).to_pylist()
+    pieces = (_FIRST_PIECE, len(values))
+    for start, end in zip((0, *pieces), pieces, strict=False):
+        piece = values.slice(start, end - start)
+        matches += piece.filter(pc.match_substring_regex(piece, pattern)).to_pylist()[:_SHOWN]
         if len(matches) >= _SHOWN:
             break
     return matches

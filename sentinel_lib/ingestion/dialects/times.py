@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel_lib.errors import Question, SourceError, listed
+from sentinel_lib.ingestion.dialects.alphabets import values_of_another_form
 from sentinel_lib.ingestion.dialects.date_forms import formats_of
 from sentinel_lib.records.bar import ISO_8601, MISSING_WORDS, WHITESPACE
 
@@ -45,6 +46,8 @@ def time_reading(values: pa.ChunkedArray, settled: str | None, locator: str) -> 
     Raises ``Question`` where they can be read in two ways, or contradict each other, and
     ``SourceError`` where none of them can be read.
     """
+    if _are_iso(values):
+        return TimeReading(ISO_8601)
     texts = pc.unique(pc.utf8_trim(values.drop_null(), characters=WHITESPACE))
     masks = pc.value_counts(pc.replace_substring_regex(texts, "[0-9]", "9")).to_pylist()
     if any(mask["values"].lower() in MISSING_WORDS for mask in masks):
@@ -113,6 +116,16 @@ def parsed_times(texts: pa.Array, formats: Sequence[str]) -> pa.Table:
         connection.register("rows", rows)
         read = connection.sql(f"SELECT {columns} FROM rows").to_arrow_table()
     return read.rename_columns([str(at) for at in range(len(formats))])
+
+
+def _are_iso(values: pa.ChunkedArray) -> bool:
+    """Whether all values that are there have the form of the first, and that is one of ISO 8601."""
+    first = values.slice(0, 1).to_pylist()
+    form = re.sub("[0-9]", "9", first[0] or "") if first else ""
+    if formats_of(form) != (ISO_8601,):
+        return False
+    others = values_of_another_form(values, form)
+    return not len(others) or set(pc.utf8_lower(others).to_pylist()) <= set(MISSING_WORDS)
 
 
 def _settled_by_all(
