@@ -70,9 +70,9 @@ kills: $(VENV)/.dev  ## kill runs, rollbacks, replays, vacuums and reports a hun
 	$(BIN)/python -m pytest -n0 --kills 100 tests/crash/test_a_life.py
 
 .PHONY: bench
-bench: $(VENV)/.runtime  ## measure a run beside Papermill in a loop, five million rows, 500 assets, and a quoted file
+bench: $(VENV)/.dev  ## measure a run beside Papermill in a loop, rows by the million beside scripts, 500 assets, a quoted file
 	$(BIN)/python benchmarks/five_notebooks.py
-	$(BIN)/python benchmarks/validate_promote.py
+	$(BIN)/python benchmarks/end_to_end.py
 	$(BIN)/python benchmarks/many_assets.py
 	$(BIN)/python benchmarks/ingest.py
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -18,12 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from measurement import HERE, Cost, median, print_table
+from measurement import ENVIRONMENT, HERE, Cost, cost_from, cost_of_tree, median, print_table
 
 ROOT = HERE.parent
 BEFORE, AS_OF = "2024-06-27T21:00:00+00:00", "2024-06-28T21:00:00+00:00"
 BASE = "plain loop"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +53,6 @@ def pipeline_command(place: Place, as_of: str) -> list[str]:
 def loop_command(place: Place, *options: str) -> list[str]:
     script = str(HERE / "plain_loop.py")
     return [sys.executable, "-W", "ignore", script, *place.paths, AS_OF, *options]
-
-
-def cost_of_tree(command: list[str]) -> Cost:
-    said = subprocess.run(
-        [sys.executable, str(HERE / "tree_cost.py"), *command],
-        stdout=subprocess.PIPE, check=True, cwd=ROOT, env=ENVIRONMENT,
-    )  # fmt: skip
-    return cost_from(said.stdout)
-
-
-def cost_from(said: bytes | str) -> Cost:
-    cost = json.loads(said)
-    if cost["code"]:
-        raise SystemExit(f"a run ended with exit code {cost['code']}")
-    return Cost(cost["wall"], cost["cpu"], cost["peak_mib"])
 
 
 class Resident:

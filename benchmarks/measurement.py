@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import statistics
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE.parent)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,30 @@ def cost_of(script: str, *arguments: str | Path) -> Cost:
     """Run a script beside this one. This process stays small: its memory counts for a child's."""
     begun = time.perf_counter()
     command = [sys.executable, "-W", "ignore", str(HERE / script), *map(str, arguments)]
-    path = {"PYTHONPATH": str(HERE.parent)}
-    process = subprocess.Popen(command, env={**os.environ, **path}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{script} {arguments} ended with exit code {process.returncode}")
     kibibytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     return Cost(time.perf_counter() - begun, usage.ru_utime + usage.ru_stime, kibibytes / 1024)
+
+
+def cost_of_tree(command: Sequence[str]) -> Cost:
+    """Run a command, and count all that it starts. Memory is the largest sum of PSS, sampled."""
+    told = subprocess.run(
+        [sys.executable, str(HERE / "tree_cost.py"), *command],
+        stdout=subprocess.PIPE, check=True, cwd=HERE.parent, env=ENVIRONMENT,
+    )  # fmt: skip
+    return cost_from(told.stdout)
+
+
+def cost_from(told: bytes | str) -> Cost:
+    """The cost that ``tree_cost.py`` has printed."""
+    cost = json.loads(told)
+    if cost["code"]:
+        raise SystemExit(f"a command ended with exit code {cost['code']}")
+    return Cost(cost["wall"], cost["cpu"], cost["peak_mib"])
 
 
 def unpublish(folder: Path) -> None:

@@ -12,15 +12,23 @@ import pandas as pd
 
 from sentinel_lib.errors import GateBlocked, listed
 from sentinel_lib.records.stage import Check
-from sentinel_lib.rules.kinds import RowRule, Rule
+from sentinel_lib.rules.kinds import RowCount, RowRule, Rule
 from sentinel_lib.rules.suites import Suite
 
 _RULE = "rule"
 """Under this key an expectation carries the place of its rule, and its result brings it back."""
 
 
-def audit(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule] | None = None) -> list[Check]:
+def audit(
+    suite: Suite,
+    rows: pd.DataFrame,
+    rules: Sequence[Rule] | None = None,
+    *,
+    total: int | None = None,
+) -> list[Check]:
     """Run the suite (or only ``rules`` of it) over ``rows``: one check per expectation.
+
+    ``rows`` are those that decide about ``total`` of them (``cleaning.decisive_rows``), or all.
 
     Nothing passes by not being evaluated: no rows, no rules, a rule about values that finds none,
     an expectation that raised are failures. Infinite values always fail ``between``. Raises
@@ -38,7 +46,8 @@ def audit(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule] | None = None)
             )
         ]
     results = zip(chosen, _results(suite, rows, chosen), strict=True)
-    return [_check(rule, result, suite.table, rows) for rule, result in results]
+    count = len(rows) if total is None else total
+    return [_check(rule, result, suite.table, rows, count) for rule, result in results]
 
 
 def _results(suite: Suite, rows: pd.DataFrame, rules: Sequence[Rule]) -> list[Any]:
@@ -89,7 +98,7 @@ def _has_values(rule: Rule, rows: pd.DataFrame) -> bool:
     return bool(rows[present].notna().all(axis="columns").any())
 
 
-def _check(rule: Rule, result: Any, table: str, rows: pd.DataFrame) -> Check:
+def _check(rule: Rule, result: Any, table: str, rows: pd.DataFrame, total: int) -> Check:
     raised = _raised(result.exception_info)
     nothing = "" if _has_values(rule, rows) else "no value to judge"
     arguments = ", ".join(f"{key}={value}" for key, value in rule.arguments.items())
@@ -98,7 +107,7 @@ def _check(rule: Rule, result: Any, table: str, rows: pd.DataFrame) -> Check:
         passed=bool(result.success) and not raised and not nothing,
         table=table,
         blocks=rule.on_fail != "warn" or bool(raised),
-        observed=raised or nothing or _observed(result.result),
+        observed=raised or nothing or _observed(rule, result.result, total),
         expected=arguments or rule.expect,
     )
 
@@ -111,7 +120,11 @@ def _raised(exception_info: Any) -> str:
     return ""
 
 
-def _observed(result: Any) -> str:
+def _observed(rule: Rule, result: Any, total: int) -> str:
+    if isinstance(rule, RowCount):
+        return str(total)
     if "unexpected_count" in result:
-        return f"{result['unexpected_count']} of {result['element_count']} rows break it"
+        broken = result["unexpected_count"]
+        at_least = "at least " if broken and result["element_count"] < total else ""
+        return f"{at_least}{broken} of {total} rows break it"
     return f"{result['observed_value']}" if "observed_value" in result else ""

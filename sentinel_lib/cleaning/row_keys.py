@@ -23,6 +23,9 @@ from sentinel_lib.records.bar import VALUE_COLUMNS
 
 KEY = ("symbol", "interval", "timestamp")
 
+USUAL: dict[str, str | None] = {"rule": None, "outcome": PROMOTED, "change": INSERT}
+"""What becomes of most rows."""
+
 
 def resolved_rows(judged: Table, silver: Table) -> Table:
     """``judged`` with ``outcome`` (promoted, quarantined or deduplicated) and ``change``.

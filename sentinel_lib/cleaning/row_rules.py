@@ -14,15 +14,9 @@ from sentinel_lib.cleaning.typed_bars import has_column
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.rules.kinds import RowRule
 
-_ONLY_FOR_JUDGING = (
-    "is_daily", "is_provisional", "is_malformed", "interval_seconds", "keeps_hours", "unreadable",
-    "session_calendar", "session_date", "open_utc", "close_utc", "break_start_utc", "break_end_utc",
-)  # fmt: skip
-
 
 def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: datetime) -> Table:
-    """``typed`` with ``rule``, the first rule a row breaks by itself, or NULL; and
-    ``is_within_hours``. What serves to find them alone is left out.
+    """``typed`` with ``rule``, the first rule a row breaks by itself, or NULL.
 
     ``sessions`` has one row per calendar and session: ``calendar``, ``session_date``, ``open_utc``,
     ``close_utc``, ``break_start_utc``, ``break_end_utc``. ``as_of`` decides which bars are final.
@@ -38,7 +32,7 @@ def judged_rows(typed: Table, sessions: Table, rules: Sequence[RowRule], as_of: 
         *((~row_passes(bars, rule), rule.name) for rule in rules),
         *_bar_rules(bars),
     ]
-    return bars.mutate(rule=ibis.cases(*broken)).drop(*_ONLY_FOR_JUDGING)
+    return bars.select(*typed.columns, rule=ibis.cases(*broken))
 
 
 def row_passes(bars: Table, rule: RowRule) -> BooleanValue:

@@ -9,7 +9,7 @@ The input is one row per raw row of the batch: the columns of ``bronze.bars``, t
 import re
 from collections.abc import Iterable
 from functools import reduce
-from operator import add
+from operator import add, or_
 
 import ibis
 from ibis.expr.types import BooleanValue, StringValue, Table, Value
@@ -23,6 +23,7 @@ from sentinel_lib.records.bar import (
     NUMBER_PATTERN,
     SCALE,
     VALUE_COLUMNS,
+    WHOLE_DIGITS,
 )
 
 OPTIONAL_COLUMNS = ("adj_close",)
@@ -33,8 +34,11 @@ READING = ("payload", "layout", "source", "date_format", "timezone")
 _MISSING_PATTERN = f"^({'|'.join(map(re.escape, MISSING_WORDS))})$"
 """For DuckDB would look up each text of all rows in a list of words, needed or not."""
 
+_USUAL = rf"^[0-9]{{1,{WHOLE_DIGITS}}}(\.[0-9]{{1,{SCALE}}})?$"
 _TOO_FINE = rf"\.[0-9]{{{SCALE}}}[0-9]*[1-9]"
 _EXPONENT = r"^([+-]?)([0-9]*)\.?([0-9]*)[eE]([+-]?[0-9]+)$"
+
+_DECIMAL = f"decimal({DIGITS}, {SCALE})"
 
 _TERMS = ("asset", "symbol", "interval", "calendar", "fields", "prices")
 
@@ -55,14 +59,15 @@ def typed_bars(raw: Table, date_formats: Iterable[str], labels: Table | None = N
     text = raw.rename({f"{name}_text": name for name in ("symbol", "timestamp", *VALUE_COLUMNS)})
     formats = tuple(date_formats) or (ISO_8601,)
     dated = timed(text, formats, date_labels(raw, formats) if labels is None else labels)
-    numbers = {f"{name}_number": _plain_number(dated, name) for name in VALUE_COLUMNS}
-    plain = dated.mutate(symbol=dated.asset, is_malformed=dated.defect.notnull(), **numbers)
-    decimal = f"decimal({DIGITS}, {SCALE})"
-    valued = plain.mutate(
-        **{name: plain[f"{name}_number"].try_cast(decimal) for name in VALUE_COLUMNS},
-        rounded=reduce(add, (_too_fine(plain, name) for name in VALUE_COLUMNS)).nullif(""),
-    )
+    valued = _with_numbers(dated)
     unreadable = ibis.cases(*((_is_unreadable(valued, name), name) for name in VALUE_COLUMNS))
+    has_unusual = reduce(or_, (valued[f"{name}_unusual"].notnull() for name in VALUE_COLUMNS))
+    rounded = reduce(add, (_too_fine(valued, name) for name in VALUE_COLUMNS)).nullif("")
+    valued = valued.mutate(
+        symbol=valued.asset,
+        is_malformed=valued.defect.notnull(),
+        rounded=has_unusual.ifelse(rounded, ibis.null("string")),
+    )
     return valued.mutate(unreadable=unreadable).select(
         *READING, "line", *_TERMS, "is_daily", "is_provisional", "is_malformed", "fetched_as_of",
         "is_zone_assumed", "interval_seconds", "keeps_hours", "timestamp", "session",
@@ -78,15 +83,33 @@ def has_column(bars: Table, name: str) -> BooleanValue:
     return bars.fields.isin(declaring)
 
 
-def _plain_number(bars: Table, name: str) -> Value:
-    """The text of a number, or NULL. What needs no trimming, nearly all, is not trimmed."""
-    text = bars[f"{name}_text"]
-    number = ibis.cases(
-        (~has_column(bars, name), ibis.null("string")),
-        (text.re_search(NUMBER_PATTERN), text),
-        (trimmed(text).re_search(NUMBER_PATTERN), trimmed(text)),
+def _with_numbers(bars: Table) -> Table:
+    """Adds each value as an exact decimal, and its text where it is written unusually.
+
+    In steps, each for all columns, and by the cheapest expressions first: nearly all numbers are
+    usual, and what is unusual is looked at only where it is.
+    """
+    texts = {name: bars[f"{name}_text"] for name in VALUE_COLUMNS}
+    usual = {f"{name}_is_usual": text.re_search(_USUAL) for name, text in texts.items()}
+    read = bars.mutate(**{name: text.try_cast(_DECIMAL) for name, text in texts.items()}, **usual)
+    unusual = read.mutate(**{f"{name}_unusual": _unusual(read, name) for name in VALUE_COLUMNS})
+    return unusual.mutate(**{name: _value(unusual, name) for name in VALUE_COLUMNS})
+
+
+def _unusual(bars: Table, name: str) -> Value:
+    """The text of a number that is not usual; NULL where it is of no number or field."""
+    text = trimmed(bars[f"{name}_text"])
+    number = text.re_search(NUMBER_PATTERN).ifelse(text, ibis.null("string"))
+    plain = number.re_search("[eE]").ifelse(_without_exponent(number), number)
+    return ibis.cases(
+        (bars[f"{name}_is_usual"] | ~has_column(bars, name), ibis.null("string")), else_=plain
     )
-    return number.re_search("[eE]").ifelse(_without_exponent(number), number)
+
+
+def _value(bars: Table, name: str) -> Value:
+    unusual = bars[f"{name}_unusual"].try_cast(_DECIMAL)
+    value = bars[f"{name}_is_usual"].ifelse(bars[name], unusual)
+    return has_column(bars, name).ifelse(value, ibis.null(_DECIMAL))
 
 
 def _without_exponent(number: StringValue) -> StringValue:
@@ -102,9 +125,7 @@ def _without_exponent(number: StringValue) -> StringValue:
 
 def _too_fine(bars: Table, name: str) -> StringValue:
     """The name and text of a value that has more decimals than are kept, else an empty text."""
-    number = bars[f"{name}_number"]
-    is_long = number.length() > SCALE + 1
-    is_rounded = is_long.ifelse(number.re_search(_TOO_FINE), False).fill_null(False)
+    is_rounded = bars[f"{name}_unusual"].re_search(_TOO_FINE).fill_null(False)
     return is_rounded.ifelse(f" {name}=" + trimmed(bars[f"{name}_text"]), "")
 
 

@@ -48,8 +48,9 @@ def raw_bars(
         columns["symbol"] = pa.repeat(pa.scalar(symbol, pa.string()), count)
     for name in RAW_TEXT_COLUMNS:
         columns.setdefault(name, pa.nulls(count, pa.string()))
-    is_range = isinstance(lines, range)  # of which numpy would look at each number
-    columns["line"] = pa.array(np.r_[lines.start : lines.stop] if is_range else lines, pa.int64())
+    if isinstance(lines, range):  # of which numpy would look at each number
+        lines = np.arange(lines.start, lines.stop)  # type: ignore[assignment]
+    columns["line"] = pa.array(lines, pa.int64())
     columns["defect"] = pa.nulls(count, pa.string()) if defects is None else defects
     columns["is_provisional"] = (
         pa.repeat(pa.scalar(False), count) if is_provisional is None else is_provisional

@@ -46,11 +46,12 @@ class IngestDetails(StageDetails):
 class Certificate(BaseModel, extra="ignore", frozen=True):
     """What the Silver gate says of exactly one candidate. Nothing is published without one.
 
-    ``candidate_digest`` names the rows that were audited, ``base_version`` the version of the
-    published table they were made against (-1 where there was none), ``suite_digest`` the rules,
-    ``config_digest`` the assets' terms, ``code_digest`` what ``20_validate`` consists of and can
-    reach, ``engine`` what ran the row work, ``inputs`` the payloads; ``verdicts`` is each asset's
-    status. It counts only while the rules, the terms and the code are these.
+    ``candidate_digest`` names the rows that were audited, ``corrections`` is how many of them the
+    published table has with other values; ``base_version`` the version of that (-1 where there was
+    none), ``suite_digest`` the rules, ``config_digest`` the assets' terms, ``code_digest`` what
+    ``20_validate`` consists of and can reach, ``engine`` what ran the row work, ``inputs`` the
+    payloads; ``verdicts`` is each asset's status. It counts only while the rules, the terms and the
+    code are these.
     """
 
     table: str
@@ -58,6 +59,7 @@ class Certificate(BaseModel, extra="ignore", frozen=True):
     as_of: datetime
     candidate_digest: str
     base_version: int
+    corrections: int = 0  # certificates of version 0.5 and before had none
     suite_digest: str
     config_digest: str = ""  # certificates of version 0.1 had none
     code_digest: str

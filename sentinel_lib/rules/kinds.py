@@ -6,7 +6,7 @@ Commands that only read the configuration import this, so nothing here imports I
 import operator
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -49,6 +49,14 @@ class Rule(ConfigModel):
     def misfit(self) -> str:
         """What is wrong with it as a rule about bars, whose columns it names; empty if nothing."""
         return ""
+
+    @abstractmethod
+    def decisive(self, rows: Any, key: Sequence[str] = ()) -> list[Any]:
+        """Of an Ibis table the rows that decide what this rule says of all of them: it holds for
+        all if it holds for these. They are not told by ``holds``, which they are to control.
+
+        ``key`` names columns in which no two rows are known to agree.
+        """
 
 
 class ForAssets(ConfigModel):
@@ -115,6 +123,9 @@ class NotNull(RowRule):
     def explain(self, row: Row) -> str:
         return f"{self.column}: has no value"
 
+    def decisive(self, rows: Any, key: Sequence[str] = ()) -> list[Any]:
+        return [rows.filter(rows[self.column].isnull()).limit(1)]
+
 
 class Between(RowRule):
     """Every value that is there lies between two bounds; ``strict`` ones are excluded."""
@@ -155,6 +166,11 @@ class Between(RowRule):
         bounds = " and ".join(f"{words} {bound:.15g}" for _, words, bound in self._bounds)
         return f"{self.column} {row[self.column]} should be {bounds}"
 
+    def decisive(self, rows: Any, key: Sequence[str] = ()) -> list[Any]:
+        present = rows.filter(rows[self.column].notnull())
+        least = present.order_by(present[self.column]).limit(1)
+        return [least, present.order_by(present[self.column].desc()).limit(1)]
+
 
 class InSet(RowRule):
     """Every value that is there is one of a set."""
@@ -178,6 +194,9 @@ class InSet(RowRule):
     def explain(self, row: Row) -> str:
         return f"{self.column} {row[self.column]!r} should be one of {self.value_set}"
 
+    def decisive(self, rows: Any, key: Sequence[str] = ()) -> list[Any]:
+        return [rows.distinct(on=[self.column])]
+
 
 class PairGreater(RowRule):
     """``column_A`` is greater than ``column_B`` wherever both are there."""
@@ -199,12 +218,20 @@ class PairGreater(RowRule):
         left, right = (f"{column} {row[column]}" for column in self.columns)
         return f"{left} should be {'at least' if self.or_equal else 'greater than'} {right}"
 
+    def decisive(self, rows: Any, key: Sequence[str] = ()) -> list[Any]:
+        left, right = rows[self.column_A], rows[self.column_B]
+        present = rows.filter(left.notnull(), right.notnull())
+        return [present.order_by(left >= right, left > right).limit(1)]
+
 
 class ColumnExists(TableRule):
     """The table has ``column``."""
 
     expect: Literal["expect_column_to_exist"]
     column: str
+
+    def decisive(self, rows: Any, key: Sequence[str] = ()) -> list[Any]:
+        return []
 
 
 class UniqueTogether(TableRule):
@@ -220,6 +247,14 @@ class UniqueTogether(TableRule):
     def columns(self) -> tuple[str, ...]:
         return tuple(self.column_list)
 
+    def decisive(self, rows: Any, key: Sequence[str] = ()) -> list[Any]:
+        if key and set(key).issubset(self.column_list):
+            return []
+        counted = rows.group_by(self.column_list).agg(alike=rows.count())
+        repeated = counted.filter(counted.alike > 1).limit(1)
+        is_alike = [rows[name].identical_to(repeated[name]) for name in self.column_list]
+        return [rows.semi_join(repeated, is_alike).limit(2)]
+
 
 class RowCount(TableRule):
     """The table has from ``min_value`` to ``max_value`` rows."""
@@ -227,6 +262,9 @@ class RowCount(TableRule):
     expect: Literal["expect_table_row_count_to_be_between"]
     min_value: Annotated[int, Field(ge=0)] = 1
     max_value: int | None = None
+
+    def decisive(self, rows: Any, key: Sequence[str] = ()) -> list[Any]:
+        return [rows.limit(max(self.min_value, (self.max_value or 0) + 1))]
 
 
 AnyRule = Annotated[

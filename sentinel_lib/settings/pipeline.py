@@ -45,6 +45,14 @@ class StageSpec(ConfigModel):
     when: Literal["previous_ok", "always"] = "previous_ok"
 
 
+class EngineOptions(ConfigModel):
+    """What the engine may take: beyond ``memory_limit`` its tables and sorts go to disk."""
+
+    memory_limit: Annotated[
+        str, matching(r"[1-9][0-9]*(MiB|GiB)", "must be a size such as 512MiB or 2GiB")
+    ] = "2GiB"
+
+
 class PipelineFile(ConfigModel):
     """The file as written. Folders are relative to the project's root.
 
@@ -57,6 +65,7 @@ class PipelineFile(ConfigModel):
     logs: str = "logs"
     notebooks: str = "notebooks"
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    engine: EngineOptions = EngineOptions()
     deadline_minutes: Annotated[float, Field(gt=0)] | None = None
     schedule: Schedule | None = None
     stages: Annotated[list[StageSpec], Field(min_length=1)]

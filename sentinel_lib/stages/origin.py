@@ -74,6 +74,7 @@ def open_stage(
         input_run_id=run_id or (last.run_id if last else BY_HAND),
         start=in_effect.start if in_effect else file.start,
         layer=spec.suite,
+        memory_limit=pipeline.engine.memory_limit,
         tried=tried,
         tried_tables=frozenset(written),
         follows=follows,

@@ -1,11 +1,13 @@
 """The library of `30_promote_silver`: the certificate required, the candidate published."""
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
+from collections.abc import Mapping
 
+import pyarrow.dataset as ds
+from ibis.expr.types import Table
+
+from sentinel_lib.cleaning.asset_counts import rows_by
 from sentinel_lib.cleaning.row_keys import KEY
-from sentinel_lib.cleaning.rule_names import AWAITING_PROMOTION, CORRECTION
+from sentinel_lib.cleaning.rule_names import AWAITING_PROMOTION, CORRECTION, INSERT
 from sentinel_lib.errors import GateBlocked, StorageError
 from sentinel_lib.logger import log
 from sentinel_lib.records.details import Certificate
@@ -15,9 +17,9 @@ from sentinel_lib.rules.suites import load_suite
 from sentinel_lib.stages.certificates import gate_digests
 from sentinel_lib.stages.silver import base_version, is_published
 from sentinel_lib.stages.stage import Stage
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.delta_log import Commit
 from sentinel_lib.storage.digest import content_digest
-from sentinel_lib.storage.frames import counts_of
 from sentinel_lib.storage.layout import Layout
 
 _CERTIFIED = {
@@ -31,12 +33,13 @@ _CERTIFIED = {
 _VALIDATE_AGAIN = "python run_pipeline.py run, so that 20_validate judges what is to be published"
 
 
-def read_candidate(stage: Stage) -> pa.Table:
-    """The rows to publish: those of ``silver.bars``, with ``change`` (``insert``, ``correction``).
+def read_candidate(stage: Stage) -> Table:
+    """The rows to publish: those of ``silver.bars``.
 
     Raises ``StorageError`` if there is no candidate, or if it cannot be read.
     """
-    return stage.input(SILVER_CANDIDATE).read(SILVER_CANDIDATE)
+    files = stage.input(SILVER_CANDIDATE).files(SILVER_CANDIDATE)
+    return stage.engine.scan(files, schema_of(SILVER_CANDIDATE))
 
 
 def read_certificate(stage: Stage) -> Certificate:
@@ -61,7 +64,7 @@ def read_certificate(stage: Stage) -> Certificate:
         ) from None
 
 
-def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certificate) -> None:
+def require_certificate(stage: Stage, candidate: Table, certificate: Certificate) -> None:
     """Go on only if ``certificate`` names these very rows, this run, and the Silver there is now.
 
     Raises ``GateBlocked`` if it does not, or if the rules, the terms of the assets or the code of
@@ -72,7 +75,7 @@ def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certific
     run_id = validated.run_id if validated else stage.input_run_id
     certified: dict[str, object] = certificate.model_dump()
     present: dict[str, object] = {
-        "candidate_digest": content_digest(candidate, KEY),
+        "candidate_digest": _digest(stage, candidate),
         "run_id": run_id,
     }
     if not stage.is_by_hand:
@@ -90,23 +93,25 @@ def require_certificate(stage: Stage, candidate: pa.Table, certificate: Certific
 
 
 def publish_silver(
-    stage: Stage, candidate: pa.Table, certificate: Certificate
+    stage: Stage, candidate: Table, certificate: Certificate
 ) -> dict[str, AssetLedger]:
     """Publish the candidate in one commit that carries its certificate, and give every asset's
-    rows. Doing it again adds nothing.
+    rows. Its files become those of Silver, unless some of its rows correct others. Doing it again
+    adds nothing.
     """
     commit = Commit(stage.run_id, stage.as_of, certificate.model_dump(mode="json"))
-    rows = candidate.drop_columns(["change"])
+    files = stage.input(SILVER_CANDIDATE).files(SILVER_CANDIDATE)
     if stage.is_by_hand:
-        stage.lake.overwrite(SILVER_BARS, stage.published.read_or_empty(SILVER_BARS), stage.commit)
-        stage.lake.upsert(SILVER_BARS, rows, KEY, commit)
-    elif is_published(stage.published, certificate):
+        stage.lake.overwrite(SILVER_BARS, schema_of(SILVER_BARS).empty_table(), stage.commit)
+        if stage.published.exists(SILVER_BARS):
+            stage.lake.adopt(SILVER_BARS, stage.published.files(SILVER_BARS), stage.commit)
+    if is_published(stage.lake, certificate):
         log().info("the candidate is published already")
-    elif pc.any(pc.equal(candidate["change"], CORRECTION)).as_py():
-        stage.lake.upsert(SILVER_BARS, rows, KEY, commit)
+    elif certificate.corrections:
+        stage.lake.upsert(SILVER_BARS, candidate.to_pyarrow(), KEY, commit)
     else:
-        stage.lake.append(SILVER_BARS, rows, commit)
-    counts, validated = counts_of(candidate["symbol"]), stage.said_by(VALIDATE)
+        stage.lake.adopt(SILVER_BARS, files, commit)
+    counts, validated = rows_by(candidate.symbol), stage.said_by(VALIDATE)
     verdicts = validated.assets if validated else {}
     ledgers = {}
     for symbol in stage.selected:
@@ -122,6 +127,16 @@ def release_waiting(stage: Stage) -> None:
         stage.lake.delete(QUARANTINE_BARS, ds.field("rule") == AWAITING_PROMOTION, stage.commit)
 
 
-def changes_of(candidate: pa.Table) -> dict[str, int]:
+def changes_of(ledgers: Mapping[str, AssetLedger], certificate: Certificate) -> dict[str, int]:
     """How many of the candidate's rows are new to Silver, and how many correct it."""
-    return counts_of(candidate["change"])
+    promoted = sum(ledger.promoted for ledger in ledgers.values())
+    corrections = certificate.corrections
+    changes = {INSERT: promoted - corrections, CORRECTION: corrections}
+    return {change: count for change, count in changes.items() if count}
+
+
+def _digest(stage: Stage, candidate: Table) -> str:
+    """The content digest of the rows: the one found when they were written, if these are they."""
+    if candidate.equals(read_candidate(stage)):
+        return stage.input(SILVER_CANDIDATE).digest(SILVER_CANDIDATE)
+    return content_digest(candidate.to_pyarrow().cast(schema_of(SILVER_CANDIDATE)), KEY)

@@ -50,8 +50,7 @@ class Stage:
     run by hand since ``follows``, the last run: what those wrote is the ``input``. ``assets`` are
     all that the configuration lists (or that the input holds), ``selected`` those of this run.
     ``archive`` stands in for the sources, if set: ``quarantine``, or another data folder. Earlier
-    stages left their records in ``input_run_id``, also those that it skipped. ``is_transient``:
-    asking the sources again may help.
+    stages left their records in ``input_run_id``. ``is_transient``: asking again may help.
     """
 
     name: str
@@ -63,6 +62,7 @@ class Stage:
     input_run_id: str
     start: date
     layer: str | None
+    memory_limit: str
     assets: dict[str, Asset] = field(default_factory=dict)
     selected: tuple[str, ...] = ()
     ledgers: dict[str, AssetLedger] = field(default_factory=dict)
@@ -148,7 +148,7 @@ class Stage:
     @cached_property
     def engine(self) -> Engine:
         """Where the row work runs."""
-        return Engine(self.threads, spill=Layout(self.output).spill)
+        return Engine(self.threads, Layout(self.output).spill, self.memory_limit)
 
     @cached_property
     def suite(self) -> Suite:

@@ -70,8 +70,8 @@ CATALOG: dict[str, Table] = {
     roles.BRONZE_BARS: Table(
         key=_RAW_KEY, schema=_schema(*_PROVENANCE, *_RAW, "defect", "is_provisional")
     ),
-    # one bar that validate proposes, and whether Silver has it already
-    roles.SILVER_CANDIDATE: Table(key=_BAR_KEY, schema=_SILVER.append(pa.field("change", TEXT))),
+    # one bar that validate proposes: its files become those of Silver
+    roles.SILVER_CANDIDATE: Table(key=_BAR_KEY, schema=_SILVER),
     # one bar; fetched_as_of decides which correction wins
     roles.SILVER_BARS: Table(_BAR_KEY, _SILVER, is_published=True, is_restored=True),
     # one asset's session

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain, islice
@@ -15,7 +16,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sentinel_lib.storage.digest import blocks
+from sentinel_lib.storage.digest import OrderedDigest, blocks
 from sentinel_lib.storage.layout import HALF_WRITTEN
 
 BLOCKS_A_FILE = 8
@@ -35,12 +36,14 @@ class DataFile:
     stats: str
 
 
-def write_files(folder: Path, version: int, rows: pa.RecordBatchReader) -> Iterator[DataFile]:
+def write_files(
+    folder: Path, version: int, rows: pa.RecordBatchReader, digest: OrderedDigest | None
+) -> Iterator[DataFile]:
     """Write ``rows`` into ``folder`` for a table's ``version``, and give each file there is.
 
-    Never all rows are held; of no rows there is no file.
+    Never all rows are held; of no rows there is no file. ``digest`` takes them as they pass.
     """
-    waiting = blocks(rows)
+    waiting = _digested(blocks(rows), digest) if digest else blocks(rows)
     for number, first in enumerate(waiting):
         path = folder / f".{uuid4().hex}.parquet{HALF_WRITTEN}"
         try:
@@ -49,12 +52,36 @@ def write_files(folder: Path, version: int, rows: pa.RecordBatchReader) -> Itera
                     writer.write_table(block)
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            stats = _stats(pq.read_metadata(path))
-            named = path.rename(folder / f"{version:05}-{number}-{digest}.parquet")
-            yield DataFile(named.name, named.stat().st_size, stats)
+                checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            yield _data_file(path.rename(folder / f"{version:05}-{number}-{checksum}.parquet"))
         finally:
             path.unlink(missing_ok=True)
+
+
+def adopt_files(folder: Path, version: int, files: Sequence[Path]) -> Iterator[DataFile]:
+    """Make ``files`` of another table also those of a ``version`` in ``folder``: the same bytes
+    under another name, or copies where a file can have one name only.
+    """
+    for number, file in enumerate(files):
+        named = _NAMED.fullmatch(file.name)
+        assert named is not None
+        adopted = folder / f"{version:05}-{number}-{named[1]}.parquet"
+        adopted.unlink(missing_ok=True)
+        try:
+            os.link(file, adopted)
+        except OSError:
+            shutil.copyfile(file, adopted)
+        yield _data_file(adopted)
+
+
+def _digested(blocks: Iterator[pa.Table], digest: OrderedDigest) -> Iterator[pa.Table]:
+    for block in blocks:
+        digest.add(block)
+        yield block
+
+
+def _data_file(path: Path) -> DataFile:
+    return DataFile(path.name, path.stat().st_size, _stats(pq.read_metadata(path)))
 
 
 def damage(path: Path, *, is_afresh: bool = False) -> str | None:

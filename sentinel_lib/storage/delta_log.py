@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +23,9 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from sentinel_lib.errors import StorageError
-from sentinel_lib.storage.data_files import write_files
+from sentinel_lib.storage.catalog import CATALOG
+from sentinel_lib.storage.data_files import DataFile, adopt_files, write_files
+from sentinel_lib.storage.digest import OrderedDigest
 from sentinel_lib.storage.layout import DELTA_LOG, Layout, table_names, table_version
 
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
@@ -33,6 +35,7 @@ _CAUSE = re.compile(r"\s*(\x1b\[\d+m)?↳(\x1b\[0m)?\s*")  # deltalake draws a t
 
 
 _AS_OF, _RUN_ID, _CERTIFICATE = "sentinel.as_of", "sentinel.run_id", "sentinel.certificate"
+_DIGEST = "sentinel.digest"
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 """All at once, or piece by piece."""
@@ -90,6 +93,12 @@ class DeltaLog:
         """The certificate in the newest commit, or an empty one."""
         return dict(json.loads(next(self._infos(), {}).get(_CERTIFICATE, "{}")))
 
+    def digest(self) -> str | None:
+        """The content digest of this version, if its newest commit wrote all of it in order of the
+        key: then no key repeats either.
+        """
+        return next(self._infos(), {}).get(_DIGEST)
+
     def version_at(self, as_of: datetime) -> int:
         """The version that was published at ``as_of``; ``StorageError`` if there was none yet."""
         commits, standing = self.commits(), list[Commit]()
@@ -140,14 +149,34 @@ class DeltaLog:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         reader = rows.to_reader() if isinstance(rows, pa.Table) else rows
-        added = list(write_files(self.folder, self.version + 1, reader))
+        key = CATALOG[self.name].key if self.name in CATALOG else ()
+        is_whole = removed is None or self.table is None
+        is_keyed = bool(key) and {*key}.issubset(reader.schema.names)
+        digest = OrderedDigest(reader.schema, key) if is_whole and is_keyed else None
+        added = list(write_files(self.folder, self.version + 1, reader, digest))
         if not (is_due or removed):
             return
+        content = {_DIGEST: digest.text} if digest and digest.text else {}
+        self._commit(added, removed, reader.schema, commit.metadata() | content)
+
+    def adopt(self, files: Sequence[Path], schema: pa.Schema, commit: Commit) -> None:
+        """Commit ``files`` of another table, as they are. Raises as ``commit`` does."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        added = list(adopt_files(self.folder, self.version + 1, files))
+        self._commit(added, [], schema, commit.metadata())
+
+    def _commit(
+        self,
+        added: Sequence[DataFile],
+        removed: list[str] | None,
+        schema: pa.Schema,
+        metadata: dict[str, str],
+    ) -> None:
         _sync(self.folder)
         now = time.time_ns() // 1_000_000
-        properties = CommitProperties(custom_metadata=commit.metadata(), max_commit_retries=0)
+        properties = CommitProperties(custom_metadata=metadata, max_commit_retries=0)
         adds = [AddAction(file.name, file.size, {}, now, True, file.stats) for file in added]
-        kind = Schema.from_arrow(reader.schema)
+        kind = Schema.from_arrow(schema)
         if self.table is None:
             create_table_with_add_actions(
                 _address(self.folder), kind, adds, commit_properties=properties

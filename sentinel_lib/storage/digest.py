@@ -1,7 +1,7 @@
 """The content digest: equal for equal rows, whatever wrote them and in whatever order."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +16,10 @@ def content_digest(rows: pa.Table, key: Sequence[str]) -> str:
         return digest
     others = [name for name in rows.column_names if name not in key]
     ordered = rows.sort_by([(column, "ascending") for column in (*key, *others)])
-    return _digest(ordered.schema, blocks(ordered.to_reader()))
+    whole = _Digest(ordered.schema)
+    for block in blocks(ordered.to_reader()):
+        whole.add(block)
+    return whole.text
 
 
 def ordered_digest(rows: pa.RecordBatchReader, key: Sequence[str]) -> str | None:
@@ -24,26 +27,55 @@ def ordered_digest(rows: pa.RecordBatchReader, key: Sequence[str]) -> str | None
 
     Never all of the rows are held.
     """
-    try:
-        return _digest(rows.schema, _ascending(blocks(rows), key))
-    except _OutOfOrderError:
-        return None
+    digest = OrderedDigest(rows.schema, key)
+    for block in blocks(rows):
+        digest.add(block)
+    return digest.text
 
 
-class _OutOfOrderError(Exception):
-    """A key is not greater than the one before it."""
+class OrderedDigest:
+    """The ``content_digest`` of rows as they pass by, in blocks: None once a key is not greater
+    than the one before it.
+    """
+
+    def __init__(self, schema: pa.Schema, key: Sequence[str]) -> None:
+        self._digest, self._key = _Digest(schema), list(key)
+        self._last: pa.Table | None = None
+        self._is_ordered = True
+
+    def add(self, block: pa.Table) -> None:
+        """The next rows."""
+        if not self._is_ordered or not len(block):
+            return
+        keys = block.select(self._key)
+        self._is_ordered = _ascends(
+            keys if self._last is None else pa.concat_tables([self._last, keys])
+        )
+        self._last = keys.slice(len(keys) - 1)
+        if self._is_ordered:
+            self._digest.add(block)
+
+    @property
+    def text(self) -> str | None:
+        """The digest of all rows so far."""
+        return self._digest.text if self._is_ordered else None
 
 
-def _digest(schema: pa.Schema, blocks: Iterable[pa.Table]) -> str:
-    digest = hashlib.sha256()
-    for field in schema:
-        digest.update(f"{field.name}\x1f{field.type}\n".encode())
-    for block in blocks:
-        digest.update(len(block).to_bytes(8, "little"))
+class _Digest:
+    def __init__(self, schema: pa.Schema) -> None:
+        self._sha256 = hashlib.sha256()
+        for field in schema:
+            self._sha256.update(f"{field.name}\x1f{field.type}\n".encode())
+
+    def add(self, block: pa.Table) -> None:
+        self._sha256.update(len(block).to_bytes(8, "little"))
         for column in block.columns:
             for part in _written(column.combine_chunks()):
-                digest.update(part)
-    return digest.hexdigest()
+                self._sha256.update(part)
+
+    @property
+    def text(self) -> str:
+        return self._sha256.hexdigest()
 
 
 def blocks(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
@@ -56,16 +88,6 @@ def blocks(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
             waiting = waiting.slice(_ROWS_AT_A_TIME)
     if len(waiting):
         yield waiting
-
-
-def _ascending(blocks: Iterable[pa.Table], key: Sequence[str]) -> Iterator[pa.Table]:
-    last = None
-    for block in blocks:
-        keys = block.select(list(key))
-        if not _ascends(keys if last is None else pa.concat_tables([last, keys])):
-            raise _OutOfOrderError
-        last = keys.slice(len(keys) - 1)
-        yield block
 
 
 def _ascends(keys: pa.Table) -> bool:

@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import duckdb
@@ -14,9 +16,6 @@ from ibis.expr.types import Table
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage.processes import is_gone
-
-MEMORY_LIMIT = "1GiB"
-"""What tables and sorts of the engine may take; the rest goes to its spill folder."""
 
 _ROWS_AT_A_TIME = 1 << 17
 _GLOB = re.compile(r"[*?\[]")
@@ -30,11 +29,13 @@ def engine_name() -> str:
 class Engine:
     """One connection with its own memory. ``threads`` changes its speed, never what it gives.
 
-    What does not fit into ``MEMORY_LIMIT`` is written under ``spill`` for as long as it is needed.
+    What does not fit into ``memory_limit`` is written under ``spill`` for as long as it is needed.
     Without a folder nothing is written, and there is no limit but the machine's.
     """
 
-    def __init__(self, threads: int | None = None, spill: Path | None = None) -> None:
+    def __init__(
+        self, threads: int | None = None, spill: Path | None = None, memory_limit: str = "2GiB"
+    ) -> None:
         # Fused into one SELECT, an expression that is used twice would be computed twice.
         ibis.options.sql.fuse_selects = False
         self.connection: Backend = ibis.duckdb.connect(**({"threads": threads} if threads else {}))
@@ -45,8 +46,9 @@ class Engine:
                 if is_gone(int(folder.name)):  # it was killed
                     shutil.rmtree(folder, ignore_errors=True)
             self._run(f"SET temp_directory = {_quoted(spill / str(os.getpid()))}")
-            self._run(f"SET memory_limit = '{MEMORY_LIMIT}'")
+            self._run(f"SET memory_limit = '{memory_limit}'")
         self._count = 0
+        self._scanned: dict[tuple[str, ...], str] = {}
 
     def load(self, rows: pa.Table) -> Table:
         """Arrow rows as a table of the engine, without copying them."""
@@ -55,10 +57,15 @@ class Engine:
         return self.connection.table(name)
 
     def scan(self, files: Sequence[str], schema: pa.Schema) -> Table:
-        """Parquet files as a table of the engine, of which only what is asked for is read."""
+        """Parquet files as a table of the engine, of which only what is asked for is read. The same
+        files are the same table.
+        """
         if not files:
             return self.load(schema.empty_table())
-        name = self._name("scanned")
+        known = (*files, *schema.names)
+        if known in self._scanned:
+            return self.connection.table(self._scanned[known])
+        name = self._scanned[known] = self._name("scanned")
         listed = ", ".join(_quoted(_GLOB.sub(r"[\g<0>]", file)) for file in files)
         columns = ", ".join(f'"{column}"' for column in schema.names)
         rows = f"read_parquet([{listed}], hive_partitioning = false)"
@@ -86,6 +93,31 @@ class Engine:
         replaced = f" REPLACE ({casts})" if casts else ""
         self._run(f"CREATE TEMP TABLE {name} AS SELECT *{replaced} FROM ({query})")
         return self.connection.table(name)
+
+    def numbered(self, expression: Table, repeated: Iterable[str] = ()) -> Table:
+        """``materialise``, with the number of each row as ``row``."""
+        made = self.materialise(expression, repeated)
+        return made.mutate(row=made.rowid())
+
+    def noted(self, rows: Table, derived: Table, **usual: str | None) -> Table:
+        """``rows``, which are ``numbered``, with the columns of ``derived`` that ``usual`` names.
+
+        ``derived`` is computed once; where all its rows are those of ``rows``, only what is not
+        usual is kept. Else it is kept as it is, so that a row which is missing there is here too.
+        """
+        columns = {name: derived[name].cast("string") for name in usual}
+        every = self.materialise(derived.select("row", **columns))
+        numbers, others = every.row, rows.count().to_pyarrow().as_py()
+        [sums] = every.agg(count=every.count(), sum=numbers.sum()).to_pyarrow().to_pylist()
+        if sums["count"] != others or (sums["sum"] or 0) != others * (others - 1) // 2:
+            return self.materialise(derived)
+        is_unusual = (~every[name].identical_to(value) for name, value in usual.items())
+        notes = self.materialise(every.filter(reduce(or_, is_unusual)).rename(of_row="row"))
+        self._run(f"DROP TABLE {every.get_name()}")
+        joined = rows.left_join(notes, rows.row == notes.of_row)
+        is_usual = joined.of_row.isnull()
+        told = {name: is_usual.ifelse(value, joined[name]) for name, value in usual.items()}
+        return joined.mutate(**told).drop("of_row")
 
     def batches(self, expression: Table) -> pa.RecordBatchReader:
         """The rows of ``expression`` piece by piece, so that never all of them are held.

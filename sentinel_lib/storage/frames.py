@@ -1,32 +1,15 @@
 """Arrow rows as pandas frames, for people and for gates."""
 
-from typing import TypeVar
-
 import pandas as pd
 import pyarrow as pa
 from ibis.expr.types import Table
 
 from sentinel_lib.records.bar import plain_number
 
-Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
-
-def frame_of(rows: pa.Table | pa.RecordBatchReader) -> pd.DataFrame:
-    """The rows with exact decimals turned into floats, and absent values into NaN.
-
-    Of a reader only the floats are held, never all the decimals. Text that comes in pieces is made
-    categories: each value is kept once.
-    """
-    if isinstance(rows, pa.RecordBatchReader):
-        text = pa.dictionary(pa.int32(), pa.string())
-        plain = _with_floats(rows.schema.empty_table()).schema
-        schema = pa.schema(
-            [field.with_type(text) if pa.types.is_string(field.type) else field for field in plain]
-        )
-        rows = pa.Table.from_batches((_with_floats(batch).cast(schema) for batch in rows), schema)
-    else:
-        rows = _with_floats(rows)
-    frame: pd.DataFrame = rows.to_pandas()
+def frame_of(rows: pa.Table) -> pd.DataFrame:
+    """The rows with exact decimals turned into floats, and absent values into NaN."""
+    frame: pd.DataFrame = _with_floats(rows).to_pandas()
     return frame
 
 
@@ -44,7 +27,7 @@ def first_rows(rows: Table, count: int = 5) -> pd.DataFrame:
     return frame.assign(**texts)
 
 
-def _with_floats(rows: Rows) -> Rows:
+def _with_floats(rows: pa.Table) -> pa.Table:
     """The nearest float to each decimal: Arrow's own cast is one off in every third of them."""
     for index, field in enumerate(rows.schema):
         if pa.types.is_decimal(field.type):

@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-import re
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from sentinel_lib.errors import StorageError
@@ -47,14 +47,14 @@ class PayloadArchive:
         """What is wrong with the payload of that sha256; nothing, if it is what was stored."""
         return self._read(digest)[1]
 
-    def lines(self, digest: str) -> list[str]:
+    def lines(self, digest: str) -> list[bytes]:
         """The lines of a text payload, the first being line 1 of the file; none of another kind."""
         content = self.load(digest)
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
         if content.startswith(_NOT_LINES):
             return []
-        return re.split(r"\r\n|\r|\n", content.decode("utf-8-sig", errors="replace"))
+        return content.removeprefix(BOM_UTF8).splitlines()
 
     def _read(self, digest: str) -> tuple[bytes, str]:
         """The bytes, and what is wrong with them."""

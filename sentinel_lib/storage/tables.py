@@ -16,9 +16,10 @@ import pyarrow.dataset as ds
 from sentinel_lib.errors import StorageError
 from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.storage import changes, data_files, delta_log
-from sentinel_lib.storage.catalog import RESTORED_TABLES, schema_of
+from sentinel_lib.storage.catalog import CATALOG, RESTORED_TABLES, schema_of
 from sentinel_lib.storage.changes import Kept
 from sentinel_lib.storage.delta_log import Commit, DeltaLog, Rows, changing
+from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.layout import Layout, table_version
 
 
@@ -118,6 +119,27 @@ class Lake:
             with changing(name):
                 log = delta_log.opened(self.root, name)
                 log.commit(changes.typed(log, rows), [], commit)
+
+    def adopt(self, name: str, files: Sequence[str], commit: Commit) -> None:
+        """Add ``files`` of a table with the same schema, as they are, in one commit. None of them
+        make no commit, but the table exists afterwards.
+        """
+        if files or not self.exists(name):
+            with changing(name):
+                log = delta_log.opened(self.root, name)
+                log.adopt(list(map(Path, files)), schema_of(name), commit)
+
+    def digest(self, name: str) -> str:
+        """The content digest of a table: as it was found on the way when all of it was written in
+        order of its key, else of what is read now.
+        """
+        log = self._opened(name)
+        self._check(log, log.files())
+        return log.digest() or content_digest(self.read(name), CATALOG[name].key)
+
+    def is_ordered(self, name: str) -> bool:
+        """Whether a table was written in order of its key, so that no key of it repeats."""
+        return self._opened(name).digest() is not None
 
     def overwrite(
         self, name: str, rows: Rows, commit: Commit, *, only: ds.Expression | None = None

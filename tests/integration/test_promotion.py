@@ -140,7 +140,7 @@ def test_a_removed_asset_leaves_the_figures_and_keeps_its_history(project):
         ),
         (
             "candidate = promote_silver.read_candidate(stage)",
-            "candidate = promote_silver.read_candidate(stage).slice(1)",
+            "candidate = promote_silver.read_candidate(stage).limit(7)",
             GateBlocked,
         ),
         (

@@ -1,19 +1,19 @@
 """The batch in Bronze: payloads byte for byte, their rows as text, and the log of the fetches."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from sentinel_lib.cleaning.decisive_rows import decisive_rows
 from sentinel_lib.errors import listed
 from sentinel_lib.ingestion.fetches import Fetched, Parsed
 from sentinel_lib.ingestion.raw_bars import PROVENANCE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES
-from sentinel_lib.records.stage import NO_ASSET, AssetLedger, Check
-from sentinel_lib.rules.suites import Suite
+from sentinel_lib.records.stage import NO_ASSET, Check
 from sentinel_lib.stages.ingest.schema_drift import ComparedPayload
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.catalog import schema_of
@@ -84,20 +84,21 @@ def rejected_payloads(parsed: Parsed) -> list[Check]:
     ]
 
 
-def audit_bronze(
-    bars: pa.Table, suite: Suite, ledgers: Mapping[str, AssetLedger], is_replay: bool
-) -> list[Check]:
-    """The Bronze suite over the raw bars of the assets in ``ledgers``; without any, no check.
+def audit_bronze(stage: Stage, bars: pa.Table) -> list[Check]:
+    """The Bronze suite over the raw bars of the assets that are accounted for; without any, no
+    check.
 
     That no row came is a verdict on each asset, and so not the suite's to give. That all that came
     is rows of no asset is a failure: nothing would tell that the symbols are other ones.
     """
+    ledgers, suite = stage.ledgers, stage.suite
     symbols = [symbol for symbol in ledgers if symbol not in NO_ASSET]
     rows = _rows_with(bars, "symbol", symbols)
     if len(rows):
-        return audit(suite, rows.to_pandas())
+        decisive = decisive_rows(stage.engine.load(rows), suite.rules)
+        return audit(suite, decisive.to_pandas(), total=len(rows))
     unlisted = [ledgers[line].reason for line in NO_ASSET if line in ledgers]
-    if is_replay or not unlisted:
+    if stage.is_replay or not unlisted:
         return []
     held = [f"{symbol}: {ledgers[symbol].reason}" for symbol in symbols]
     return [

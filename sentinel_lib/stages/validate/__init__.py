@@ -1,7 +1,7 @@
 """The library of `20_validate`: every row judged, every asset given a verdict."""
 
 from sentinel_lib.cleaning.asset_counts import asset_counts, rows_by
-from sentinel_lib.cleaning.row_keys import resolved_rows
+from sentinel_lib.cleaning.row_keys import USUAL, resolved_rows
 from sentinel_lib.cleaning.row_rules import judged_rows
 from sentinel_lib.cleaning.typed_bars import REPEATED_TEXT, typed_bars
 from sentinel_lib.stages.sessions import session_table

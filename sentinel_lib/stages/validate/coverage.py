@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone
 from sentinel_lib.cleaning.asset_counts import seen_rows, spans
-from sentinel_lib.cleaning.bar_times import is_in_closed_weekend
+from sentinel_lib.cleaning.bar_times import is_in_closed_weekend, with_hours
 from sentinel_lib.cleaning.rule_names import INSERT, QUARANTINED
 from sentinel_lib.errors import counted, listed
 from sentinel_lib.records.bar import ONE_DAY
@@ -100,6 +100,7 @@ def _bars_by_session(series: Series) -> dict[str, dict[date, int]]:
     """The bars within hours that each session of the batch has: the new ones, and Silver's."""
     rows = series.rows
     good = rows.filter(rows.outcome != QUARANTINED, rows.interval != ONE_DAY)
+    good = with_hours(good, series.sessions)
     is_new = (good.change == INSERT).fill_null(False) & good.is_within_hours
     by_session = good.group_by(["asset", "session"]).agg(bars=is_new.sum())
     counts: dict[str, dict[date, int]] = defaultdict(dict)

@@ -83,7 +83,7 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
     archives = [PayloadArchive(lake.root) for lake in (stage.published, stage.input(BRONZE_BARS))]
 
     @cache
-    def lines_of(payload: str) -> list[str]:
+    def lines_of(payload: str) -> list[bytes]:
         archive = next((held for held in archives if held.holds(payload)), archives[0])
         try:
             return archive.lines(payload)
@@ -95,7 +95,7 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
     columns = (rows[name].to_pylist() for name in ("payload", "line", "rule"))
     for payload, line, rule in zip(*columns, strict=True):
         lines = [] if rule == HELD_WITH_ASSET else lines_of(payload)
-        texts.append(lines[line - 1] if line <= len(lines) else None)
+        texts.append(lines[line - 1].decode(errors="replace") if line <= len(lines) else None)
     return pa.array(texts, pa.string())
 
 

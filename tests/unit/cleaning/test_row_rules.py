@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sentinel_lib.cleaning.asset_counts import asset_counts
+from sentinel_lib.cleaning.bar_times import with_hours
 from sentinel_lib.cleaning.reasons import bar_text
 from sentinel_lib.cleaning.row_keys import resolved_rows
 from sentinel_lib.cleaning.row_rules import judged_rows
@@ -148,9 +149,9 @@ def test_a_bar_is_within_hours_if_some_of_it_is(
         {**terms, "keeps_hours": False, "timestamp": f"2024-01-04T{start}:00Z"},
     )
 
-    judged = judged_rows(typed_bars(rows, ["iso"]), sessions, [], AS_OF).order_by("line")
+    placed = with_hours(typed_bars(rows, ["iso"]), sessions).order_by("line")
 
-    assert judged.is_within_hours.to_pyarrow().to_pylist() == [is_within, True]
+    assert placed.is_within_hours.to_pyarrow().to_pylist() == [is_within, True]
 
 
 EURUSD = {
@@ -189,9 +190,10 @@ def test_a_bar_of_the_closed_weekend_of_currencies_is_sound_and_outside_hours(
     )
     as_of = MONDAY + timedelta(days=1)
 
-    judged = judged_rows(typed_bars(rows, ["iso"]), sessions, RULES, as_of).order_by("line")
+    judged = judged_rows(typed_bars(rows, ["iso"]), sessions, RULES, as_of)
 
-    found = judged.select("rule", "is_within_hours").to_pyarrow().to_pylist()
+    placed = with_hours(judged, sessions).order_by("line")
+    found = placed.select("rule", "is_within_hours").to_pyarrow().to_pylist()
     assert [(row["rule"], row["is_within_hours"]) for row in found] == [
         (rule, is_within) for *_, rule, is_within in OF_THE_WEEKEND
     ]

@@ -3,16 +3,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from ibis.expr.types import Table
 
 from sentinel_lib.errors import StorageError
-from sentinel_lib.storage import engine as engine_module
 from sentinel_lib.storage.engine import Engine
 
 # Ibis 12 still calls what DuckDB 2.0 has renamed.
@@ -166,10 +168,9 @@ def test_pieces_come_in_order_and_with_plain_text() -> None:
 
 
 def test_tables_beyond_the_memory_limit_go_to_the_spill_folder_and_leave_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(engine_module, "MEMORY_LIMIT", "64MiB")
-    engine = Engine(1, tmp_path / "spill")
+    engine = Engine(1, tmp_path / "spill", "64MiB")
     small = engine.load(pa.table({"number": pa.array(range(4_000))}))
 
     made = engine.materialise(small.cross_join(small.view()))
@@ -196,13 +197,67 @@ def test_what_a_killed_process_spilled_is_removed_and_what_a_live_one_did_is_not
     assert [path.name for path in tmp_path.iterdir()] == [str(os.getpid())]
 
 
-def test_too_little_room_to_spill_is_an_error_that_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_module, "MEMORY_LIMIT", "64MiB")
-    engine = Engine(1, tmp_path)
+def test_too_little_room_to_spill_is_an_error_that_says_so(tmp_path: Path) -> None:
+    engine = Engine(1, tmp_path, "64MiB")
     engine.connection.raw_sql("SET max_temp_directory_size = '1MiB'")
     small = engine.load(pa.table({"number": pa.array(range(4_000))}))
 
     with pytest.raises(StorageError, match="could not process the rows"):
         engine.materialise(small.cross_join(small.view()))
+
+
+@pytest.fixture
+def numbered() -> tuple[Engine, Table]:
+    engine = Engine(1)
+    rows = pa.table({"number": pa.array(range(1_000)), "symbol": ["AAPL", "SPY"] * 500})
+    return engine, engine.numbered(engine.load(rows), repeated=["symbol"])
+
+
+def test_notes_are_those_of_the_table_that_they_come_from(numbered: tuple[Engine, Table]) -> None:
+    engine, rows = numbered
+    rule = (rows.number % 7 == 3).ifelse("seven", ibis.null("string"))
+    derived = rows.mutate(rule=rule, outcome=rule.isnull().ifelse("promoted", "quarantined"))
+
+    noted = engine.noted(rows, derived, rule=None, outcome="promoted")
+
+    assert noted.columns == (*rows.columns, "rule", "outcome")
+    ordered = [table.order_by("number").to_pyarrow().to_pylist() for table in (noted, derived)]
+    assert ordered[0] == ordered[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows.filter(rows.number != 5),
+        lambda rows: rows.union(rows.filter(rows.number == 5)),
+        lambda rows: rows.filter(rows.number != 5).union(rows.filter(rows.number == 6)),
+    ],
+    ids=["one is missing", "one is there twice", "one is another"],
+)
+def test_notes_of_other_rows_bring_these_with_them(
+    numbered: tuple[Engine, Table], change: Callable[[Table], Table]
+) -> None:
+    engine, rows = numbered
+    derived = change(rows).mutate(rule=ibis.null("string"))
+
+    noted = engine.noted(rows, derived, rule=None)
+
+    numbers = sorted(derived.number.to_pyarrow().to_pylist())
+    assert sorted(noted.number.to_pyarrow().to_pylist()) == numbers
+
+
+def test_no_rows_have_no_notes() -> None:
+    engine = Engine(1)
+    rows = engine.numbered(engine.load(pa.table({"number": pa.array([], pa.int64())})))
+
+    noted = engine.noted(rows, rows.mutate(rule=ibis.null("string")), rule=None)
+
+    assert noted.to_pyarrow().num_rows == 0
+
+
+def test_the_same_files_are_the_same_table(tmp_path: Path) -> None:
+    rows = pa.table({"number": [1, 2]})
+    pq.write_table(rows, tmp_path / "a.parquet")
+    engine, files = Engine(1), [str(tmp_path / "a.parquet")]
+
+    assert engine.scan(files, rows.schema).equals(engine.scan(files, rows.schema))

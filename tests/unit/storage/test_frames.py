@@ -89,25 +89,3 @@ def test_no_rows_keep_their_columns() -> None:
 
     assert list(frame.columns) == ["close"]
     assert len(frame) == 0
-
-
-def test_pieces_become_one_frame_of_floats_and_categories() -> None:
-    rows = pa.table(
-        {
-            "symbol": ["AAPL", "SPY", "AAPL"],
-            "close": pa.array([Decimal("1.10"), None, Decimal("2")], pa.decimal128(38, 18)),
-        }
-    )
-    pieces = pa.concat_tables([rows.slice(0, 2), rows.slice(2)]).to_reader()
-
-    frame = frame_of(pieces)
-
-    assert frame["symbol"].tolist() == ["AAPL", "SPY", "AAPL"]
-    assert str(frame["symbol"].dtype) == "category"
-    assert frame["close"].fillna(-1).tolist() == [1.1, -1, 2]
-
-
-def test_no_pieces_keep_their_columns() -> None:
-    frame = frame_of(pa.table({"close": pa.array([], pa.decimal128(38, 18))}).to_reader())
-
-    assert (list(frame.columns), len(frame)) == (["close"], 0)
