@@ -1,6 +1,7 @@
 """One run's payloads: fetched from the sources, and read into raw bars."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 from sentinel_lib.errors import Question, SourceError
 from sentinel_lib.ingestion import files, kraken, simulated
 from sentinel_lib.ingestion.fetches import Fetched, LoggedPayload, Parsed
-from sentinel_lib.ingestion.raw_bars import STORED_RAW_BARS
+from sentinel_lib.ingestion.raw_bars import with_provenance
 from sentinel_lib.ingestion.source import Reading, Rejected, Source
 from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
@@ -96,8 +97,8 @@ def parse(fetched: Fetched) -> Parsed:
     from there. Equal bytes read in the same way are read once, and logged for each place they came
     from.
     """
-    tables: dict[tuple[str, str], pa.Table] = {}
-    columns: dict[tuple[str, str], tuple[SourceColumn, ...]] = {}
+    tables: dict[tuple[str, ...], pa.Table] = {}
+    columns: dict[tuple[str, ...], tuple[SourceColumn, ...]] = {}
     log: list[LoggedPayload] = []
     rejected = list(fetched.rejected)
     for (payload, source), reading in zip(fetched.payloads, _readings(fetched), strict=True):
@@ -106,7 +107,7 @@ def parse(fetched: Fetched) -> Parsed:
                 raise reading
             key = (digest_of(payload.content), reading.layout)
             if key not in tables:
-                tables[key] = _with_provenance(reading.bars(), *key)
+                tables[key] = reading.bars()
                 columns[key] = reading.columns()
         except SourceError as unreadable:
             symbol = source.asset_of(payload)
@@ -130,13 +131,13 @@ def parse(fetched: Fetched) -> Parsed:
                 as_of=payload.as_of,
             )
         )
-    bars = pa.concat_tables([STORED_RAW_BARS.empty_table(), *tables.values()])
-    return Parsed(bars, log, rejected)
+    return Parsed(with_provenance(tables), log, rejected)
 
 
 def _readings(fetched: Fetched) -> list[Reading | SourceError]:
     """Every payload opened, or why it cannot be."""
-    readings = [_opened(payload, source) for payload, source in fetched.payloads]
+    with ThreadPoolExecutor() as threads:  # most of the work lets go of Python's lock
+        readings = list(threads.map(_opened, *zip(*fetched.payloads, strict=True)))
     shown: dict[str, dict[str, set[str]]] = {}
     for reading in readings:
         if isinstance(reading, Reading):
@@ -181,8 +182,3 @@ def _collect(source: Source, windows: Sequence[Window], fetched: Fetched) -> Non
             fetched.failures.append(answer)
         else:
             fetched.rejected.append(answer)
-
-
-def _with_provenance(bars: pa.Table, payload: str, layout: str) -> pa.Table:
-    names = [pa.repeat(pa.scalar(value, pa.string()), bars.num_rows) for value in (payload, layout)]
-    return pa.table([*bars.columns, *names], schema=STORED_RAW_BARS)

@@ -26,8 +26,9 @@ RAW_BARS = pa.schema(
         pa.field("is_provisional", pa.bool_()),
     ]
 )
+_REPEATED = pa.dictionary(pa.int32(), pa.string())
 STORED_RAW_BARS = pa.schema(
-    [*RAW_BARS, *(pa.field(name, pa.string()) for name in PROVENANCE_COLUMNS)]
+    [*RAW_BARS, *(pa.field(name, _REPEATED) for name in PROVENANCE_COLUMNS)]
 )
 
 
@@ -56,3 +57,20 @@ def raw_bars(
         pa.repeat(pa.scalar(False), count) if is_provisional is None else is_provisional
     )
     return pa.table([columns[name] for name in RAW_BARS.names], schema=RAW_BARS)
+
+
+def with_provenance(readings: Mapping[tuple[str, ...], pa.Table]) -> pa.Table:
+    """The raw bars of several readings, by their provenance, as one table (``STORED_RAW_BARS``)."""
+    known = [pa.array(dict.fromkeys(names), pa.string()) for names in zip(*readings, strict=True)]
+    tables = [STORED_RAW_BARS.empty_table()]
+    for provenance, bars in readings.items():
+        names = zip(known, provenance, strict=True)
+        columns = [_repeated(name, values, len(bars)) for values, name in names]
+        tables.append(pa.table([*bars.columns, *columns], schema=STORED_RAW_BARS))
+    return pa.concat_tables(tables)
+
+
+def _repeated(name: str, known: pa.Array, count: int) -> pa.Array:
+    """A column of ``name`` alone; columns of the same ``known`` names go well together."""
+    places = pa.repeat(pa.scalar(known.index(name).as_py(), pa.int32()), count)
+    return pa.DictionaryArray.from_arrays(places, known)

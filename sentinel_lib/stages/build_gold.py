@@ -28,6 +28,9 @@ from sentinel_lib.storage.publisher import Publisher
 from sentinel_lib.storage.tables import Lake, is_one_of
 from sentinel_lib.validation import audit
 
+BarsByHours = Mapping[str, tuple[int, int]]
+"""By symbol how many bars lie within hours, and how many outside."""
+
 _KEY = list(CATALOG[GOLD_DAILY].key)
 _COLUMNS = schema_of(GOLD_DAILY).names
 
@@ -60,8 +63,8 @@ def daily_frame(daily: Table, assets: Mapping[str, Asset]) -> pd.DataFrame:
     )
 
 
-def completeness(bars: Table, daily: Table) -> list[Check]:
-    """A check per asset: every one of its ``bars`` within hours, at least one, is in a session of
+def completeness(hours: BarsByHours, daily: Table) -> list[Check]:
+    """A check per asset: every one of its bars within ``hours``, at least one, is in a session of
     ``daily``, and no other. A session's volume with more digits than a table holds is another.
     """
     made = daily.group_by("symbol").agg(count=daily.bar_count.sum()).to_pyarrow().to_pylist()
@@ -87,17 +90,17 @@ def completeness(bars: Table, daily: Table) -> list[Check]:
             observed=f"sessions made of {counts.get(symbol, 0)} bars",
             expected=f"{within} bars" if within else f"one of {outside} bars within hours",
         )
-        for symbol, (within, outside) in _bars_by_hours(bars).items()
+        for symbol, (within, outside) in hours.items()
     ]
 
 
-def gold_ledgers(bars: Table, checks: Iterable[Check]) -> dict[str, AssetLedger]:
+def gold_ledgers(hours: BarsByHours, checks: Iterable[Check]) -> dict[str, AssetLedger]:
     """By symbol an asset's bars within hours: all of them promoted into sessions, or held back
     whole where one of its ``checks`` failed. Those outside hours are counted beside them.
     """
     failed = {check.symbol: check for check in checks if not check.passed and check.blocks}
     ledgers = {}
-    for symbol, (within, outside) in _bars_by_hours(bars).items():
+    for symbol, (within, outside) in hours.items():
         ledger = AssetLedger(rows_in=within, promoted=within, outside_hours=outside)
         if check := failed.get(symbol):
             reason = f"{check.name}: observed {check.observed}, expected {check.expected}"
@@ -204,7 +207,7 @@ def _passes_over(rule: Rule) -> bool:
     return isinstance(rule, RowRule) and not rule.judges_missing
 
 
-def _bars_by_hours(bars: Table) -> dict[str, tuple[int, int]]:
+def bars_by_hours(bars: Table) -> dict[str, tuple[int, int]]:
     """How many bars of each asset lie within hours, and how many outside."""
     within = bars.is_within_hours.sum()
     counts = bars.group_by("symbol").agg(within=within, outside=bars.count() - within)

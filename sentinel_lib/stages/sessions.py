@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
+import ibis
 import pyarrow as pa
 from ibis.expr.types import Table
 
@@ -17,6 +18,7 @@ from sentinel_lib.records.bar import INTERVAL_SECONDS
 from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.records.stage import NO_ASSET, Check
 from sentinel_lib.settings.assets import Asset
+from sentinel_lib.settings.calendar_names import CURRENCIES
 from sentinel_lib.storage.catalog import COUNT, INSTANT, TEXT
 from sentinel_lib.storage.engine import Engine
 
@@ -112,7 +114,9 @@ def placed_bars(engine: Engine, bars: Table, assets: Mapping[str, Asset], as_of:
     dated = dated_bars(engine, bars, assets, as_of)
     columns = [*bars.columns, "session", "is_within_hours"]
     if not any(asset.keeps_hours for asset in assets.values()):
-        return dated.mutate(is_within_hours=~is_in_closed_weekend(dated)).select(columns)
+        has_weekend = any(asset.calendar == CURRENCIES for asset in assets.values())
+        is_within = ~is_in_closed_weekend(dated) if has_weekend else ibis.literal(True)
+        return dated.mutate(is_within_hours=is_within).select(columns)
     keeping = session_table(engine, dated.filter(dated.keeps_hours), as_of)
     return with_hours(dated, keeping).select(columns)
 

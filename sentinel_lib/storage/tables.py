@@ -113,9 +113,9 @@ class Lake:
         self._check(log, files)
         return list(map(str, files))
 
-    def append(self, name: str, rows: pa.Table, commit: Commit) -> None:
-        """Add ``rows`` in one commit. No rows make no commit, but the table exists afterwards."""
-        if len(rows) or not self.exists(name):
+    def append(self, name: str, rows: Rows, commit: Commit) -> None:
+        """Add ``rows`` in one commit. A table without any makes none, but this one exists."""
+        if not isinstance(rows, pa.Table) or len(rows) or not self.exists(name):
             with changing(name):
                 log = delta_log.opened(self.root, name)
                 log.commit(changes.typed(log, rows), [], commit)

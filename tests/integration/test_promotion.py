@@ -149,8 +149,9 @@ def test_a_removed_asset_leaves_the_figures_and_keeps_its_history(project):
             StageError,
         ),
         (
-            "checks = build_gold.completeness(bars, daily)",
-            "daily = daily.filter(daily.volume < 0)\nchecks = build_gold.completeness(bars, daily)",
+            "checks = build_gold.completeness(hours, daily)",
+            "daily = daily.filter(daily.volume < 0)\n"
+            "checks = build_gold.completeness(hours, daily)",
             GateBlocked,
         ),
     ],

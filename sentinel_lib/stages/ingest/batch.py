@@ -46,12 +46,14 @@ def store(
     for payload, _ in fetched.payloads:
         archive.store(payload.content)
     known = known_readings(stage.published)
-    is_new = {logged.payload: (logged.payload, logged.layout) not in known for logged in parsed.log}
-    rows = _rows_with(parsed.bars, "payload", [digest for digest in is_new if is_new[digest]])
+    rows = parsed.bars
+    if old := [logged.payload for logged in parsed.log if (logged.payload, logged.layout) in known]:
+        is_old = pc.is_in(rows["payload"].cast(pa.string()), pa.array(old, pa.string()))
+        rows = rows.filter(pc.invert(is_old))
     if stage.is_by_hand:  # beside what is published there are the rows of this try, and no other's
-        stage.lake.overwrite(BRONZE_BARS, rows, stage.commit)
-    else:
-        stage.lake.append(BRONZE_BARS, rows, stage.commit)
+        stage.lake.overwrite(BRONZE_BARS, rows.to_reader(), stage.commit)
+    elif len(rows) or not stage.lake.exists(BRONZE_BARS):
+        stage.lake.append(BRONZE_BARS, rows.to_reader(), stage.commit)
     log = [
         {
             **asdict(logged),
@@ -93,10 +95,10 @@ def audit_bronze(stage: Stage, bars: pa.Table) -> list[Check]:
     """
     ledgers, suite = stage.ledgers, stage.suite
     symbols = [symbol for symbol in ledgers if symbol not in NO_ASSET]
-    rows = _rows_with(bars, "symbol", symbols)
-    if len(rows):
-        decisive = decisive_rows(stage.engine.load(rows), suite.rules)
-        return audit(suite, decisive.to_pandas(), total=len(rows))
+    rows = stage.engine.load(bars)
+    rows = rows.filter(rows.symbol.isin(symbols or [""]))
+    if total := rows.count().to_pyarrow().as_py():
+        return audit(suite, decisive_rows(rows, suite.rules).to_pandas(), total=total)
     unlisted = [ledgers[line].reason for line in NO_ASSET if line in ledgers]
     if stage.is_replay or not unlisted:
         return []
@@ -110,7 +112,3 @@ def audit_bronze(stage: Stage, bars: pa.Table) -> list[Check]:
             expected="at least 1",
         )
     ]
-
-
-def _rows_with(bars: pa.Table, column: str, values: Sequence[str]) -> pa.Table:
-    return bars.filter(pc.is_in(bars[column], pa.array(values, pa.string())))

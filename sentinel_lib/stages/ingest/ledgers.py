@@ -58,7 +58,8 @@ def due_by_asset(stage: Stage, last_bars: Mapping[str, datetime]) -> dict[str, i
 def count_rows(bars: pa.Table, known_readings: set[tuple[str, ...]]) -> RowCounts:
     """The rows of raw bars by symbol; of ``known_readings`` Bronze holds the rows already."""
     counts = RowCounts()
-    groups = bars.group_by([*PROVENANCE_COLUMNS, "symbol"]).aggregate([([], "count_all")])
+    alike = bars.unify_dictionaries()
+    groups = alike.group_by([*PROVENANCE_COLUMNS, "symbol"]).aggregate([([], "count_all")])
     for row in groups.to_pylist():
         symbol, count = row["symbol"] or "", row["count_all"]
         counts.all[symbol] += count

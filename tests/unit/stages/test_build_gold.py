@@ -36,7 +36,7 @@ def test_asset_is_complete_if_its_sessions_are_made_of_all_its_bars(
 ) -> None:
     daily = bars_of(session_of("AAPL", bar_count))
 
-    [check] = build_gold.completeness(bars_of(*TWO_BARS), daily)
+    [check] = build_gold.completeness(build_gold.bars_by_hours(bars_of(*TWO_BARS)), daily)
 
     assert (check.symbol, check.passed, check.blocks) == ("AAPL", passed, True)
     assert (check.observed, check.expected) == (f"sessions made of {bar_count} bars", "2 bars")
@@ -46,7 +46,7 @@ def test_asset_whose_bars_are_all_outside_hours_is_not_complete() -> None:
     bars = bars_of({"symbol": "AAPL", "is_within_hours": False})
     daily = bars_of(session_of("MSFT", 1))
 
-    [check] = build_gold.completeness(bars, daily)
+    [check] = build_gold.completeness(build_gold.bars_by_hours(bars), daily)
 
     assert (check.passed, check.expected) == (False, "one of 1 bars within hours")
 
@@ -54,7 +54,9 @@ def test_asset_whose_bars_are_all_outside_hours_is_not_complete() -> None:
 def test_session_whose_volume_fits_no_table_is_a_failed_check_that_names_it() -> None:
     daily = bars_of(session_of("AAPL", 2, is_too_large=True))
 
-    too_large, complete = build_gold.completeness(bars_of(*TWO_BARS), daily)
+    too_large, complete = build_gold.completeness(
+        build_gold.bars_by_hours(bars_of(*TWO_BARS)), daily
+    )
 
     assert (too_large.passed, complete.passed) == (False, True)
     assert too_large.observed == "more than 20 digits before the point on 2024-01-02"
@@ -65,7 +67,9 @@ def test_asset_of_a_failed_check_is_held_back_whole_and_the_other_promoted_whole
     within = {"symbol": "MSFT", "is_within_hours": True}
     failed = Check(name="complete", passed=False, table="gold.daily", symbol="AAPL")
 
-    ledgers = build_gold.gold_ledgers(bars_of(*TWO_BARS, within, outside), [failed])
+    ledgers = build_gold.gold_ledgers(
+        build_gold.bars_by_hours(bars_of(*TWO_BARS, within, outside)), [failed]
+    )
 
     aapl, msft = ledgers["AAPL"], ledgers["MSFT"]
     assert (aapl.status, aapl.rows_in, aapl.promoted, aapl.quarantined) == ("blocked", 2, 0, 2)
