@@ -73,7 +73,7 @@ FROM system AS lab
 COPY --from=lab-packages /opt/venv /opt/venv
 COPY --from=project /opt/project /opt/venv/lib/python3.11/site-packages/
 COPY --from=project /app /app
-ARG VERSION=0.5.0
+ARG VERSION=0.6.0
 ARG REVISION=unknown
 ARG CREATED=unknown
 LABEL org.opencontainers.image.title="Dataflow Sentinel: lab" \
@@ -97,7 +97,7 @@ FROM system AS runtime
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=project /opt/project /opt/venv/lib/python3.11/site-packages/
 COPY --from=project /app /app
-ARG VERSION=0.5.0
+ARG VERSION=0.6.0
 ARG REVISION=unknown
 ARG CREATED=unknown
 LABEL org.opencontainers.image.title="Dataflow Sentinel" \

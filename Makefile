@@ -73,6 +73,7 @@ kills: $(VENV)/.dev  ## kill runs, rollbacks, replays, vacuums and reports a hun
 bench: $(VENV)/.dev  ## measure a run beside Papermill in a loop, rows by the million beside scripts, 500 assets, a quoted file
 	$(BIN)/python benchmarks/five_notebooks.py
 	$(BIN)/python benchmarks/end_to_end.py
+	$(BIN)/python benchmarks/new_day.py
 	$(BIN)/python benchmarks/many_assets.py
 	$(BIN)/python benchmarks/ingest.py
 

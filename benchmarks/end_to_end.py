@@ -25,10 +25,10 @@ if find_spec("polars"):  # it is in no lock: pip install polars
     BY_HAND["Polars by hand"] = "by_hand_polars.py"
 
 
-def run_command(folder: Path) -> list[str]:
+def run_command(folder: Path, as_of: str = AS_OF) -> list[str]:
     """A run of the project in ``folder``. Its bars are old, and that is no failure here."""
     return [
-        sys.executable, str(HERE.parent / "run_pipeline.py"), "run", "--quiet", "--as-of", AS_OF,
+        sys.executable, str(HERE.parent / "run_pipeline.py"), "run", "--quiet", "--as-of", as_of,
         "--fail-on", "never", "--config", str(folder / "config"), "--data", str(folder / "data"),
         "--reports", str(folder / "reports"),
     ]  # fmt: skip

@@ -37,6 +37,24 @@ COPY (
 """
 
 
+_DAY = """
+COPY (
+  SELECT symbol,
+    strftime(TIMESTAMP '{day}' + to_minutes(minute), '%Y-%m-%dT%H:%M:%SZ') AS timestamp,
+    10000.00 AS open, 10001.00 AS high, 9999.00 AS low,
+    (10000 + minute / 1e4)::DECIMAL(12, 2) AS close, minute + 1 AS volume
+  FROM (SELECT unnest({symbols}) AS symbol), (SELECT range AS minute FROM range(1440))
+  ORDER BY ALL
+) TO '{path}' (HEADER)
+"""
+
+
+def write_day(path: Path, assets: int, day: str) -> None:
+    """One file with the bars of all assets on one day."""
+    symbols = [f"ASSET{number:03}" for number in range(assets)]
+    duckdb.connect().execute(_DAY.format(path=path, symbols=symbols, day=day))
+
+
 def write_project(folder: Path, rows: int, assets: int) -> Path:
     """A configuration and an inbox with ``rows`` rows of ``assets`` assets; its config folder."""
     inbox, config = folder / "inbox", folder / "config"

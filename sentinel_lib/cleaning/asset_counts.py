@@ -1,6 +1,7 @@
 """What a resolved batch holds of each asset: one grouped computation for all of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import ibis
 from ibis.expr.types import StringValue, Table
@@ -54,8 +55,12 @@ def rows_by(column: StringValue) -> dict[str, int]:
     return dict(zip(values.to_pylist(), counts.to_pylist(), strict=True))
 
 
-def asset_counts(resolved: Table, sessions: Table, suite: Suite) -> dict[str, AssetCounts]:
-    """The counts of every asset in a resolved batch, in the order of their symbols."""
+def asset_counts(
+    resolved: Table, sessions: Table, suite: Suite, unchanged: Mapping[str, int]
+) -> dict[str, AssetCounts]:
+    """The counts of every asset in a batch, in the order of their symbols: of its resolved rows,
+    and of ``unchanged`` ones, which are deduplicated.
+    """
     broken = [f"broken_{place}" for place, _ in enumerate(suite.strict_rules)]
     good = resolved.outcome != QUARANTINED
     grouped = resolved.group_by("asset").agg(
@@ -84,6 +89,11 @@ def asset_counts(resolved: Table, sessions: Table, suite: Suite) -> dict[str, As
         rounded = f"{rows}, in {', '.join(columns)}; one of them:{example}" if columns else ""
         numbers = {name: int(value or 0) for name, value in row.items()}
         counts[asset] = AssetCounts(**numbers, broken_rules=broken_rules, rounded=rounded)
+    for symbol, count in unchanged.items():
+        known = counts.get(symbol, AssetCounts())
+        counts[symbol] = replace(
+            known, rows_in=known.rows_in + count, deduplicated=known.deduplicated + count
+        )
     return dict(sorted(counts.items()))
 
 

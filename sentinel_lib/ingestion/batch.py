@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from sentinel_lib.errors import Question, SourceError
 from sentinel_lib.ingestion import files, kraken, simulated
-from sentinel_lib.ingestion.fetches import Fetched, LoggedPayload, Parsed
+from sentinel_lib.ingestion.fetches import Fetched, LoggedPayload, Parsed, place_of
 from sentinel_lib.ingestion.raw_bars import with_provenance
 from sentinel_lib.ingestion.source import Reading, Rejected, Source
 from sentinel_lib.ingestion.source_columns import SourceColumn
@@ -99,9 +99,13 @@ def parse(fetched: Fetched) -> Parsed:
     """
     tables: dict[tuple[str, ...], pa.Table] = {}
     columns: dict[tuple[str, ...], tuple[SourceColumn, ...]] = {}
+    counts: dict[tuple[str, ...], dict[str, int]] = {}
     log: list[LoggedPayload] = []
     rejected = list(fetched.rejected)
     for (payload, source), reading in zip(fetched.payloads, _readings(fetched), strict=True):
+        if isinstance(reading, LoggedPayload):
+            log.append(reading)
+            continue
         try:
             if isinstance(reading, SourceError):
                 raise reading
@@ -109,6 +113,7 @@ def parse(fetched: Fetched) -> Parsed:
             if key not in tables:
                 tables[key] = reading.bars()
                 columns[key] = reading.columns()
+                counts[key] = _rows_by_symbol(tables[key])
         except SourceError as unreadable:
             symbol = source.asset_of(payload)
             rejected.append(Rejected(payload.locator, str(unreadable), symbol))
@@ -125,19 +130,24 @@ def parse(fetched: Fetched) -> Parsed:
                 rows=tables[key].num_rows,
                 date_format=reading.date_format,
                 timezone=reading.timezone,
-                symbols=tuple(_symbols(tables[key])),
+                symbols=tuple(sorted(symbol for symbol in counts[key] if symbol)),
+                rows_by_symbol=counts[key],
                 columns=columns[key],
                 reading=reading.logged,
                 as_of=payload.as_of,
             )
         )
-    return Parsed(with_provenance(tables), log, rejected)
+    return Parsed(with_provenance(tables), log, rejected, tuple(fetched.unchanged.values()))
 
 
-def _readings(fetched: Fetched) -> list[Reading | SourceError]:
-    """Every payload opened, or why it cannot be."""
+def _readings(fetched: Fetched) -> list[Reading | SourceError | LoggedPayload]:
+    """Every payload opened, or why it cannot be; or how an unchanged one was logged."""
+
+    def opened(pair: tuple[Payload, Source]) -> Reading | SourceError | LoggedPayload:
+        return fetched.unchanged.get(place_of(pair[0])) or _opened(*pair)
+
     with ThreadPoolExecutor() as threads:  # most of the work lets go of Python's lock
-        readings = list(threads.map(_opened, *zip(*fetched.payloads, strict=True)))
+        readings = list(threads.map(opened, fetched.payloads))
     shown: dict[str, dict[str, set[str]]] = {}
     for reading in readings:
         if isinstance(reading, Reading):
@@ -167,11 +177,13 @@ def _opened(payload: Payload, source: Source) -> Reading | SourceError:
 
 def symbols_in(parsed: Parsed) -> list[str]:
     """The symbols that the rows name, sorted; rows without one do not count."""
-    return _symbols(parsed.bars)
+    return sorted({symbol for logged in parsed.log for symbol in logged.symbols})
 
 
-def _symbols(bars: pa.Table) -> list[str]:
-    return sorted(symbol for symbol in pc.unique(bars["symbol"]).to_pylist() if symbol)
+def _rows_by_symbol(bars: pa.Table) -> dict[str, int]:
+    """How many rows have each symbol, in their order; "" stands for none."""
+    names = pc.fill_null(bars["symbol"], "").value_counts().to_pylist()
+    return dict(sorted((name["values"], name["counts"]) for name in names))
 
 
 def _collect(source: Source, windows: Sequence[Window], fetched: Fetched) -> None:

@@ -38,7 +38,7 @@ class LostPayload:
 
     def __str__(self) -> str:
         last = self.fetches[0]
-        symbols = json.loads(last["symbols"])
+        symbols = list(filter(None, json.loads(last["symbols"])))
         more = f" and {len(symbols) - 5} more" if len(symbols) > 5 else ""
         text = (
             f"payload {self.digest[:12]} of {', '.join(symbols[:5]) or 'no symbol'}{more} "

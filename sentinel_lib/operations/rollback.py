@@ -50,7 +50,7 @@ def rollback(data: Path, target: str, *, run_id: str, now: datetime, command: st
         publisher.restore(name, rows)
     in_effect = _in_effect(history, target)
     assets = recorded_assets(in_effect.assets)
-    ages = asset_freshness(assets, last_bars(Lake(prepared)), as_of, in_effect.start)
+    ages = asset_freshness(assets, last_bars(Lake(prepared), assets), as_of, in_effect.start)
     records = (history.read_stage(target, name) for name in ROLES)
     write_files(publisher.lake, publisher.commit, ages, asset_quality(list(filter(None, records))))
     record = RunRecord(

@@ -35,11 +35,16 @@ class StageDetails(Details):
 class IngestDetails(StageDetails):
     """``due_sessions`` is how many sessions each selected asset should have delivered: it tells
     "expected but absent" from "nothing expected". ``readings`` says how each file of ``--input``
-    was read, by its locator.
+    was read, by its locator. ``unchanged`` are the payload and layout of each reading that is not
+    judged again, ``unchanged_rows`` how many rows those have of each symbol ("" for none).
+    ``code_digest`` is what ``10_ingest`` consists of and can reach.
     """
 
     due_sessions: dict[str, int]
     readings: dict[str, str] = {}
+    unchanged: tuple[tuple[str, str], ...] = ()
+    unchanged_rows: dict[str, int] = {}
+    code_digest: str = ""
 
 
 # Certificates of version 0.2 and before have a field more: they can still be read.

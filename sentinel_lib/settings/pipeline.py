@@ -9,6 +9,7 @@ from pydantic import Field
 from sentinel_lib.records.roles import ROLE_OF, ROLES
 from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.model import ConfigModel, matching
+from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.schedule import Schedule
 
 FILE_NAME = "pipeline.yaml"
@@ -86,6 +87,13 @@ def load_pipeline(config: Path, shown: Path | None = None) -> PipelineFile:
         first_at[stage.name] = document.line_of(place)
     _require_roles(document, file.stages)
     return file
+
+
+def notebook_of(config: Path, stage: str) -> Path:
+    """The notebook of a stage that is configured. Raises as ``load_pipeline`` does."""
+    pipeline = load_pipeline(config)
+    [notebook] = [spec.notebook for spec in pipeline.stages if spec.name == stage]
+    return in_project(pipeline.notebooks) / notebook
 
 
 def _require_roles(document: Document, stages: Sequence[StageSpec]) -> None:

@@ -6,8 +6,7 @@ from sentinel_lib.reachable_code import ReachableCode, code_digest
 from sentinel_lib.records.roles import VALIDATE
 from sentinel_lib.rules.suites import Suite
 from sentinel_lib.settings.assets import read_assets
-from sentinel_lib.settings.pipeline import load_pipeline
-from sentinel_lib.settings.project import in_project
+from sentinel_lib.settings.pipeline import notebook_of
 
 
 def gate_digests(config: Path, suite: Suite) -> dict[str, str]:
@@ -15,11 +14,8 @@ def gate_digests(config: Path, suite: Suite) -> dict[str, str]:
     cells of ``20_validate`` with all that they can reach.
     """
     assets, _ = read_assets(config)
-    pipeline = load_pipeline(config)
-    [gate] = [stage for stage in pipeline.stages if stage.name == VALIDATE]
-    notebook = in_project(pipeline.notebooks) / gate.notebook
     return {
         "suite_digest": suite.digest,
         "config_digest": assets.digest,
-        "code_digest": code_digest(ReachableCode().of_notebook(notebook)),
+        "code_digest": code_digest(ReachableCode().of_notebook(notebook_of(config, VALIDATE))),
     }

@@ -1,22 +1,46 @@
 """What Silver holds already: read by the stages that ask what is due, new or missing."""
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 
 from ibis.expr.types import Table
 
 from sentinel_lib.records.details import Certificate
 from sentinel_lib.records.roles import SILVER_BARS
 from sentinel_lib.storage.catalog import schema_of
+from sentinel_lib.storage.data_files import Part
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.tables import Lake
 
 
-def last_bars(lake: Lake) -> dict[str, datetime]:
-    """By symbol the timestamp (UTC) of its last bar in ``silver.bars``; no key without a bar."""
-    rows = lake.read_or_empty(SILVER_BARS, columns=["symbol", "timestamp"])
-    latest = rows.group_by("symbol").aggregate([("timestamp", "max")]).to_pylist()
-    return {row["symbol"]: row["timestamp_max"] for row in latest}
+def last_bars(lake: Lake, symbols: Iterable[str]) -> dict[str, datetime]:
+    """By symbol the timestamp (UTC) of its last bar in ``silver.bars``; no key without a bar.
+
+    The files with the newest bars come first, and one that cannot tell anything newer is not read.
+    """
+    wanted, last = set(symbols), dict[str, datetime]()
+    for part in sorted(lake.parts(SILVER_BARS), key=_newest, reverse=True):
+        newest = _newest(part)
+        if all(symbol in last and last[symbol] >= newest for symbol in symbols_of(part, wanted)):
+            continue
+        rows = lake.read_part(SILVER_BARS, part, ["symbol", "timestamp"])
+        latest = rows.group_by("symbol").aggregate([("timestamp", "max")]).to_pylist()
+        for row in latest:
+            symbol, moment = row["symbol"], row["timestamp_max"]
+            if symbol in wanted:
+                last[symbol] = max(moment, last.get(symbol, moment))
+    return last
+
+
+def symbols_of(part: Part, symbols: Collection[str]) -> list[str]:
+    """Those of ``symbols`` that a file of ``silver.bars`` may have, by its statistics."""
+    least, greatest = part.bounds("symbol")
+    is_known = least is not None and greatest is not None
+    return [symbol for symbol in symbols if not is_known or least <= symbol <= greatest]
+
+
+def _newest(part: Part) -> datetime:
+    return part.bounds("timestamp")[1] or datetime.max.replace(tzinfo=UTC)
 
 
 def silver_of(engine: Engine, lake: Lake, symbols: Collection[str] | None = None) -> Table:

@@ -57,7 +57,7 @@ def _schema(*columns: str, **types: pa.DataType) -> pa.Schema:
 _SILVER = _schema(*Bar.model_fields, "source", "fetched_as_of", timestamp=INSTANT, **_VALUES)
 
 CATALOG: dict[str, Table] = {
-    # one fetch of a payload for a run; symbols: those of its rows, columns: those of the source,
+    # one fetch of a payload for a run; symbols: the rows of each, columns: those of the source,
     # each with its kind and fields, reading: how it was read, all as JSON
     roles.BRONZE_FETCHES: Table(
         key=("run_id", "source", "locator", "symbol", "payload", "layout"),

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain, islice
@@ -24,6 +24,7 @@ BLOCKS_A_FILE = 8
 
 _NAMED = re.compile(r"\d+-\d+-([0-9a-f]{64})\.parquet")
 _LONGEST_TEXT = 64
+_COUNTING = ("timestamp", "line")
 _intact: set[tuple[str, int, int]] = set()
 
 
@@ -34,6 +35,23 @@ class DataFile:
     name: str
     size: int
     stats: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a table, and its statistics as Delta's log has them."""
+
+    path: Path
+    statistics: Mapping[str, Any]
+
+    @property
+    def version(self) -> int:
+        """The version of its table that it was written for; -1 where its name does not tell."""
+        return int(self.path.name.partition("-")[0]) if _NAMED.fullmatch(self.path.name) else -1
+
+    def bounds(self, column: str) -> tuple[Any, Any]:
+        """The least and the greatest value of a column; None where the log does not say."""
+        return self.statistics.get(f"min.{column}"), self.statistics.get(f"max.{column}")
 
 
 def write_files(
@@ -47,7 +65,7 @@ def write_files(
     for number, first in enumerate(waiting):
         path = folder / f".{uuid4().hex}.parquet{HALF_WRITTEN}"
         try:
-            with pq.ParquetWriter(path, rows.schema, write_page_checksum=True) as writer:
+            with pq.ParquetWriter(path, rows.schema, **_encodings(rows.schema)) as writer:
                 for block in chain([first], islice(waiting, BLOCKS_A_FILE - 1)):
                     writer.write_table(block)
             with path.open("rb") as file:
@@ -72,6 +90,20 @@ def adopt_files(folder: Path, version: int, files: Sequence[Path]) -> Iterator[D
         except OSError:
             shutil.copyfile(file, adopted)
         yield _data_file(adopted)
+
+
+def _encodings(schema: pa.Schema) -> dict[str, Any]:
+    """How columns are written: those that count up by their steps, others by their few values."""
+    counting = [
+        field.name
+        for field in schema
+        if field.name in _COUNTING and not pa.types.is_string(field.type)
+    ]
+    return {
+        "write_page_checksum": True,
+        "use_dictionary": [name for name in schema.names if name not in counting],
+        "column_encoding": dict.fromkeys(counting, "DELTA_BINARY_PACKED"),
+    }
 
 
 def _digested(blocks: Iterator[pa.Table], digest: OrderedDigest) -> Iterator[pa.Table]:

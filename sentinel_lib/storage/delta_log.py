@@ -24,7 +24,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage.catalog import CATALOG
-from sentinel_lib.storage.data_files import DataFile, adopt_files, write_files
+from sentinel_lib.storage.data_files import DataFile, Part, adopt_files, write_files
 from sentinel_lib.storage.digest import OrderedDigest
 from sentinel_lib.storage.layout import DELTA_LOG, Layout, table_names, table_version
 
@@ -127,10 +127,15 @@ class DeltaLog:
 
     def files(self) -> list[Path]:
         """The files of this version."""
+        return [part.path for part in self.parts()]
+
+    def parts(self) -> list[Part]:
+        """The files of this version, with what the log says of their values."""
         if self.table is None:
             return []
-        added = pa.table(self.table.get_add_actions(flatten=True))["path"].to_pylist()
-        return sorted(self.folder / unquote(path) for path in added)
+        added = pa.table(self.table.get_add_actions(flatten=True)).to_pylist()
+        parts = (Part(self.folder / unquote(row["path"]), row) for row in added)
+        return sorted(parts, key=lambda part: part.path)
 
     def dataset(self) -> ds.FileSystemDataset:
         """The rows of this version."""

@@ -12,12 +12,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from sentinel_lib.errors import StorageError
 from sentinel_lib.records.roles import BRONZE_FETCHES
 from sentinel_lib.storage import changes, data_files, delta_log
 from sentinel_lib.storage.catalog import CATALOG, RESTORED_TABLES, schema_of
 from sentinel_lib.storage.changes import Kept
+from sentinel_lib.storage.data_files import Part
 from sentinel_lib.storage.delta_log import Commit, DeltaLog, Rows, changing
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.layout import Layout, table_version
@@ -112,6 +114,15 @@ class Lake:
         files = log.files()
         self._check(log, files)
         return list(map(str, files))
+
+    def parts(self, name: str) -> list[Part]:
+        """The files of a table with their statistics, unread; none where there is no table."""
+        return delta_log.opened(self.root, name).parts()
+
+    def read_part(self, name: str, part: Part, columns: Sequence[str]) -> pa.Table:
+        """Some columns of a file of a table. Raises ``StorageError`` if it is damaged."""
+        self._check(self._opened(name), [part.path])
+        return pq.ParquetFile(part.path).read(list(columns))
 
     def append(self, name: str, rows: Rows, commit: Commit) -> None:
         """Add ``rows`` in one commit. A table without any makes none, but this one exists."""

@@ -61,7 +61,7 @@ CHOOSE = 'rule for rule in stage.suite.row_rules if rule.on_fail == "quarantine"
 JUDGE = "validate.judged_rows(typed, sessions, rules, stage.as_of)"
 RESOLVE = "validate.resolved_rows(judged, silver)"
 HOLD = "validate.held_back(resolved, verdicts)"
-ACCOUNT = "validate.accounted(rows_in, outcome, candidate, quarantined, verdicts)"
+ACCOUNT = "validate.accounted(rows_in, outcome, candidate, quarantined, verdicts, unchanged)"
 
 
 def without_rules(*names):

@@ -192,7 +192,7 @@ def test_a_fetch_that_does_not_say_what_was_due_is_stopped_and_names_that(projec
 
     assert isinstance(outcome.errors["ingest"], StageError)
     assert "stage 'ingest' does not hand on what it has to" in str(outcome.errors["ingest"])
-    assert "expected: due_sessions" in str(outcome.errors["ingest"])
+    assert "expected: code_digest, due_sessions" in str(outcome.errors["ingest"])
 
 
 @pytest.mark.thorough

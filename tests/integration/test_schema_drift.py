@@ -43,7 +43,7 @@ def loaded(project):
 def test_the_fetch_log_keeps_the_columns_of_every_payload(loaded):
     fetches = Lake(loaded.data).read("bronze.fetches").to_pylist()
 
-    assert [json.loads(one["symbols"]) for one in fetches] == [["AAPL"], ["MSFT"]]
+    assert [list(json.loads(one["symbols"])) for one in fetches] == [["AAPL"], ["MSFT"]]
     assert json.loads(fetches[0]["columns"])["Date"] == {"fields": ["timestamp"], "kind": "date"}
     assert json.loads(fetches[0]["columns"])["Close"] == {"fields": ["close"], "kind": "number"}
 

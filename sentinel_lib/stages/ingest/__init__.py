@@ -20,5 +20,6 @@ from sentinel_lib.stages.ingest.schema_drift import (
     drift_checks,
     held_by_drift,
 )
+from sentinel_lib.stages.ingest.unchanged import left_alone, unchanged_payloads
 from sentinel_lib.stages.sessions import calendar_checks
 from sentinel_lib.stages.silver import last_bars

@@ -24,9 +24,21 @@ from sentinel_lib.validation import audit
 
 
 def known_readings(lake: Lake) -> set[tuple[str, ...]]:
-    """The payloads that ``bronze.bars`` has rows of, each with how it was read."""
-    columns = list(PROVENANCE_COLUMNS)
-    rows = lake.read_or_empty(BRONZE_BARS, columns=columns).group_by(columns).aggregate([])
+    """The payloads that ``bronze.bars`` has rows of, each with how it was read.
+
+    What the log names is there. Of runs that were killed before they logged it, it is looked up.
+    """
+    if not lake.exists(BRONZE_BARS):
+        return set()
+    fetches = lake.read_or_empty(BRONZE_FETCHES, columns=["run_id", *PROVENANCE_COLUMNS])
+    logged = set(fetches["run_id"].to_pylist())
+    commits = lake.commits(BRONZE_BARS)
+    versions = {commit.version for commit in commits if commit.run_id in logged}
+    tables = [fetches.select(PROVENANCE_COLUMNS)]
+    for part in lake.parts(BRONZE_BARS):
+        if part.version not in versions:
+            tables.append(lake.read_part(BRONZE_BARS, part, PROVENANCE_COLUMNS))
+    rows = pa.concat_tables(tables).group_by(list(PROVENANCE_COLUMNS)).aggregate([])
     return {tuple(row.values()) for row in rows.to_pylist()}
 
 
@@ -47,7 +59,8 @@ def store(
         archive.store(payload.content)
     known = known_readings(stage.published)
     rows = parsed.bars
-    if old := [logged.payload for logged in parsed.log if (logged.payload, logged.layout) in known]:
+    read = [(logged.payload, logged.layout) for logged in parsed.log]
+    if old := [payload for payload, layout in read if (payload, layout) in known]:
         is_old = pc.is_in(rows["payload"].cast(pa.string()), pa.array(old, pa.string()))
         rows = rows.filter(pc.invert(is_old))
     if stage.is_by_hand:  # beside what is published there are the rows of this try, and no other's
@@ -59,7 +72,7 @@ def store(
             **asdict(logged),
             "run_id": stage.run_id,
             "as_of": logged.as_of or stage.as_of,
-            "symbols": json.dumps(logged.symbols, ensure_ascii=False),
+            "symbols": json.dumps(logged.rows_by_symbol, ensure_ascii=False),
             "columns": pair.columns,
         }
         for logged, pair in zip(parsed.log, compared, strict=True)
@@ -100,7 +113,8 @@ def audit_bronze(stage: Stage, bars: pa.Table) -> list[Check]:
     if total := rows.count().to_pyarrow().as_py():
         return audit(suite, decisive_rows(rows, suite.rules).to_pandas(), total=total)
     unlisted = [ledgers[line].reason for line in NO_ASSET if line in ledgers]
-    if stage.is_replay or not unlisted:
+    has_rows = any(ledgers[symbol].rows_in for symbol in symbols)
+    if stage.is_replay or has_rows or not unlisted:
         return []
     held = [f"{symbol}: {ledgers[symbol].reason}" for symbol in symbols]
     return [

@@ -24,6 +24,7 @@ from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import source_named
 from sentinel_lib.stages.ingest.settled import settled_by
 from sentinel_lib.stages.origin import details_in_effect, ingest_record, recorded_ingest
+from sentinel_lib.stages.silver import symbols_of
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.tables import Lake
 
@@ -67,22 +68,33 @@ def require_continuity(published: Lake, chosen: Mapping[str, Asset], as_of: date
     commits = published.commits(SILVER_BARS)
     require_not_before(as_of, commits[-1].as_of if commits else None)
     columns = ["symbol", "interval", "source"]
-    rows = published.read_or_empty(SILVER_BARS, columns=columns).group_by(columns).aggregate([])
-    for row in rows.sort_by("symbol").to_pylist():
-        asset = chosen.get(row["symbol"])
-        if asset is None:
+    for part in published.parts(SILVER_BARS):
+        (interval, other_interval), (source, other) = map(part.bounds, columns[1:])
+        assets = [chosen[symbol] for symbol in symbols_of(part, chosen)]
+        is_alike = (interval, source) == (other_interval, other)
+        if is_alike and all(
+            (asset.interval, asset.source) == (interval, source) for asset in assets
+        ):
             continue
-        terms: dict[str, str] = {"interval": asset.interval}
-        if "simulated" in (row["source"], asset.source):
-            terms["source"] = asset.source
-        for term, configured in terms.items():
-            if row[term] != configured:
-                raise ConfigError(
-                    f"{asset.symbol}: its published bars have {term} '{row[term]}', "
-                    f"and its configuration says '{configured}'",
-                    expected=f"{term}: {row[term]}",
-                    next_step="give the series another symbol, or a fresh folder by --data DIR",
-                )
+        rows = published.read_part(SILVER_BARS, part, columns).group_by(columns).aggregate([])
+        for row in rows.sort_by("symbol").to_pylist():
+            if row["symbol"] in chosen:
+                _require_same(chosen[row["symbol"]], row)
+
+
+def _require_same(asset: Asset, row: Mapping[str, str]) -> None:
+    """Raise ``ConfigError`` if published bars have other terms than their asset."""
+    terms: dict[str, str] = {"interval": asset.interval}
+    if "simulated" in (row["source"], asset.source):
+        terms["source"] = asset.source
+    for term, configured in terms.items():
+        if row[term] != configured:
+            raise ConfigError(
+                f"{asset.symbol}: its published bars have {term} '{row[term]}', "
+                f"and its configuration says '{configured}'",
+                expected=f"{term}: {row[term]}",
+                next_step="give the series another symbol, or a fresh folder by --data DIR",
+            )
 
 
 def _assets_in(

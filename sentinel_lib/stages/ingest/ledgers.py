@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
-import pyarrow as pa
 
 from sentinel_lib.calendars import trouble
 from sentinel_lib.errors import counted, listed
@@ -55,10 +54,10 @@ def due_by_asset(stage: Stage, last_bars: Mapping[str, datetime]) -> dict[str, i
     }
 
 
-def count_rows(bars: pa.Table, known_readings: set[tuple[str, ...]]) -> RowCounts:
-    """The rows of raw bars by symbol; of ``known_readings`` Bronze holds the rows already."""
-    counts = RowCounts()
-    alike = bars.unify_dictionaries()
+def count_rows(parsed: Parsed, known_readings: set[tuple[str, ...]]) -> RowCounts:
+    """The rows of a batch by symbol; of ``known_readings`` Bronze holds the rows already."""
+    counts = RowCounts(Counter(parsed.unchanged_rows), Counter(parsed.unchanged_rows))
+    alike = parsed.bars.unify_dictionaries()
     groups = alike.group_by([*PROVENANCE_COLUMNS, "symbol"]).aggregate([([], "count_all")])
     for row in groups.to_pylist():
         symbol, count = row["symbol"] or "", row["count_all"]

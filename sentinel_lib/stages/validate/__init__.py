@@ -11,6 +11,7 @@ from sentinel_lib.stages.validate.batch import (
     payload_labels,
     published_bars,
     read_batch,
+    unchanged_rows,
 )
 from sentinel_lib.stages.validate.candidate import (
     accounted,

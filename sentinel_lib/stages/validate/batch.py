@@ -1,6 +1,7 @@
 """The batch: the raw rows that a run is about, from the archive into the engine."""
 
 import json
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -9,11 +10,13 @@ from ibis.expr.types import Table
 from sentinel_lib.cleaning.bar_times import TIMES, date_labels
 from sentinel_lib.cleaning.rule_names import WAITING
 from sentinel_lib.records.bar import ISO_8601, ONE_DAY, VALUE_COLUMNS
-from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, QUARANTINE_BARS
+from sentinel_lib.records.details import IngestDetails
+from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, INGEST, QUARANTINE_BARS
+from sentinel_lib.records.stage import NO_ASSET
 from sentinel_lib.stages.sessions import asset_terms, within_times_of
 from sentinel_lib.stages.silver import silver_of
 from sentinel_lib.stages.stage import Stage
-from sentinel_lib.stages.unlisted import lines_of
+from sentinel_lib.stages.unlisted import line_of, lines_of
 from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.tables import is_one_of
 
@@ -43,9 +46,28 @@ def read_batch(stage: Stage) -> Table:
 
 
 def batch_fetches(stage: Stage) -> pa.Table:
-    """The rows of ``bronze.fetches`` that the batch consists of."""
+    """The rows of ``bronze.fetches`` that are judged: of the batch, without unchanged ones."""
     of_batch = ds.field("run_id") == stage.batch_run_id
-    return stage.input(BRONZE_FETCHES).read_or_empty(BRONZE_FETCHES, where=of_batch)
+    fetches = stage.input(BRONZE_FETCHES).read_or_empty(BRONZE_FETCHES, where=of_batch)
+    ingested = _ingested(stage)
+    unchanged = set(ingested.unchanged) if ingested else set()
+    readings = zip(*(fetches[name].to_pylist() for name in _READING), strict=True)
+    return fetches.filter(pa.array([reading not in unchanged for reading in readings], pa.bool_()))
+
+
+def unchanged_rows(stage: Stage) -> dict[str, int]:
+    """By asset, or line of none, how many rows of the batch are known and not judged again."""
+    counts, ingested = Counter[str](), _ingested(stage)
+    for symbol, rows in (ingested.unchanged_rows if ingested else {}).items():
+        line = line_of(stage.assets, symbol)
+        if line in stage.selected or line in NO_ASSET:
+            counts[line] += rows
+    return dict(counts)
+
+
+def _ingested(stage: Stage) -> IngestDetails | None:
+    record = stage.said_by(INGEST)
+    return record.handed_on(IngestDetails) if record else None
 
 
 def payload_labels(stage: Stage, batch: Table) -> Table:

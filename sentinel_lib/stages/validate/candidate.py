@@ -52,8 +52,11 @@ def accounted(
     candidate: Table,
     quarantined: pa.Table,
     verdicts: Mapping[str, Verdict],
+    unchanged: Mapping[str, int],
 ) -> dict[str, AssetLedger]:
-    """Every asset's rows: what went in, counted in the batch, and what came out, as written."""
+    """Every asset's rows: what went in, counted in the batch, and what came out, as written.
+    ``unchanged`` ones went in, and are deduplicated.
+    """
     promoted = rows_by(candidate.symbol)
     deduplicated = rows_by(resolved.filter(resolved.outcome == DEDUPLICATED).asset)
     refused = counts_of(quarantined["asset"])
@@ -61,10 +64,10 @@ def accounted(
         symbol: AssetLedger(
             status=verdict.status,
             reason=verdict.reason,
-            rows_in=rows_in.get(symbol, 0),
+            rows_in=rows_in.get(symbol, 0) + unchanged.get(symbol, 0),
             promoted=promoted.get(symbol, 0),
             quarantined=refused.get(symbol, 0),
-            deduplicated=deduplicated.get(symbol, 0),
+            deduplicated=deduplicated.get(symbol, 0) + unchanged.get(symbol, 0),
         )
         for symbol, verdict in verdicts.items()
     }

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
 
+from ibis.expr.types import Table
+
 from sentinel_lib.calendars import session_shift, sessions, time_zone
 from sentinel_lib.cleaning.asset_counts import seen_rows, spans
 from sentinel_lib.cleaning.bar_times import is_in_closed_weekend, with_hours
@@ -18,6 +20,7 @@ from sentinel_lib.records.stage import Check
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.stages.sessions import placed_bars
 from sentinel_lib.stages.validate.series import Series, session_dates
+from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.tables import is_one_of
 
 FEWEST_SESSIONS, MOST_SESSIONS = 5, 20
@@ -27,13 +30,12 @@ Counts = Mapping[date, int]
 
 
 def missing_sessions(series: Series) -> Iterator[Check]:
-    """A check that warns per asset without any row of some sessions between the last published
-    before the batch and the last of the batch; it lists them.
+    """A check that warns per asset without any row of some sessions between the last of Gold before
+    the batch and the last of the batch; it lists them.
     """
     batch = series.stage.engine.materialise(spans(series.rows))
-    dated = series.dated_silver
-    silver = dated.filter(~is_in_closed_weekend(dated)).select("session", asset="symbol").distinct()
-    earlier = silver.join(batch.select("asset", "first"), "asset")
+    sessions = _published_sessions(series)
+    earlier = sessions.join(batch.select("asset", "first"), "asset")
     earlier = earlier.filter(earlier.session < earlier["first"])
     last_before = earlier.group_by("asset").agg(since=earlier.session.max())
     gaps = {}
@@ -44,7 +46,15 @@ def missing_sessions(series: Series) -> Iterator[Check]:
             gaps[row["asset"]] = expected
     if not gaps:
         return
-    both = seen_rows(series.rows).select("session", "asset").union(silver).distinct()
+    first = min(expected[0] for expected in gaps.values()) - timedelta(days=2)
+    dated = series.dated_silver
+    dated = dated.filter(
+        dated.symbol.isin(list(gaps)),
+        dated.timestamp >= datetime.combine(first, time(), UTC),
+        ~is_in_closed_weekend(dated),
+    )
+    both = seen_rows(series.rows).select("session", "asset")
+    both = both.union(dated.select("session", asset="symbol")).distinct()
     rows = both.filter(both.asset.isin(list(gaps))).to_pyarrow().to_pylist()
     present = {(row["asset"], row["session"]) for row in rows}
     for symbol, expected in gaps.items():
@@ -57,6 +67,14 @@ def missing_sessions(series: Series) -> Iterator[Check]:
                 observed=f"{len(absent)} missing: {listed(absent)}",
                 expected=f"every session from {expected[0]} to {expected[-1]}",
             )
+
+
+def _published_sessions(series: Series) -> Table:
+    """``asset`` and ``session`` of ``gold.daily``: few rows, where Silver has many."""
+    lake = series.stage.published
+    files = lake.files(GOLD_DAILY) if lake.exists(GOLD_DAILY) else []
+    daily = series.stage.engine.scan(files, schema_of(GOLD_DAILY))
+    return daily.select("session", asset="symbol")
 
 
 def thin_sessions(series: Series) -> Iterator[Check]:

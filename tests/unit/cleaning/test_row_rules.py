@@ -230,7 +230,7 @@ def test_sundays_of_currencies_are_neither_sessions_that_were_seen_nor_missing_o
     judged = judged_rows(typed_bars(rows, ["iso"]), sessions, RULES, MONDAY + timedelta(days=1))
     resolved = resolved_rows(judged, engine.load(silver_rows()))
 
-    counts = asset_counts(resolved, sessions, load_suite(PROJECT_ROOT / "config", "silver"))
+    counts = asset_counts(resolved, sessions, load_suite(PROJECT_ROOT / "config", "silver"), {})
 
     found = counts["AAPL"]
     assert (found.promoted, found.quarantined) == (4, 0)

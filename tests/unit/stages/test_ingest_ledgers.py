@@ -54,7 +54,7 @@ def delivery(
 def test_rows_of_a_reading_that_bronze_holds_count_as_deduplicated() -> None:
     table = pa.concat_tables([bars("A", "A", None), bars("A", "B", payload="known")])
 
-    counts = ingest.count_rows(table, {("known", "layout")})
+    counts = ingest.count_rows(Parsed(table), {("known", "layout")})
     ledgers = ingest.bronze_ledgers({"A": ("passed", "")}, counts, {"A": asset("A")})
 
     assert (ledgers["A"].rows_in, ledgers["A"].promoted, ledgers["A"].deduplicated) == (3, 2, 1)
