@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from end_to_end import run_command
-from measurement import HERE, Cost, cost_of_tree, median, print_table
+from measurement import Cost, cost_of_tree, median, print_table
 from raw_bars import START, write_day, write_project
 
 
@@ -37,7 +36,7 @@ def main() -> int:
         write_project(alone, given.assets, given.assets)
         for path in (alone / "inbox").iterdir():
             path.unlink()
-        subprocess.run(run_command(history, before), check=True, cwd=HERE.parent)
+        cost_of_tree(run_command(history, before))
         shutil.copytree(history / "data", history / "data_before")
         costs: dict[str, list[Cost]] = {"a day alone": [], "on the history": []}
         for _ in range(given.rounds):
