@@ -40,6 +40,7 @@ def details(stage: str, **changes: Any) -> dict[str, Any]:
         "ingest": {"due_sessions": {}},
         "validate": {"certificate": CERTIFICATE},
         "promote_silver": {"changes": {}},
+        "build_gold": {"silver": None, "code_digest": ""},
         "monitor": {"freshness": {}, "quiet_until": None},
     }
     return {**IN_EFFECT, **of_stage.get(stage, {}), **changes}

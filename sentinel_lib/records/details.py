@@ -85,6 +85,15 @@ class PromoteDetails(StageDetails):
     changes: dict[str, int]
 
 
+class GoldDetails(StageDetails):
+    """``silver`` is the version of Silver that Gold was made of, with the run that committed it;
+    ``code_digest`` is what ``40_build_gold`` consists of and can reach.
+    """
+
+    silver: tuple[int, str] | None
+    code_digest: str
+
+
 class AssetFreshness(BaseModel, frozen=True):
     """An asset's entry in ``freshness.json``. Times are UTC.
 

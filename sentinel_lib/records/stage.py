@@ -15,6 +15,7 @@ from pydantic import (
 from sentinel_lib.records.details import (
     Details,
     Freshness,
+    GoldDetails,
     IngestDetails,
     MonitorDetails,
     PromoteDetails,
@@ -45,7 +46,7 @@ DETAILS: dict[str, type[Details]] = {
     INGEST: IngestDetails,
     VALIDATE: ValidateDetails,
     PROMOTE_SILVER: PromoteDetails,
-    BUILD_GOLD: StageDetails,
+    BUILD_GOLD: GoldDetails,
     MONITOR: MonitorDetails,
 }
 """What each stage hands on when it ends well; a blocked one hands on ``StageDetails``."""
@@ -120,7 +121,13 @@ class StageRecord(_Record):
     offending_rows: list[OffendingRow] = Field(default_factory=list)
     artifacts: dict[str, str] = Field(default_factory=dict)
     details: Annotated[
-        IngestDetails | ValidateDetails | PromoteDetails | MonitorDetails | StageDetails | Details,
+        IngestDetails
+        | ValidateDetails
+        | PromoteDetails
+        | GoldDetails
+        | MonitorDetails
+        | StageDetails
+        | Details,
         Field(union_mode="left_to_right"),
     ] = Details()
 

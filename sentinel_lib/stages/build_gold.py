@@ -1,7 +1,6 @@
 """The library of ``40_build_gold``: sessions and metrics from Silver, checked, and published."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,13 +18,17 @@ from sentinel_lib.records.stage import AssetLedger, Check
 from sentinel_lib.rules.kinds import RowRule, Rule
 from sentinel_lib.rules.suites import Suite
 from sentinel_lib.settings.assets import Asset
+from sentinel_lib.stages.changed_silver import (
+    Change,
+    any_of,
+    silver_parts,
+)
 from sentinel_lib.stages.sessions import has_known_sessions, placed_bars
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.catalog import CATALOG, schema_of
-from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.frames import frame_of
 from sentinel_lib.storage.publisher import Publisher
-from sentinel_lib.storage.tables import Lake, is_one_of
+from sentinel_lib.storage.tables import is_one_of
 from sentinel_lib.validation import audit
 
 BarsByHours = Mapping[str, tuple[int, int]]
@@ -35,15 +38,22 @@ _KEY = list(CATALOG[GOLD_DAILY].key)
 _COLUMNS = schema_of(GOLD_DAILY).names
 
 
-def silver_bars(lake: Lake, engine: Engine, assets: Mapping[str, Asset], as_of: datetime) -> Table:
-    """The bars of ``assets`` in Silver, each with its ``session`` and ``is_within_hours``.
+def silver_bars(stage: Stage, changes: Sequence[Change] | None) -> Table:
+    """The bars of all sessions of Silver that have changed (None: that there are), each with its
+    ``session`` and ``is_within_hours``.
 
     Those of an asset whose calendar does not know the day are left out: it keeps its last good
     metrics. Raises ``StorageError`` if there is no Silver yet.
     """
-    bars = engine.scan(lake.files(SILVER_BARS), schema_of(SILVER_BARS))
+    bars = stage.engine.scan(silver_parts(stage, changes), schema_of(SILVER_BARS))
+    assets, as_of = stage.assets, stage.as_of
     known = [symbol for symbol, asset in assets.items() if has_known_sessions(asset, as_of)]
-    return placed_bars(engine, bars.filter(bars.symbol.isin(known or [""])), assets, as_of)
+    bars = bars.filter(bars.symbol.isin(known or [""]))
+    if changes is None:
+        return placed_bars(stage.engine, bars, assets, as_of)
+    near = any_of([change.has_bars(bars) for change in changes], bars)
+    placed = placed_bars(stage.engine, near, assets, as_of)
+    return any_of([change.has_session(placed) for change in changes], placed)
 
 
 def daily_frame(daily: Table, assets: Mapping[str, Asset]) -> pd.DataFrame:
@@ -94,12 +104,15 @@ def completeness(hours: BarsByHours, daily: Table) -> list[Check]:
     ]
 
 
-def gold_ledgers(hours: BarsByHours, checks: Iterable[Check]) -> dict[str, AssetLedger]:
+def gold_ledgers(
+    hours: BarsByHours, checks: Iterable[Check], unchanged: Iterable[str]
+) -> dict[str, AssetLedger]:
     """By symbol an asset's bars within hours: all of them promoted into sessions, or held back
     whole where one of its ``checks`` failed. Those outside hours are counted beside them.
+    ``unchanged`` assets have no bar to make anything of.
     """
     failed = {check.symbol: check for check in checks if not check.passed and check.blocks}
-    ledgers = {}
+    ledgers = {symbol: AssetLedger() for symbol in unchanged}
     for symbol, (within, outside) in hours.items():
         ledger = AssetLedger(rows_in=within, promoted=within, outside_hours=outside)
         if check := failed.get(symbol):
@@ -110,16 +123,27 @@ def gold_ledgers(hours: BarsByHours, checks: Iterable[Check]) -> dict[str, Asset
     return ledgers
 
 
-def sessions_to_publish(
-    daily: Table, passing: Collection[str], assets: Collection[str], published: Lake, engine: Engine
-) -> Table:
-    """The sessions of Gold as they will stand: those of ``daily`` for the assets that pass, and
-    the ``published`` ones of the other ``assets``, which are held back.
+def unchanged_assets(
+    stage: Stage, hours: BarsByHours, changes: Sequence[Change] | None
+) -> list[str]:
+    """The assets that have sessions in Gold and none that has changed."""
+    if changes is None:
+        return []
+    published = stage.published.read_or_empty(GOLD_DAILY, columns=["symbol"])["symbol"]
+    known = set(published.unique().to_pylist()) & stage.assets.keys()
+    return sorted(known - hours.keys())
+
+
+def sessions_to_publish(stage: Stage, daily: Table, changes: Sequence[Change] | None) -> Table:
+    """The sessions of Gold as they will stand: those of ``daily`` for the assets that pass, and the
+    published ones of the others, which are held back; and those that have not changed.
     """
-    held = is_one_of("symbol", [symbol for symbol in assets if symbol not in passing])
-    last_good = engine.load(published.read_or_empty(GOLD_DAILY, where=held))
-    new = daily.filter(daily.symbol.isin(list(passing) or [""]))
-    return engine.materialise(new.select(_COLUMNS).union(last_good.select(_COLUMNS)))
+    passing = stage.passing
+    kept = list(stage.assets) if changes is not None else [*stage.assets.keys() - set(passing)]
+    published = stage.published.read_or_empty(GOLD_DAILY, where=is_one_of("symbol", kept))
+    new = daily.filter(daily.symbol.isin(passing or [""]))
+    last_good = stage.engine.load(published).anti_join(new, _KEY)
+    return stage.engine.materialise(new.select(_COLUMNS).union(last_good.select(_COLUMNS)))
 
 
 def audit_aggregates(

@@ -110,19 +110,21 @@ class Lake:
 
         Raises ``StorageError`` if there is no such table, or a file is damaged.
         """
-        log = self._opened(name)
-        files = log.files()
-        self._check(log, files)
-        return list(map(str, files))
+        return self.checked(name, self._opened(name).parts())
 
     def parts(self, name: str) -> list[Part]:
         """The files of a table with their statistics, unread; none where there is no table."""
         return delta_log.opened(self.root, name).parts()
 
+    def checked(self, name: str, parts: Iterable[Part]) -> list[str]:
+        """The paths of files of a table. Raises ``StorageError`` if one is damaged."""
+        self._check(self._opened(name), paths := [part.path for part in parts])
+        return [*map(str, paths)]
+
     def read_part(self, name: str, part: Part, columns: Sequence[str]) -> pa.Table:
         """Some columns of a file of a table. Raises ``StorageError`` if it is damaged."""
-        self._check(self._opened(name), [part.path])
-        return pq.ParquetFile(part.path).read(list(columns))
+        [path] = self.checked(name, [part])
+        return pq.ParquetFile(path).read(list(columns))
 
     def append(self, name: str, rows: Rows, commit: Commit) -> None:
         """Add ``rows`` in one commit. A table without any makes none, but this one exists."""

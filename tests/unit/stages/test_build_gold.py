@@ -68,7 +68,7 @@ def test_asset_of_a_failed_check_is_held_back_whole_and_the_other_promoted_whole
     failed = Check(name="complete", passed=False, table="gold.daily", symbol="AAPL")
 
     ledgers = build_gold.gold_ledgers(
-        build_gold.bars_by_hours(bars_of(*TWO_BARS, within, outside)), [failed]
+        build_gold.bars_by_hours(bars_of(*TWO_BARS, within, outside)), [failed], ["OLD"]
     )
 
     aapl, msft = ledgers["AAPL"], ledgers["MSFT"]
