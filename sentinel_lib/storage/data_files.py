@@ -89,6 +89,8 @@ def adopt_files(folder: Path, version: int, files: Sequence[Path]) -> Iterator[D
             os.link(file, adopted)
         except OSError:
             shutil.copyfile(file, adopted)
+            with adopted.open("rb") as copied:
+                os.fsync(copied.fileno())
         yield _data_file(adopted)
 
 

@@ -122,6 +122,21 @@ def test_what_a_run_fetched_that_did_not_promote_it_is_judged_again(inbox, stage
     assert (ledger.rows_in, ledger.promoted, ledger.deduplicated) == (6, 1, 5)
 
 
+def test_rows_of_no_asset_that_a_killed_run_fetched_are_quarantined_by_the_next(inbox):
+    (inbox.inbox / "ZZZ.csv").write_text(january(11, 12))
+    inbox.run(SECOND, stages=["ingest"])
+
+    outcome = inbox.run(THIRD)
+
+    rows = Lake(inbox.data).read("quarantine.bars")
+    assert rows["rule"].to_pylist() == ["unlisted", "unlisted"]
+    assert outcome.records["validate"].assets["(unlisted)"].quarantined == 2
+    again = inbox.run("2024-02-04T22:00:00Z")
+    assert again.errors == {}
+    assert again.records["validate"].assets["(unlisted)"].deduplicated == 2
+    assert len(Lake(inbox.data).read("quarantine.bars")) == 2
+
+
 def test_a_file_of_an_asset_that_was_held_back_is_judged_again(inbox):
     (inbox.inbox / "A.csv").write_text(january(*[11] * 18, None, None))
     assert inbox.run(SECOND).ledger("A").status == "blocked"

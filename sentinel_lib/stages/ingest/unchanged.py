@@ -93,16 +93,17 @@ class _Settled:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self._assets: dict[str, set[str]] = {}
+        self._assets: dict[str, set[str] | None] = {}
 
     def holds(self, run_id: str, symbols: Mapping[str, int]) -> bool:
         """Whether that is so of all the assets of a payload that this run is about."""
         if run_id not in self._assets:
             self._assets[run_id] = self._promoted(run_id)
-        return self._assets[run_id].issuperset(symbols.keys() & self.stage.assets.keys())
+        assets = self._assets[run_id]
+        return assets is not None and assets.issuperset(symbols.keys() & self.stage.assets.keys())
 
-    def _promoted(self, run_id: str) -> set[str]:
-        """The assets whose rows of that run need no other look."""
+    def _promoted(self, run_id: str) -> set[str] | None:
+        """The assets whose rows of that run need no other look; None where all do."""
         history, assets = self.stage.history, self.stage.assets
         ingested, validated, promoted = (
             history.read_stage(run_id, name) for name in (INGEST, VALIDATE, PROMOTE_SILVER)
@@ -115,7 +116,7 @@ class _Settled:
             or read.code_digest != self._code
             or not self._rules.items() <= gate.certificate.model_dump().items()
         ):
-            return set()
+            return None
         then = recorded_assets(read.assets)
         same = {symbol for symbol in read.selected if then.get(symbol) == assets.get(symbol)}
         return same & passed_by_both_gates(history, run_id)

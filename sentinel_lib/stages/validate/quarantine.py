@@ -1,7 +1,7 @@
 """Quarantine: the rows of a batch that break a rule, each with its reason."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import ibis
 import pyarrow as pa
@@ -80,23 +80,28 @@ def _original_texts(stage: Stage, rows: pa.Table) -> pa.Array:
 
     Good rows that are held back with their asset are not looked up: there can be millions.
     """
-    archives = [PayloadArchive(lake.root) for lake in (stage.published, stage.input(BRONZE_BARS))]
-
-    @cache
-    def lines_of(payload: str) -> list[bytes]:
-        archive = next((held for held in archives if held.holds(payload)), archives[0])
-        try:
-            return archive.lines(payload)
-        except StorageError as lost:  # it is only shown
-            log().warning("rows are quarantined without their text", reason=str(lost))
-            return []
-
-    texts: list[str | None] = []
+    places: dict[str, list[tuple[int, int]]] = defaultdict(list)
     columns = (rows[name].to_pylist() for name in ("payload", "line", "rule"))
-    for payload, line, rule in zip(*columns, strict=True):
-        lines = [] if rule == HELD_WITH_ASSET else lines_of(payload)
-        texts.append(lines[line - 1].decode(errors="replace") if line <= len(lines) else None)
+    for at, (payload, line, rule) in enumerate(zip(*columns, strict=True)):
+        if rule != HELD_WITH_ASSET:
+            places[payload].append((at, line))
+    texts: list[str | None] = [None] * len(rows)
+    for payload, wanted in places.items():
+        lines = _lines_of(stage, payload)
+        for at, line in wanted:
+            if line <= len(lines):
+                texts[at] = lines[line - 1].decode(errors="replace")
     return pa.array(texts, pa.string())
+
+
+def _lines_of(stage: Stage, payload: str) -> list[bytes]:
+    archives = [PayloadArchive(lake.root) for lake in (stage.published, stage.input(BRONZE_BARS))]
+    archive = next((held for held in archives if held.holds(payload)), archives[0])
+    try:
+        return archive.lines(payload)
+    except StorageError as lost:  # it is only shown
+        log().warning("rows are quarantined without their text", reason=str(lost))
+        return []
 
 
 def _still_waiting(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import os
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pyarrow.dataset as ds
 import pytest
 from deltalake import DeltaTable
 
-from sentinel_lib.storage.catalog import schema_of
+from sentinel_lib.storage.catalog import CATALOG, schema_of
+from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.tables import Commit, Lake
 
 DAILY = "gold.daily"
@@ -303,3 +305,46 @@ def test_reader_sees_the_old_table_or_the_new_one(lake: Lake) -> None:
 
     assert done.is_set()
     assert seen <= contents
+
+
+@pytest.mark.parametrize("can_link", [True, False])
+def test_files_of_another_table_are_adopted_as_they_are(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, can_link: bool
+) -> None:
+    if not can_link:
+        monkeypatch.setattr(os, "link", _not_here)
+    rows = schema_of("silver.candidate").empty_table()
+    bar = {"symbol": "AAPL", "interval": "1d", "timestamp": datetime(2024, 1, 2, tzinfo=UTC)}
+    lake.overwrite("silver.candidate", pa.Table.from_pylist([bar], rows.schema), MONDAY)
+
+    lake.adopt("silver.bars", lake.files("silver.candidate"), TUESDAY)
+    lake.overwrite("silver.candidate", rows, TUESDAY)
+    lake.forget_history("silver.candidate")
+
+    assert lake.read("silver.bars")["symbol"].to_pylist() == ["AAPL"]
+    assert lake.damaged("silver.bars") == []
+    assert [commit.run_id for commit in lake.commits("silver.bars")] == [TUESDAY.run_id]
+
+
+def test_a_digest_is_that_of_the_content_however_it_is_known(lake: Lake) -> None:
+    start = datetime(2024, 1, 2, tzinfo=UTC)
+    bars = [
+        {"symbol": "AAPL", "interval": "1d", "timestamp": start + timedelta(days=day)}
+        for day in range(3)
+    ]
+    ordered = pa.Table.from_pylist(bars, schema_of("silver.candidate"))
+    digest = content_digest(ordered, CATALOG["silver.candidate"].key)
+
+    lake.overwrite("silver.candidate", ordered, MONDAY)
+    assert (lake.digest("silver.candidate"), lake.is_ordered("silver.candidate")) == (digest, True)
+
+    lake.overwrite("silver.candidate", ordered.take([2, 0, 1]), TUESDAY)
+    assert (lake.digest("silver.candidate"), lake.is_ordered("silver.candidate")) == (digest, False)
+
+    lake.overwrite("silver.candidate", ordered.slice(0, 2), MONDAY)
+    lake.append("silver.candidate", ordered.slice(2), TUESDAY)
+    assert (lake.digest("silver.candidate"), lake.is_ordered("silver.candidate")) == (digest, False)
+
+
+def _not_here(*_: object) -> None:
+    raise OSError("no links on this file system")
