@@ -14,7 +14,6 @@ from sentinel_lib.ingestion import files, kraken, simulated
 from sentinel_lib.ingestion.fetches import Fetched, LoggedPayload, Parsed, place_of
 from sentinel_lib.ingestion.raw_bars import with_provenance
 from sentinel_lib.ingestion.source import Reading, Rejected, Source
-from sentinel_lib.ingestion.source_columns import SourceColumn
 from sentinel_lib.records.payload import FetchFailure, Payload, Window
 from sentinel_lib.settings.assets import Asset
 from sentinel_lib.settings.input_files import files_at
@@ -98,8 +97,7 @@ def parse(fetched: Fetched) -> Parsed:
     from.
     """
     tables: dict[tuple[str, ...], pa.Table] = {}
-    columns: dict[tuple[str, ...], tuple[SourceColumn, ...]] = {}
-    counts: dict[tuple[str, ...], dict[str, int]] = {}
+    logged: dict[tuple[str, ...], LoggedPayload] = {}
     log: list[LoggedPayload] = []
     rejected = list(fetched.rejected)
     for (payload, source), reading in zip(fetched.payloads, _readings(fetched), strict=True):
@@ -112,32 +110,32 @@ def parse(fetched: Fetched) -> Parsed:
             key = (digest_of(payload.content), reading.layout)
             if key not in tables:
                 tables[key] = reading.bars()
-                columns[key] = reading.columns()
-                counts[key] = _rows_by_symbol(tables[key])
+                logged[key] = _logged(key, payload, reading, tables[key])
         except SourceError as unreadable:
             symbol = source.asset_of(payload)
             rejected.append(Rejected(payload.locator, str(unreadable), symbol))
             continue
-        if not tables[key].num_rows:  # all of them are rows of assets that read it otherwise
-            continue
-        log.append(
-            LoggedPayload(
-                *key,
-                source=payload.source,
-                locator=payload.locator,
-                symbol=payload.symbol,
-                bytes=len(payload.content),
-                rows=tables[key].num_rows,
-                date_format=reading.date_format,
-                timezone=reading.timezone,
-                symbols=tuple(sorted(symbol for symbol in counts[key] if symbol)),
-                rows_by_symbol=counts[key],
-                columns=columns[key],
-                reading=reading.logged,
-                as_of=payload.as_of,
-            )
-        )
+        if logged[key].rows:  # else all of them are rows of assets that read it otherwise
+            place = place_of(payload)._asdict()
+            log.append(replace(logged[key], **place, as_of=payload.as_of, reading=reading.logged))
     return Parsed(with_provenance(tables), log, rejected, tuple(fetched.unchanged.values()))
+
+
+def _logged(
+    key: tuple[str, str], payload: Payload, reading: Reading, bars: pa.Table
+) -> LoggedPayload:
+    rows_by_symbol = _rows_by_symbol(bars)
+    return LoggedPayload(
+        *key,
+        **place_of(payload)._asdict(),
+        bytes=len(payload.content),
+        rows=len(bars),
+        date_format=reading.date_format,
+        timezone=reading.timezone,
+        symbols=tuple(filter(None, rows_by_symbol)),
+        columns=reading.columns(),
+        rows_by_symbol=rows_by_symbol,
+    )
 
 
 def _readings(fetched: Fetched) -> list[Reading | SourceError | LoggedPayload]:

@@ -52,6 +52,7 @@ def write_quarantine(
     payloads = batch.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
     is_judged = is_one_of("payload", payloads)
     before = stage.published.read_or_empty(QUARANTINE_BARS, where=is_judged)
+    before = before.cast(schema_of(QUARANTINE_BARS))
     waited = _still_waiting(stage, resolved, before)
     content = pa.concat_tables([_kept(stage, resolved, before), quarantined, waited])
     if payloads:
@@ -110,13 +111,16 @@ def _still_waiting(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     A row is known by its payload, line and symbol; or, as it may be read in another way than it was
     then, by the first two, where its line has none of that symbol now.
     """
+    if not len(before):  # else the rows of a whole batch would be compared with none
+        return before
     row = ["payload", "line"]
-    now = resolved.select(*row, "asset", symbol="asset", is_good=resolved.outcome == PROMOTED)
+    same = resolved.filter(resolved.payload.isin(before["payload"].unique().to_pylist()))
+    now = same.select(*row, "asset", symbol="asset", is_good=same.outcome == PROMOTED)
     good = now.filter(now.is_good).distinct()
     waited = stage.engine.load(before).drop("asset")
-    same = waited.join(good.drop("is_good"), [*row, "symbol"])
+    alike = waited.join(good.drop("is_good"), [*row, "symbol"])
     other = waited.anti_join(now, [*row, "symbol"]).join(good.drop("is_good", "symbol"), row)
-    waiting = same.select(schema_of(QUARANTINE_BARS).names).union(
+    waiting = alike.select(schema_of(QUARANTINE_BARS).names).union(
         other.select(schema_of(QUARANTINE_BARS).names)
     )
     return _quarantine_typed(waiting.mutate(rule=ibis.literal(AWAITING_PROMOTION)))
@@ -131,9 +135,12 @@ def _kept(stage: Stage, resolved: Table, before: pa.Table) -> pa.Table:
     is_to_come = is_one_of("asset", NO_ASSET) & is_one_of("symbol", others)
     of_others = ~is_one_of("asset", [*stage.selected, *NO_ASSET]) | is_to_come
     of_older = ~is_one_of("payload", fetched)
-    kept = stage.engine.load(before.filter(of_others | of_older))
+    rest = before.filter(of_others | of_older)
+    if not len(rest):
+        return rest
     row = [*_PROVENANCE, "symbol"]
-    return _quarantine_typed(kept.anti_join(resolved.select(row), row))
+    kept = stage.engine.load(rest).anti_join(resolved.select(row), row)
+    return _quarantine_typed(kept)
 
 
 def _quarantine_typed(rows: Table) -> pa.Table:
