@@ -58,7 +58,7 @@ def test_a_published_sunday_hides_no_session_that_is_missing(project):
     assert before.errors == after.errors == {}
     assert missing_sessions(before) == []
     assert missing_sessions(after) == ["1 missing: 2026-06-01"]
-    assert after.ledger("EURUSD", "build_gold").outside_hours == 2
+    assert after.ledger("EURUSD", "build_gold").outside_hours == 1
 
 
 @pytest.mark.thorough

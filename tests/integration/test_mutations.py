@@ -60,6 +60,7 @@ ROWS = {
 CHOOSE = 'rule for rule in stage.suite.row_rules if rule.on_fail == "quarantine"'
 JUDGE = "validate.judged_rows(typed, sessions, rules, stage.as_of)"
 RESOLVE = "validate.resolved_rows(judged, silver)"
+NOTE = "stage.engine.noted(typed, outcomes, **validate.USUAL)"
 HOLD = "validate.held_back(resolved, verdicts)"
 ACCOUNT = "validate.accounted(rows_in, outcome, candidate, quarantined, verdicts, unchanged)"
 
@@ -89,7 +90,7 @@ HOLDING_NOBODY = (HOLD, "resolved")
 
 SYMBOL = 'symbol=lambda rows: rows.symbol.{}("AAPL")'
 WITHOUT_SYMBOL = [
-    (RESOLVE, f"{RESOLVE}.mutate({SYMBOL.format('nullif')})"),
+    (NOTE, f"{NOTE}.mutate({SYMBOL.format('nullif')})"),
     # The ledger would miss these rows before the gate does, so it is told that nothing is amiss.
     (ACCOUNT, ACCOUNT.replace("candidate", f"candidate.mutate({SYMBOL.format('fill_null')})")),
 ]

@@ -368,7 +368,7 @@ def test_a_cell_that_promotes_what_silver_holds_is_refused(project):
 
     outcome = project.run(AS_OF, edits=[(held, f"import ibis\n{again}")], input_path=str(path))
 
-    assert "inserts whose key Silver holds: 1" in str(outcome.errors["validate"])
+    assert "rows that Silver holds as they are: 1" in str(outcome.errors["validate"])
     assert len(Lake(project.data).read("silver.bars")) == 1
 
 

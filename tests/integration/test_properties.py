@@ -113,8 +113,8 @@ def test_the_same_batch_again_changes_nothing(run, rows):
     assert after.sort_by(order).equals(quarantined.sort_by(order))
     for symbol in ASSETS:
         one, other = first.ledger(symbol), again.ledger(symbol)
-        assert other.promoted == 0
-        assert other.deduplicated == one.deduplicated + one.promoted
+        assert (other.promoted, other.rows_in) == (0, one.rows_in)
+        assert other.deduplicated >= one.deduplicated + one.promoted
 
 
 @FEW_EXAMPLES

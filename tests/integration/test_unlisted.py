@@ -107,7 +107,7 @@ def test_the_same_rows_of_no_asset_again_add_nothing(project):
     outcome = project.run(LATER)
 
     assert outcome.ledger(UNLISTED, "ingest").deduplicated == 3
-    assert outcome.ledger(UNLISTED).quarantined == 3
+    assert outcome.ledger(UNLISTED).deduplicated == 3
     assert len(quarantined(project, UNLISTED)) == 3
 
 

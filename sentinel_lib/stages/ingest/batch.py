@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from sentinel_lib.cleaning.decisive_rows import decisive_rows
@@ -58,11 +57,7 @@ def store(
     for payload, _ in fetched.payloads:
         archive.store(payload.content)
     known = known_readings(stage.published)
-    rows = parsed.bars
-    read = [(logged.payload, logged.layout) for logged in parsed.log]
-    if old := [payload for payload, layout in read if (payload, layout) in known]:
-        is_old = pc.is_in(rows["payload"].cast(pa.string()), pa.array(old, pa.string()))
-        rows = rows.filter(pc.invert(is_old))
+    rows = _rows_without(parsed.bars, known)
     if stage.is_by_hand:  # beside what is published there are the rows of this try, and no other's
         stage.lake.overwrite(BRONZE_BARS, rows.to_reader(), stage.commit)
     elif len(rows) or not stage.lake.exists(BRONZE_BARS):
@@ -81,6 +76,17 @@ def store(
     if len(fetches) or stage.is_by_hand:
         of_the_run = ds.field("run_id") == stage.run_id
         stage.lake.overwrite(BRONZE_FETCHES, fetches, stage.commit, only=of_the_run)
+
+
+def _rows_without(rows: pa.Table, known: set[tuple[str, ...]]) -> pa.Table:
+    """The rows of readings that are not ``known``; those of a reading lie beside each other."""
+    pieces, start = [rows.slice(0, 0)], 0
+    for chunks in zip(*(rows[name].chunks for name in PROVENANCE_COLUMNS), strict=True):
+        count = len(chunks[0])
+        if count and tuple(chunk[0].as_py() for chunk in chunks) not in known:
+            pieces.append(rows.slice(start, count))
+        start += count
+    return pa.concat_tables(pieces)
 
 
 def rejected_payloads(parsed: Parsed) -> list[Check]:

@@ -57,11 +57,17 @@ def batch_fetches(stage: Stage) -> pa.Table:
 
 def unchanged_rows(stage: Stage) -> dict[str, int]:
     """By asset, or line of none, how many rows of the batch are known and not judged again."""
-    counts, ingested = Counter[str](), _ingested(stage)
-    for symbol, rows in (ingested.unchanged_rows if ingested else {}).items():
+    ingested = _ingested(stage)
+    if ingested is None or not ingested.unchanged:
+        return {}
+    counts = Counter[str]()
+    for symbol, rows in ingested.unchanged_rows.items():
         line = line_of(stage.assets, symbol)
         if line in stage.selected or line in NO_ASSET:
             counts[line] += rows
+    waiting, unchanged = _waiting(stage, batch_fetches(stage)), set(ingested.unchanged)
+    for row in waiting.select([*_READING, "symbol"]).to_pylist():
+        counts[row["symbol"]] -= (row["payload"], row["layout"]) in unchanged
     return dict(counts)
 
 
