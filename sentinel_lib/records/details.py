@@ -37,7 +37,7 @@ class IngestDetails(StageDetails):
     "expected but absent" from "nothing expected". ``readings`` says how each file of ``--input``
     was read, by its locator. ``unchanged`` are the payload and layout of each reading that is not
     judged again, ``unchanged_rows`` how many rows those have of each symbol ("" for none).
-    ``code_digest`` is what ``10_ingest`` consists of and can reach.
+    ``code_digest`` is what ``10_ingest`` works with: its code, the engine and the calendars.
     """
 
     due_sessions: dict[str, int]
@@ -87,7 +87,7 @@ class PromoteDetails(StageDetails):
 
 class GoldDetails(StageDetails):
     """``silver`` is the version of Silver that Gold was made of, with the run that committed it;
-    ``code_digest`` is what ``40_build_gold`` consists of and can reach.
+    ``code_digest`` is what ``40_build_gold`` works with: its code, the engine and the calendars.
     """
 
     silver: tuple[int, str] | None

@@ -8,12 +8,11 @@ from operator import or_
 
 from ibis.expr.types import BooleanValue, Table
 
-from sentinel_lib.reachable_code import ReachableCode, code_digest
 from sentinel_lib.records.details import GoldDetails
 from sentinel_lib.records.roles import BUILD_GOLD, GOLD_DAILY, SILVER_BARS
 from sentinel_lib.records.stage import StageRecord
 from sentinel_lib.settings.assets import recorded_assets
-from sentinel_lib.settings.pipeline import notebook_of
+from sentinel_lib.stages.certificates import made_with
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.data_files import Part
 
@@ -63,7 +62,7 @@ def changes_since_gold(stage: Stage) -> list[Change] | None:
         gold is None
         or before is None
         or not stage.published.exists(GOLD_DAILY)
-        or before.code_digest != _code_of(stage)
+        or before.code_digest != made_with(stage.config, BUILD_GOLD)
         or recorded_assets(before.assets) != stage.assets
         or any(ledger.status != "passed" for ledger in gold.assets.values())
         or before.silver not in _commits(stage)
@@ -96,8 +95,8 @@ def any_of(conditions: Sequence[BooleanValue], rows: Table) -> Table:
 
 def made_of(stage: Stage) -> dict[str, object]:
     """What ``40_build_gold`` hands on, for the next one to tell what has changed since."""
-    commits = _commits(stage)
-    return {"silver": commits[-1] if commits else None, "code_digest": _code_of(stage)}
+    commits, code = _commits(stage), made_with(stage.config, BUILD_GOLD)
+    return {"silver": commits[-1] if commits else None, "code_digest": code}
 
 
 def _commits(stage: Stage) -> list[tuple[int, str]]:
@@ -113,7 +112,3 @@ def _last_gold(stage: Stage) -> StageRecord | None:
         if record is not None and record.status in ("ok", "degraded"):
             return record
     return None
-
-
-def _code_of(stage: Stage) -> str:
-    return code_digest(ReachableCode().of_notebook(notebook_of(stage.config, BUILD_GOLD)))

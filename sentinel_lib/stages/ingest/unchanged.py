@@ -16,13 +16,11 @@ import pyarrow.dataset as ds
 from sentinel_lib.ingestion.batch import digest_of
 from sentinel_lib.ingestion.fetches import Fetched, LoggedPayload, Parsed, Place, place_of
 from sentinel_lib.ingestion.source_columns import columns_of_json
-from sentinel_lib.reachable_code import ReachableCode, code_digest
 from sentinel_lib.records.details import IngestDetails, ValidateDetails
 from sentinel_lib.records.roles import BRONZE_FETCHES, INGEST, PROMOTE_SILVER, VALIDATE
 from sentinel_lib.rules.suites import load_suite
 from sentinel_lib.settings.assets import recorded_assets
-from sentinel_lib.settings.pipeline import notebook_of
-from sentinel_lib.stages.certificates import gate_digests
+from sentinel_lib.stages.certificates import gate_digests, made_with
 from sentinel_lib.stages.ingest.earlier_runs import passed_by_both_gates
 from sentinel_lib.stages.origin import recorded_ingest
 from sentinel_lib.stages.stage import Stage
@@ -64,12 +62,8 @@ def left_alone(stage: Stage, parsed: Parsed) -> dict[str, Any]:
     return {
         "unchanged": readings,
         "unchanged_rows": parsed.unchanged_rows,
-        "code_digest": _code_of(stage),
+        "code_digest": made_with(stage.config, INGEST),
     }
-
-
-def _code_of(stage: Stage) -> str:
-    return code_digest(ReachableCode().of_notebook(notebook_of(stage.config, INGEST)))
 
 
 def _newest_fetches(stage: Stage) -> dict[Place, dict[str, Any]]:
@@ -128,7 +122,7 @@ class _Settled:
 
     @cached_property
     def _code(self) -> str:
-        return _code_of(self.stage)
+        return made_with(self.stage.config, INGEST)
 
 
 def _as_logged(row: Mapping[str, Any], rows_by_symbol: Mapping[str, int]) -> LoggedPayload:
