@@ -74,6 +74,7 @@ bench: $(VENV)/.dev  ## measure a run beside Papermill in a loop, rows by the mi
 	$(BIN)/python benchmarks/five_notebooks.py
 	$(BIN)/python benchmarks/end_to_end.py
 	$(BIN)/python benchmarks/new_day.py
+	$(BIN)/python benchmarks/long_life.py --seeded 100 --runs 20 --show 10
 	$(BIN)/python benchmarks/many_assets.py
 	$(BIN)/python benchmarks/ingest.py
 

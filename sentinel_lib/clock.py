@@ -1,13 +1,17 @@
 """The wall clock of the pipeline, and how an instant is written. Data is judged by ``as_of``."""
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sentinel_lib.errors import UsageError
 
 Clock = Callable[[], datetime]
 
 AS_OF_FORMS = "2013-03-02, 2013-03-02T00:00:00Z or 2013-03-02T01:00:00+01:00; without an offset UTC"
+
+DURATION = re.compile(r"([0-9]+)([hdw])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def now() -> datetime:
@@ -34,6 +38,18 @@ def parse_as_of(text: str) -> datetime:
             next_step="write it in one of these forms",
         )
     return moment
+
+
+def duration(text: str) -> timedelta:
+    """``30d``, ``12h`` or ``4w`` as a time. Raises ``UsageError`` for anything else."""
+    match = DURATION.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            f"'{text}' is not a time to keep",
+            expected="such as 30d, 12h or 4w",
+            next_step="write a whole number and h, d or w for hours, days or weeks",
+        )
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def require_not_before(as_of: datetime, published: datetime | None) -> None:

@@ -207,7 +207,7 @@ def vacuum(options: argparse.Namespace, command: str) -> Answer:
     """Remove what no kept run needs."""
     from sentinel_lib.operations import retention
 
-    data, keep = data_folder(options), retention.duration(options.keep)
+    data, keep = data_folder(options), clock.duration(options.keep)
     with writing(data, options, command):
         return results.of_vacuum(retention.vacuum(data, keep))
 

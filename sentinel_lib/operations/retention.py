@@ -1,41 +1,32 @@
 """What may go: files of tables that no kept run needs, and what killed runs left behind."""
 
-import re
 import shutil
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sentinel_lib.errors import UsageError
 from sentinel_lib.operations.results import Tidied
 from sentinel_lib.storage.layout import HALF_WRITTEN, SCRATCH, table_names
 from sentinel_lib.storage.tables import Lake
+from sentinel_lib.storage.upkeep import compact, retire
 
-_KEEP = re.compile(r"(\d+)([hdw])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-
-def duration(text: str) -> timedelta:
-    """``30d``, ``12h`` or ``4w`` as a time. Raises ``UsageError`` for anything else."""
-    match = _KEEP.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(
-            f"'{text}' is not a time to keep",
-            expected="such as 30d, 12h or 4w",
-            next_step="write a whole number and h, d or w for hours, days or weeks",
-        )
-    return int(match[1]) * _UNITS[match[2]]
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def vacuum(data: Path, keep: timedelta) -> Tidied:
-    """Remove files that no version of the last ``keep`` needs, so that each run in it stays whole.
+    """Put small files together, and remove those that no version of the last ``keep`` needs, as of
+    what is published: each run in it stays whole.
 
     Payloads, run records, logs and reports are not touched. Raises ``StorageError`` if a table
     cannot be read or written.
     """
     lake = Lake(data)
-    tables = filter(lake.exists, table_names(data))
-    files = {name: len(lake.vacuum(name, keep)) for name in tables}
+    commits = {name: lake.commits(name) for name in table_names(data) if lake.exists(name)}
+    newest = max((made[-1].as_of for made in commits.values() if made), default=_NEVER)
+    files = {}
+    for name in commits:
+        compact(lake, name)
+        files[name] = retire(lake, name, newest - keep)
     return Tidied({name: count for name, count in files.items() if count}, _strays(data, keep))
 
 

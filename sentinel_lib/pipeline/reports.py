@@ -1,11 +1,13 @@
 """The pages of a run: every executed notebook, the report, the history."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
 
+from sentinel_lib import clock
 from sentinel_lib.errors import SentinelError
 from sentinel_lib.logger import log
 from sentinel_lib.planning.plan import Plan
@@ -13,7 +15,7 @@ from sentinel_lib.records.roles import MONITOR
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage import artifacts
 from sentinel_lib.storage.layout import Layout
-from sentinel_lib.storage.run_history import RunHistory
+from sentinel_lib.storage.run_history import RunHistory, began
 
 LOOK_SECONDS = 0.05
 """How often it is asked whether the run was stopped."""
@@ -83,7 +85,7 @@ class NotebookPages:
 
 
 def write(record: RunRecord, plan: Plan) -> Path:
-    """Write the report and the history; the path of the report."""
+    """Write the report and the history, without what is no longer kept; the path of the report."""
     from sentinel_lib.reporting.history import write_history
     from sentinel_lib.reporting.run_report import write_run_report
 
@@ -99,8 +101,35 @@ def write(record: RunRecord, plan: Plan) -> Path:
         aggregates_csv=_text(published.aggregates),
         freshness=json.loads(freshness) if is_judged and freshness else None,
     )
+    retire(record, plan)
     write_history([record, *earlier], plan.folders.reports, undone)
     return report
+
+
+def retire(record: RunRecord, plan: Plan) -> None:
+    """Remove the logs and report folders of runs that began longer ago than they are kept.
+
+    The reports of runs whose stages ``record`` shows stay, and what no run of this data folder has
+    left is not touched.
+    """
+    history = RunHistory(plan.folders.data)
+    shown = {plan.run_id, *(stage.produced_by for stage in record.stages)}
+    logs, reports = plan.retention.logs, plan.retention.reports
+    for run_id in history.run_ids():
+        age = plan.started_at - (began(run_id) or plan.started_at)
+        try:
+            if logs and age > clock.duration(logs):
+                (plan.folders.logs / f"{run_id}.jsonl").unlink(missing_ok=True)
+            folder = plan.folders.reports / run_id
+            if (
+                reports
+                and age > clock.duration(reports)
+                and run_id not in shown
+                and folder.is_dir()
+            ):
+                shutil.rmtree(folder)
+        except OSError:  # it is tried again by the next run
+            log().warning("what an old run left could not be removed", of_run=run_id, exc_info=True)
 
 
 def write_index(data: Path, reports: Path) -> None:

@@ -14,7 +14,7 @@ from sentinel_lib.records.roles import PUBLISHING
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.rules.suites import LAYERS, load_suite
 from sentinel_lib.settings.assets import Asset, read_assets, select
-from sentinel_lib.settings.pipeline import StageSpec, load_pipeline
+from sentinel_lib.settings.pipeline import Retention, StageSpec, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.settings.sources import source_named
 from sentinel_lib.storage import root
@@ -68,6 +68,7 @@ class Plan:
     symbols: tuple[str, ...]
     terms: Mapping[str, str]
     deadline_seconds: float | None
+    retention: Retention
 
     @property
     def log_file(self) -> Path:
@@ -131,6 +132,7 @@ def make(request: RunRequest, started_at: datetime, copy: Path | None = None) ->
         symbols=() if request.input_path else tuple(select(assets, request.assets or assets)),
         terms={"assets": file.digest, **terms},
         deadline_seconds=pipeline.deadline_minutes and pipeline.deadline_minutes * 60,
+        retention=pipeline.retention,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sentinel_lib.clock import DURATION
 from sentinel_lib.records.roles import ROLE_OF, ROLES
 from sentinel_lib.settings.document import Document, read_document
 from sentinel_lib.settings.model import ConfigModel, matching
@@ -54,6 +55,24 @@ class EngineOptions(ConfigModel):
     ] = "2GiB"
 
 
+KeptFor = Annotated[
+    str, matching(DURATION.pattern, "must be a whole number and h, d or w, such as 12h, 30d or 4w")
+]
+
+
+class Retention(ConfigModel):
+    """How long what runs leave is kept, back from the ``as_of`` of the last run; null is for ever.
+
+    Payloads, the log of fetches, and the records and configurations of runs are always kept: all
+    tables can be built from them.
+    """
+
+    logs: KeptFor | None = None
+    reports: KeptFor | None = None
+    quarantine: KeptFor | None = None
+    versions: KeptFor | None = None
+
+
 class PipelineFile(ConfigModel):
     """The file as written. Folders are relative to the project's root.
 
@@ -67,6 +86,7 @@ class PipelineFile(ConfigModel):
     notebooks: str = "notebooks"
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
     engine: EngineOptions = EngineOptions()
+    retention: Retention = Retention()
     deadline_minutes: Annotated[float, Field(gt=0)] | None = None
     schedule: Schedule | None = None
     stages: Annotated[list[StageSpec], Field(min_length=1)]

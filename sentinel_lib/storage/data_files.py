@@ -133,6 +133,8 @@ def damage(path: Path, *, is_afresh: bool = False) -> str | None:
             return None
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "it is not there; vacuum, or retention in pipeline.yaml, removes files of old runs"
     except OSError as unreadable:
         return f"it cannot be read: {unreadable.strerror or unreadable}"
     if digest != named[1]:

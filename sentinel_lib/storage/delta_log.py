@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
@@ -26,16 +26,17 @@ from sentinel_lib.errors import StorageError
 from sentinel_lib.storage.catalog import CATALOG
 from sentinel_lib.storage.data_files import DataFile, Part, adopt_files, write_files
 from sentinel_lib.storage.digest import OrderedDigest
-from sentinel_lib.storage.layout import DELTA_LOG, Layout, table_names, table_version
+from sentinel_lib.storage.layout import DELTA_LOG, Layout, table_version
 
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 _IMPOSSIBLE = re.compile(r"%[0-9A-Fa-f]{2}|[\\\x00-\x1f\x7f]")
 _DESCRIPTORS = Path("/proc/self/fd")
 _CAUSE = re.compile(r"\s*(\x1b\[\d+m)?↳(\x1b\[0m)?\s*")  # deltalake draws a tree of causes
 
-
 _AS_OF, _RUN_ID, _CERTIFICATE = "sentinel.as_of", "sentinel.run_id", "sentinel.certificate"
 _DIGEST = "sentinel.digest"
+_TOLD = (_AS_OF, _RUN_ID, _CERTIFICATE)
+_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)  # upkeep shortens the log
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 """All at once, or piece by piece."""
@@ -117,7 +118,7 @@ class DeltaLog:
     def _infos(self) -> Iterator[dict[str, Any]]:
         """What the commits say, the newest first. (deltalake's history misreads some paths.)"""
         for version in range(self.version, -1, -1):
-            path = _commit_file(self.folder, version)
+            path = self.commit_file(version)
             if not path.exists():  # it is too old: only a checkpoint holds what it did
                 return
             with _reading(self.name, self.folder):
@@ -170,36 +171,49 @@ class DeltaLog:
         added = list(adopt_files(self.folder, self.version + 1, files))
         self._commit(added, [], schema, commit.metadata())
 
+    def put_together(self, parts: Sequence[Part], rows: Rows) -> None:
+        """Commit ``rows`` in the place of ``parts``, whose rows they are. Raises as ``commit``."""
+        newest = max(part.version for part in parts)
+        reader = rows.to_reader() if isinstance(rows, pa.Table) else rows
+        added = list(write_files(self.folder, newest, reader, None))
+        told = next(self._infos(), {})
+        metadata = {name: told[name] for name in _TOLD if name in told}
+        removed = [part.path.name for part in parts]
+        self._commit(added, removed, rows.schema, metadata, is_change=False)
+
     def _commit(
         self,
         added: Sequence[DataFile],
         removed: list[str] | None,
         schema: pa.Schema,
         metadata: dict[str, str],
+        *,
+        is_change: bool = True,
     ) -> None:
         _sync(self.folder)
         now = time.time_ns() // 1_000_000
         properties = CommitProperties(custom_metadata=metadata, max_commit_retries=0)
-        adds = [AddAction(file.name, file.size, {}, now, True, file.stats) for file in added]
+        adds = [AddAction(file.name, file.size, {}, now, is_change, file.stats) for file in added]
         kind = Schema.from_arrow(schema)
         if self.table is None:
             create_table_with_add_actions(
-                _address(self.folder), kind, adds, commit_properties=properties
-            )
+                _address(self.folder), kind, adds, commit_properties=properties,
+                post_commithook_properties=_HOOKS,
+            )  # fmt: skip
         else:
-            removes = [RemoveAction(name, True, now) for name in removed or ()]
+            removes = [RemoveAction(name, is_change, now) for name in removed or ()]
             self.table.create_write_transaction(
                 [*adds, *removes],
                 "overwrite" if removed is None else "append",
                 kind,
                 commit_properties=properties,
+                post_commithook_properties=_HOOKS,
             )
-        _sync(_commit_file(self.folder, self.version + 1))
+        _sync(self.commit_file(self.version + 1))
 
-    def vacuum(self, hours: int) -> list[str]:
-        """Remove the files that no version of the last ``hours`` needs; gives their names."""
-        assert self.table is not None
-        return self.table.vacuum(hours, dry_run=False, enforce_retention_duration=False)
+    def commit_file(self, version: int) -> Path:
+        """What the log says of a commit, a line an action."""
+        return self.folder / DELTA_LOG / f"{version:020}.json"
 
 
 def opened(root: Path, name: str) -> DeltaLog:
@@ -209,27 +223,6 @@ def opened(root: Path, name: str) -> DeltaLog:
         return DeltaLog(name, folder, None)
     with _reading(name, folder):
         return DeltaLog(name, folder, DeltaTable(_address(folder)))
-
-
-def remove_orphans(root: Path) -> int:
-    """Remove the files of all tables that no commit names (left by killed writers); how many.
-
-    Only for the one writer, before it writes: a file being written is not named yet either.
-    """
-    orphans = [path for name in table_names(root) for path in _orphans(opened(root, name))]
-    for path in orphans:
-        path.unlink(missing_ok=True)
-    return len(orphans)
-
-
-def _orphans(log: DeltaLog) -> list[Path]:
-    named = {path.name for path in log.files()}
-    for commit in log.folder.glob(f"{DELTA_LOG}/*.json"):
-        for line in commit.read_text(encoding="utf-8").splitlines():
-            for action in json.loads(line).values():
-                named.add(Path(str(action.get("path", ""))).name)
-    unnamed = [path for path in log.folder.glob("*.parquet*") if path.name not in named]
-    return [*unnamed, *log.folder.glob(f"{DELTA_LOG}/*.tmp")]
 
 
 @contextmanager
@@ -261,10 +254,6 @@ def _reading(name: str, folder: Path) -> Iterator[None]:
             f"table {name} in {folder.parents[1]} cannot be read: {failed}",
             next_step=f"python run_pipeline.py verify --repair, or restore {folder} from a backup",
         ) from failed
-
-
-def _commit_file(folder: Path, version: int) -> Path:
-    return folder / DELTA_LOG / f"{version:020}.json"
 
 
 def _address(folder: Path) -> str:

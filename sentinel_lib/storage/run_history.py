@@ -141,13 +141,13 @@ class RunHistory:
         request = self.request_of(run_id)
         files = [path.stat().st_mtime for path in self.layout.run(run_id).glob("*")]
         last_sign = datetime.fromtimestamp(max(files, default=0.0), UTC)
-        began = _began(run_id) or last_sign
+        started = began(run_id) or last_sign
         return RunRecord(
             run_id=run_id,
             kind=request.kind if request else "run",
-            as_of=(request and request.as_of) or began,
-            started_at_utc=began,
-            finished_at_utc=max(began, last_sign),
+            as_of=(request and request.as_of) or started,
+            started_at_utc=started,
+            finished_at_utc=max(started, last_sign),
             status="running" if is_running else "killed",
             exit_code=ExitCode.OK if is_running else ExitCode.UNEXPECTED,
             command=request.command if request else "",
@@ -193,8 +193,8 @@ class RunHistory:
         return record.restored if record else ""
 
 
-def _began(run_id: str) -> datetime | None:
-    """When a run began, which its id says to the second; None for an id that is not ours."""
+def began(run_id: str) -> datetime | None:
+    """When a run began, which its id tells to the second; None for an id that is not ours."""
     try:
         return datetime.strptime(run_id[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     except ValueError:

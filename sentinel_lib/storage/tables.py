@@ -6,7 +6,7 @@ whole files: those with rows that change are written anew. What is read is check
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,16 @@ class Lake:
     def commit_after(self, name: str, run_id: str) -> Commit | None:
         """The commit that was a table's newest when run ``run_id`` had ended; None: none yet.
 
-        Ids sort by when runs started, and runs do not overlap.
+        Ids sort by when runs started. Raises ``StorageError`` if that version was retired.
         """
-        commits = [commit for commit in self.commits(name) if commit.run_id <= run_id]
+        every = self.commits(name)
+        commits = [commit for commit in every if commit.run_id <= run_id]
+        if every and every[0].version > 0 and not commits:
+            raise StorageError(
+                f"what run {run_id} had left in table {name} is no longer kept",
+                expected=f"run {every[0].run_id} or a later one",
+                next_step="ask for one of those; retention in pipeline.yaml can keep more",
+            )
         return commits[-1] if commits else None
 
     def read_after(self, name: str, run_id: str) -> pa.Table | None:
@@ -121,10 +128,10 @@ class Lake:
         self._check(self._opened(name), paths := [part.path for part in parts])
         return [*map(str, paths)]
 
-    def read_part(self, name: str, part: Part, columns: Sequence[str]) -> pa.Table:
-        """Some columns of a file of a table. Raises ``StorageError`` if it is damaged."""
+    def read_part(self, name: str, part: Part, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of a file of a table. Raises ``StorageError`` if it is damaged."""
         [path] = self.checked(name, [part])
-        return pq.ParquetFile(path).read(list(columns))
+        return pq.ParquetFile(path).read(list(columns) if columns else None)
 
     def append(self, name: str, rows: Rows, commit: Commit) -> None:
         """Add ``rows`` in one commit. A table without any makes none, but this one exists."""
@@ -208,18 +215,6 @@ class Lake:
         """Remove the rows for which ``where`` holds in one commit, if there are any."""
         with changing(name):
             self._replace(self._opened(name), where, changes.rows_without(where), None, commit)
-
-    def forget_history(self, name: str) -> None:
-        """Remove the files of a scratch table that its newest version does not need."""
-        with changing(name):
-            needed = self._opened(name).files()
-            for path in set(self.path(name).glob("*.parquet")) - set(needed):
-                path.unlink()
-
-    def vacuum(self, name: str, keep: timedelta) -> list[str]:
-        """Remove the files that no version of the last ``keep`` needs; gives their names."""
-        with changing(name):
-            return self._opened(name).vacuum(max(0, int(keep.total_seconds() // 3600)))
 
     def damaged(self, name: str) -> list[StorageError]:
         """What is wrong with the files of a table's newest version, each of them read afresh."""

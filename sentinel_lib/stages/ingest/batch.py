@@ -16,9 +16,9 @@ from sentinel_lib.records.stage import NO_ASSET, Check
 from sentinel_lib.stages.ingest.schema_drift import ComparedPayload
 from sentinel_lib.stages.stage import Stage
 from sentinel_lib.storage.catalog import schema_of
-from sentinel_lib.storage.delta_log import remove_orphans
 from sentinel_lib.storage.payloads import PayloadArchive
 from sentinel_lib.storage.tables import Lake
+from sentinel_lib.storage.upkeep import remove_orphans
 from sentinel_lib.validation import audit
 
 

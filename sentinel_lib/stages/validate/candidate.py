@@ -30,6 +30,7 @@ from sentinel_lib.storage.catalog import schema_of
 from sentinel_lib.storage.engine import engine_name
 from sentinel_lib.storage.frames import counts_of, frame_of
 from sentinel_lib.storage.layout import Layout
+from sentinel_lib.storage.upkeep import forget_history
 from sentinel_lib.validation import audit
 
 
@@ -42,7 +43,7 @@ def write_candidate(stage: Stage, resolved: Table) -> Table:
     columns = schema_of(SILVER_CANDIDATE).names
     rows = stage.engine.batches(promoted.select(columns).order_by(list(KEY)))
     stage.lake.overwrite(SILVER_CANDIDATE, rows, stage.commit)
-    stage.lake.forget_history(SILVER_CANDIDATE)
+    forget_history(stage.lake, SILVER_CANDIDATE)
     return _written(stage)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sentinel_lib.clock import duration
 from sentinel_lib.errors import UsageError
 from sentinel_lib.operations.inspection import inspect
 from sentinel_lib.operations.results import Tidied
-from sentinel_lib.operations.retention import duration, vacuum
+from sentinel_lib.operations.retention import vacuum
 from sentinel_lib.storage.layout import DELTA_LOG, Layout
 
 

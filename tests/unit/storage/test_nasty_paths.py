@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pytest
 from sentinel_lib.errors import StorageError
 from sentinel_lib.storage.engine import Engine
 from sentinel_lib.storage.tables import Commit, Lake
+from sentinel_lib.storage.upkeep import retire
 
 NAME = "trial.prices"
 COMMIT = Commit("r1", datetime(2026, 11, 23, 22, tzinfo=UTC))
@@ -33,7 +34,7 @@ def test_tables_are_written_changed_and_read_in_a_folder_with_any_name(
     lake.upsert(NAME, pa.table({"symbol": ["IBM"], "close": [4]}), ["symbol"], COMMIT)
     lake.delete(NAME, ds.field("symbol") == "FB", COMMIT)
 
-    removed = lake.vacuum(NAME, timedelta(0))
+    removed = retire(lake, NAME, COMMIT.as_of)
 
     files = lake.files(NAME)
     scanned = Engine(spill=tmp_path / name / "spill").scan(files, ROWS.schema).to_pyarrow()

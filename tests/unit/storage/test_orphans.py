@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from sentinel_lib.storage.delta_log import remove_orphans
 from sentinel_lib.storage.tables import Commit, Lake
+from sentinel_lib.storage.upkeep import remove_orphans
 
 COMMIT = Commit("run-1", datetime(2024, 1, 3, tzinfo=UTC))
 ROWS = pa.table({"symbol": ["AAPL"], "close": [1]})

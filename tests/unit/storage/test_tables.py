@@ -16,6 +16,7 @@ from deltalake import DeltaTable
 from sentinel_lib.storage.catalog import CATALOG, schema_of
 from sentinel_lib.storage.digest import content_digest
 from sentinel_lib.storage.tables import Commit, Lake
+from sentinel_lib.storage.upkeep import forget_history
 
 DAILY = "gold.daily"
 KEY = ["symbol", "session"]
@@ -190,7 +191,7 @@ def test_forgotten_history_leaves_the_newest_version_and_its_files(lake: Lake) -
     lake.overwrite(DAILY, sessions(("AAPL", 20, "1")), MONDAY)
     lake.overwrite(DAILY, sessions(("AAPL", 20, "2")), TUESDAY)
 
-    lake.forget_history(DAILY)
+    forget_history(lake, DAILY)
 
     assert closes(lake.read(DAILY)) == [("AAPL", 20, "2")]
     assert len(list(lake.path(DAILY).glob("*.parquet"))) == 1
@@ -319,7 +320,7 @@ def test_files_of_another_table_are_adopted_as_they_are(
 
     lake.adopt("silver.bars", lake.files("silver.candidate"), TUESDAY)
     lake.overwrite("silver.candidate", rows, TUESDAY)
-    lake.forget_history("silver.candidate")
+    forget_history(lake, "silver.candidate")
 
     assert lake.read("silver.bars")["symbol"].to_pylist() == ["AAPL"]
     assert lake.damaged("silver.bars") == []
