@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from sentinel_lib import clock
 from sentinel_lib.command_line import results
@@ -21,8 +22,9 @@ from sentinel_lib.command_line.folders import (
     writing,
 )
 from sentinel_lib.command_line.results import Answer, of_run
-from sentinel_lib.errors import SentinelError, UsageError
+from sentinel_lib.errors import LockedError, SentinelError, StorageError, UsageError
 from sentinel_lib.messages import summary
+from sentinel_lib.operations.results import Verification
 from sentinel_lib.records.request import RunRequest
 from sentinel_lib.records.stage import RunRecord
 from sentinel_lib.storage.run_history import RunHistory
@@ -168,7 +170,27 @@ def verify(options: argparse.Namespace, command: str) -> Answer:
     data = readable_data(options)
     run_id = RunHistory(data).known(options.run)
     with contextlib.redirect_stdout(sys.stderr):
-        return results.of_verification(rebuild.verify(data, run_id, _progress(options)))
+        verified = rebuild.verify(data, run_id, _progress(options), from_start=options.from_start)
+    if not verified.problems:
+        _keep_checkpoint(data, verified, options, command)
+    return results.of_verification(verified)
+
+
+def _keep_checkpoint(
+    data: Path, verified: Verification, options: argparse.Namespace, command: str
+) -> None:
+    """Let the next ``verify`` begin where this one ended, if nothing has been published since."""
+    from sentinel_lib.operations import checkpoint
+
+    history = RunHistory(data)
+    record = history.run_of(verified.run_id)
+    try:
+        if record is not None and record.is_good:
+            with writing(data, options, command):
+                if history.run_ids()[0] == verified.run_id:
+                    checkpoint.keep(data, verified.run_id, clock.now())
+    except (LockedError, StorageError) as failed:
+        verified.note(f"the next verify begins where this one did, for {failed.message}")
 
 
 def upgrade(options: argparse.Namespace, command: str) -> Answer:

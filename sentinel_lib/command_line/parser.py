@@ -171,6 +171,8 @@ def _add_other_options(added: Mapping[str, argparse.ArgumentParser]) -> None:
     add = added["verify"].add_argument
     quick = "rebuild nothing: compare files and payloads with their checksums, fetch lost ones"
     add("--quick", action="store_true", help=quick)
+    from_start = "make every run again, also those that were verified before"
+    add("--from-start", action="store_true", help=from_start)
     repair = "replace damaged tables, and those that differ, by rebuilt ones"
     add("--repair", action="store_true", help=repair)
     for run in ("run_a", "run_b"):

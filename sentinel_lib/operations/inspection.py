@@ -55,27 +55,31 @@ class LostPayload:
         )
 
 
-def lost_payloads(data: Path, until: str | None = None) -> list[LostPayload]:
-    """The payloads that runs (up to ``until``) fetched and that are altered or missing.
+def lost_payloads(data: Path, until: str | None = None, after: str = "") -> list[LostPayload]:
+    """The payloads that runs (up to ``until``, ``after`` another) fetched and that are altered or
+    missing.
 
     Raises ``StorageError`` if the log of fetches cannot be read.
     """
-    archive, fetches = PayloadArchive(data), fetched_payloads(data, until)
+    archive, fetches = PayloadArchive(data), fetched_payloads(data, until, after)
     problems = {digest: archive.problem(digest) for digest in sorted(fetches)}
     return [
         LostPayload(digest, why, tuple(fetches[digest])) for digest, why in problems.items() if why
     ]
 
 
-def fetched_payloads(data: Path, until: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """The payloads that runs (up to ``until``) fetched, each with its log, the newest first.
+def fetched_payloads(
+    data: Path, until: str | None = None, after: str = ""
+) -> dict[str, list[dict[str, Any]]]:
+    """The payloads that runs (up to ``until``, ``after`` another) fetched, each with its log, the
+    newest first.
 
     Raises ``StorageError`` if that log cannot be read.
     """
     rows = Lake(data, is_checked=not root.is_older(data)).read_or_empty(BRONZE_FETCHES)
     fetches: dict[str, list[dict[str, Any]]] = {}
     for row in rows.sort_by([("run_id", "descending"), ("locator", "ascending")]).to_pylist():
-        if until is None or row["run_id"] <= until:
+        if after < row["run_id"] and (until is None or row["run_id"] <= until):
             fetches.setdefault(row["payload"], []).append(row)
     return fetches
 

@@ -8,8 +8,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import yaml
 
+from sentinel_lib import clock
 from sentinel_lib.errors import SentinelError, StageError, StorageError
 from sentinel_lib.notebook_runner.code_cells import code_cells, declared_parameters, run_cells
+from sentinel_lib.operations import checkpoint
+from sentinel_lib.operations.checkpoint import Checkpoint
 from sentinel_lib.operations.inspection import lost_payloads
 from sentinel_lib.operations.results import Verification
 from sentinel_lib.operations.rollback import rollback
@@ -34,21 +37,27 @@ Say = Callable[[str], None]
 """Told of what goes on, a line at a time."""
 
 
-def verify(data: Path, run_id: str, say: Say = lambda _: None) -> Verification:
+def verify(
+    data: Path, run_id: str, say: Say = lambda _: None, *, from_start: bool = False
+) -> Verification:
     """Build again everything up to ``run_id`` from the payloads, and compare it with what is there.
 
     Each run is made again in order, with the configuration that it recorded and the payloads that
     its fetch log names, by the notebooks as they are now; rollbacks are done again. Tables are
     compared by content digest; the two artifacts byte by byte, where ``run_id`` is the last run.
+    Runs up to the checkpoint were verified when that was made, and are not made again, unless it
+    begins ``from_start``.
     Raises ``StorageError`` if a record or the log of fetches cannot be read.
     """
-    report = Verification(run_id, problems=list(map(str, lost_payloads(data, run_id))))
+    begin = None if from_start else checkpoint.newest(data, run_id)
+    since = begin.run_id if begin else ""
+    report = Verification(run_id, problems=list(map(str, lost_payloads(data, run_id, since))))
     if report.problems:
         report.note("nothing was built again, for what follows from these would differ too")
         return report
     with scratch_folder(data) as folder:
         rebuild = Rebuild(data, folder / "data", report)
-        rebuild.make(say)
+        rebuild.make(say, begin)
         rebuild.compare()
     return report
 
@@ -60,9 +69,16 @@ class Rebuild:
         self.data, self.scratch, self.report = data, scratch, report
         self.history = RunHistory(data)
 
-    def make(self, say: Say) -> None:
-        """Make every run again, in order; the report tells what went otherwise."""
-        run_ids = [run_id for run_id in self.history.run_ids() if run_id <= self.report.run_id]
+    def make(self, say: Say, begin: Checkpoint | None = None) -> None:
+        """Make every run again, in order, from the first or after ``begin``; the report tells what
+        went otherwise.
+        """
+        since = begin.run_id if begin else ""
+        run_ids = [it for it in self.history.run_ids() if since < it <= self.report.run_id]
+        if begin:
+            checkpoint.begin_with(self.data, begin, self.scratch)
+            when = clock.iso(begin.verified_at_utc)
+            self.report.note(f"runs up to {begin.run_id} were verified on {when}")
         for place, run_id in enumerate(reversed(run_ids), 1):
             say(f"building run {run_id} again, {place} of {len(run_ids)}")
             try:

@@ -171,15 +171,25 @@ class DeltaLog:
         added = list(adopt_files(self.folder, self.version + 1, files))
         self._commit(added, [], schema, commit.metadata())
 
+    def begin_with(self, other: DeltaLog, files: Sequence[Path]) -> None:
+        """Make the first commit that of ``other``'s ``files``, which says what its newest says."""
+        assert other.table is not None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        schema = pa.schema(other.table.schema().to_arrow())
+        self._commit(list(adopt_files(self.folder, 0, files)), [], schema, other.told())
+
+    def told(self) -> dict[str, str]:
+        """What the newest commit says of its run."""
+        newest = next(self._infos(), {})
+        return {name: newest[name] for name in _TOLD if name in newest}
+
     def put_together(self, parts: Sequence[Part], rows: Rows) -> None:
         """Commit ``rows`` in the place of ``parts``, whose rows they are. Raises as ``commit``."""
         newest = max(part.version for part in parts)
         reader = rows.to_reader() if isinstance(rows, pa.Table) else rows
         added = list(write_files(self.folder, newest, reader, None))
-        told = next(self._infos(), {})
-        metadata = {name: told[name] for name in _TOLD if name in told}
         removed = [part.path.name for part in parts]
-        self._commit(added, removed, rows.schema, metadata, is_change=False)
+        self._commit(added, removed, rows.schema, self.told(), is_change=False)
 
     def _commit(
         self,

@@ -25,6 +25,8 @@ class Layout:
         self.quality = ops / "quality.json"  # rows and failed checks of the last run, by asset
         self.version = ops / "root.json"  # which release can read the tables
         self.inspection = ops / "inspection.json"  # what the last look at every byte found
+        self.verified = ops / "verified"  # the tables as the last verified run had left them
+        self.checkpoint = self.verified / "checkpoint.json"  # which run that was
         self.served = ops / "served"  # there if ``serve`` makes the runs
         self.runs = ops / "runs"
         self.spill = root / "spill"  # rows that do not fit into memory

@@ -173,7 +173,7 @@ class RunHistory:
         newest_after: dict[str, str] = {}  # the newest that stood when each had ended
         newest = ""
         for run_id in sorted(self.run_ids()):
-            if restored := self._restored_by(run_id):
+            if restored := self.restored_by(run_id):
                 newest = newest_after.get(restored, "")
             else:
                 before[run_id], newest = newest, run_id
@@ -184,7 +184,7 @@ class RunHistory:
             run_id = before[run_id]
         return standing, before
 
-    def _restored_by(self, run_id: str) -> str:
+    def restored_by(self, run_id: str) -> str:
         """The run that ``run_id`` restored, or nothing. Only rollbacks are parsed."""
         path = self.layout.run_record(run_id)
         if self.layout.request(run_id).exists() or not path.exists():
