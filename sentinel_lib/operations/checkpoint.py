@@ -64,10 +64,11 @@ def newest(data: Path, run_id: str) -> Checkpoint | None:
         checkpoint = Checkpoint.model_validate_json(content)
     except (OSError, ValidationError):
         return None
-    run_ids = history.run_ids()
-    later = [later for later in run_ids if checkpoint.run_id < later <= run_id]
-    is_restored = any("" < history.restored_by(later) < checkpoint.run_id for later in later)
-    if checkpoint.run_id not in run_ids or checkpoint.run_id > run_id or is_restored:
+    run_ids = [known for known in history.run_ids() if checkpoint.run_id <= known <= run_id]
+    restored = map(history.restored_by, run_ids)
+    if checkpoint.run_id not in run_ids or any(
+        "" < target < checkpoint.run_id for target in restored
+    ):
         return None
     lake = Lake(folder)
     is_whole = not root.is_older(folder) and not any(map(lake.damaged, table_names(folder)))

@@ -73,8 +73,8 @@ class Rebuild:
         """Make every run again, in order, from the first or after ``begin``; the report tells what
         went otherwise.
         """
-        since = begin.run_id if begin else ""
-        run_ids = [it for it in self.history.run_ids() if since < it <= self.report.run_id]
+        since, until = begin.run_id if begin else "", self.report.run_id
+        run_ids = [run_id for run_id in self.history.run_ids() if since < run_id <= until]
         if begin:
             checkpoint.begin_with(self.data, begin, self.scratch)
             when = clock.iso(begin.verified_at_utc)
