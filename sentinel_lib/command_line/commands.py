@@ -171,7 +171,7 @@ def verify(options: argparse.Namespace, command: str) -> Answer:
     run_id = RunHistory(data).known(options.run)
     with contextlib.redirect_stdout(sys.stderr):
         verified = rebuild.verify(data, run_id, _progress(options), from_start=options.from_start)
-    if not verified.problems:
+    if verified.is_whole:
         _keep_checkpoint(data, verified, options, command)
     return results.of_verification(verified)
 

@@ -19,7 +19,14 @@ from sentinel_lib.operations.rollback import rollback
 from sentinel_lib.operations.scratch import scratch_folder
 from sentinel_lib.reachable_code import CODE_PARTS, ReachableCode, code_digest
 from sentinel_lib.records.details import Certificate, ValidateDetails
-from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES, INGEST, SILVER_BARS, VALIDATE
+from sentinel_lib.records.roles import (
+    BRONZE_BARS,
+    BRONZE_FETCHES,
+    INGEST,
+    QUARANTINE_BARS,
+    SILVER_BARS,
+    VALIDATE,
+)
 from sentinel_lib.settings.pipeline import PipelineFile, load_pipeline
 from sentinel_lib.settings.project import in_project
 from sentinel_lib.storage.catalog import CATALOG, PUBLISHED_TABLES, schema_of
@@ -59,6 +66,7 @@ def verify(
         rebuild = Rebuild(data, folder / "data", report)
         rebuild.make(say, begin)
         rebuild.compare()
+        rebuild.look_at_quarantine()
     return report
 
 
@@ -99,6 +107,17 @@ class Rebuild:
             return different + [name for name in ARTIFACTS if self._is_other_file(name)]
         self.report.note("files are compared for the last run only: they hold no history")
         return different
+
+    def look_at_quarantine(self) -> None:
+        """Whether another rebuild may begin with the quarantine as it is: waiting rows are in it.
+
+        That it differs is no problem: a run that was killed may have left rows there.
+        """
+        digests = {_digest(QUARANTINE_BARS, rows) for rows in self._both(QUARANTINE_BARS)}
+        self.report.is_whole = not self.report.problems and len(digests) == 1
+
+    def _both(self, name: str) -> list[pa.Table | None]:
+        return [self._rows(Lake(folder), name) for folder in (self.data, self.scratch)]
 
     def _run(self, run_id: str) -> None:
         kept = self.history.layout.config_of(run_id)

@@ -41,6 +41,7 @@ class Verification:
 
     ``notes`` says what explains a difference: code that has changed since, for one. Where payloads
     are lost, ``problems`` names them, and nothing was built: whatever follows from them is missing.
+    ``is_whole``: quarantine is the same too, so that the run can be a checkpoint.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class Verification:
     compared: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    is_whole: bool = False
 
     def note(self, text: str) -> None:
         """Add a note, unless it has been made."""

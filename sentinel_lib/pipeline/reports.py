@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -112,21 +113,18 @@ def retire(record: RunRecord, plan: Plan) -> None:
     The reports of runs whose stages ``record`` shows stay, and what no run of this data folder has
     left is not touched.
     """
-    history = RunHistory(plan.folders.data)
     shown = {plan.run_id, *(stage.produced_by for stage in record.stages)}
-    logs, reports = plan.retention.logs, plan.retention.reports
-    for run_id in history.run_ids():
-        age = plan.started_at - (began(run_id) or plan.started_at)
+    kept = [
+        plan.started_at - clock.duration(keep) if keep else datetime.min.replace(tzinfo=UTC)
+        for keep in (plan.retention.logs, plan.retention.reports)
+    ]
+    for run_id in RunHistory(plan.folders.data).run_ids():
+        logs_go, report_goes = ((began(run_id) or plan.started_at) < since for since in kept)
+        folder = plan.folders.reports / run_id
         try:
-            if logs and age > clock.duration(logs):
+            if logs_go:
                 (plan.folders.logs / f"{run_id}.jsonl").unlink(missing_ok=True)
-            folder = plan.folders.reports / run_id
-            if (
-                reports
-                and age > clock.duration(reports)
-                and run_id not in shown
-                and folder.is_dir()
-            ):
+            if report_goes and run_id not in shown and folder.is_dir():
                 shutil.rmtree(folder)
         except OSError:  # it is tried again by the next run
             log().warning("what an old run left could not be removed", of_run=run_id, exc_info=True)

@@ -61,7 +61,8 @@ KeptFor = Annotated[
 
 
 class Retention(ConfigModel):
-    """How long what runs leave is kept, back from the ``as_of`` of the last run; null is for ever.
+    """How long what runs leave is kept; null is for ever. Of ``logs`` and ``reports`` it counts
+    when their runs began, of ``quarantine`` and ``versions`` their ``as_of``.
 
     Payloads, the log of fetches, and the records and configurations of runs are always kept: all
     tables can be built from them.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from sentinel_lib.records.roles import SILVER_BARS
 from sentinel_lib.storage.catalog import CATALOG
 from sentinel_lib.storage.changes import typed
 from sentinel_lib.storage.data_files import Part
@@ -56,7 +57,8 @@ def retire(lake: Lake, name: str, since: datetime) -> int:
         files = [path for path in log.folder.glob("*.parquet") if path.name not in needed]
         for path in files:
             path.unlink()
-        _shorten(log.folder / DELTA_LOG, oldest)
+        if name != SILVER_BARS:  # a rebuild asks its log which killed runs had published
+            _shorten(log.folder / DELTA_LOG, oldest)
     return len(files)
 
 

@@ -51,7 +51,7 @@ def test_what_was_verified_is_not_made_again_and_what_follows_is_held_to_it(mark
     report = verify(market.data, "run-004")
     whole = verify(market.data, "run-004", from_start=True)
 
-    assert (report.problems, report.rebuilt_runs) == ([], 1)
+    assert (report.problems, report.rebuilt_runs, report.is_whole) == ([], 1, True)
     assert "runs up to run-003 were verified on 2024-03-01T00:00:00Z" in report.notes
     assert (whole.problems, whole.rebuilt_runs) == ([], 4)
     assert report.compared == whole.compared
@@ -123,3 +123,13 @@ def test_verify_begins_with_the_first_run_where_a_checkpoint_does_not_serve(mark
     asked = {"an earlier run": "run-002", "rollback": "run-004"}.get(why, "run-003")
 
     assert checkpoint.newest(market.data, asked) is None
+
+
+def test_a_quarantine_that_the_archive_does_not_give_is_nothing_to_begin_with(market):
+    lake = Lake(market.data)
+    commit = lake.commits("quarantine.bars")[-1]
+    lake.overwrite("quarantine.bars", lake.read("quarantine.bars").slice(1), commit)
+
+    report = verify(market.data, "run-003")
+
+    assert (report.problems, report.is_whole) == ([], False)

@@ -157,3 +157,15 @@ def test_table_that_only_a_notebook_knows_is_put_in_order_too(tmp_path: Path) ->
 
     assert compact(lake, "trial.notes") == FILES_OF_A_SIZE
     assert lake.read("trial.notes")["note"].to_pylist() == [f"day {day:02}" for day in range(16)]
+
+
+def test_log_of_silver_tells_of_every_run_that_ever_published(tmp_path: Path) -> None:
+    lake, days = Lake(tmp_path), 105
+    for day in range(days):
+        bars = schema_of("silver.bars").empty_table()
+        lake.overwrite("silver.bars", bars, commit_of(day))
+
+    retire(lake, "silver.bars", commit_of(days).as_of)
+
+    runs = [commit.run_id for commit in lake.commits("silver.bars")]
+    assert runs == [commit_of(day).run_id for day in range(days)]
