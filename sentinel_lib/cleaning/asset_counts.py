@@ -6,15 +6,14 @@ from dataclasses import dataclass, replace
 import ibis
 from ibis.expr.types import StringValue, Table
 
-from sentinel_lib.cleaning.bar_times import is_in_closed_weekend
 from sentinel_lib.cleaning.row_rules import row_passes
 from sentinel_lib.cleaning.rule_names import (
     DEDUPLICATED,
-    NOT_A_SESSION,
     OUTSIDE_THE_LIMIT,
     PROMOTED,
     QUARANTINED,
 )
+from sentinel_lib.cleaning.session_counts import seen_spans
 from sentinel_lib.errors import counted
 from sentinel_lib.records.bar import VALUE_COLUMNS
 from sentinel_lib.rules.suites import Suite
@@ -56,10 +55,14 @@ def rows_by(column: StringValue) -> dict[str, int]:
 
 
 def asset_counts(
-    resolved: Table, sessions: Table, suite: Suite, unchanged: Mapping[str, int]
+    resolved: Table,
+    by_session: Table,
+    sessions: Table,
+    suite: Suite,
+    unchanged: Mapping[str, int],
 ) -> dict[str, AssetCounts]:
     """The counts of every asset in a batch, in the order of their symbols: of its resolved rows,
-    and of ``unchanged`` ones, which are deduplicated.
+    and of ``unchanged`` ones, which are deduplicated. ``by_session`` are its ``session_counts``.
     """
     broken = [f"broken_{place}" for place, _ in enumerate(suite.strict_rules)]
     good = resolved.outcome != QUARANTINED
@@ -80,7 +83,7 @@ def asset_counts(
             for name in VALUE_COLUMNS
         },
     )
-    joined = grouped.left_join(_sessions_spanned(resolved, sessions), "asset").drop("asset_right")
+    joined = grouped.left_join(_sessions_spanned(by_session, sessions), "asset").drop("asset_right")
     counts = {}
     for row in joined.to_pyarrow().to_pylist():
         asset, broken_rules = row.pop("asset"), tuple(row.pop(name) for name in broken)
@@ -97,26 +100,9 @@ def asset_counts(
     return dict(sorted(counts.items()))
 
 
-def seen_rows(resolved: Table) -> Table:
-    """The rows that stand in a session, without those that say nothing against the data."""
-    return resolved.filter(
-        resolved.session.notnull(),
-        ~is_in_closed_weekend(resolved),
-        resolved.rule.isnull() | resolved.rule.notin((*OUTSIDE_THE_LIMIT, NOT_A_SESSION)),
-    )
-
-
-def spans(resolved: Table) -> Table:
-    """Per ``asset`` and its ``calendar``: ``sessions_seen``, and the ``first`` and ``last``."""
-    seen = seen_rows(resolved)
-    return seen.group_by(["asset", "calendar"]).agg(
-        sessions_seen=seen.session.nunique(), first=seen.session.min(), last=seen.session.max()
-    )
-
-
-def _sessions_spanned(resolved: Table, sessions: Table) -> Table:
+def _sessions_spanned(by_session: Table, sessions: Table) -> Table:
     """Per asset: the sessions seen in the batch, and those its calendar has from first to last."""
-    per_asset = spans(resolved)
+    per_asset = seen_spans(by_session)
     dates = sessions.select("session_date", of_calendar="calendar")
     inside = per_asset.join(
         dates,

@@ -28,7 +28,8 @@ USUAL: dict[str, str | None] = {"rule": None, "outcome": PROMOTED, "change": INS
 
 
 def resolved_rows(judged: Table, silver: Table) -> Table:
-    """``judged`` with ``outcome`` (promoted, quarantined or deduplicated) and ``change``.
+    """``judged``, whose rows have a number, ``row``, with ``outcome`` (promoted, quarantined or
+    deduplicated) and ``change``.
 
     ``silver`` is what is published: rows of ``silver.bars``. ``change`` says whether a promoted
     row is new there or corrects one. Every row gets exactly one outcome.
@@ -54,11 +55,12 @@ def _within_the_batch(judged: Table) -> Table:
     """
     counted = judged.group_by(list(KEY)).agg(passing=judged.rule.isnull().sum())
     repeated = counted.filter(counted.passing > 1).select(list(KEY))
-    alone = judged.filter(judged.rule.isnull()).anti_join(repeated, list(KEY))
-    # Filtered after the join: were it the same expression as above, DuckDB would keep a copy of it.
+    # Filtered after the join: were it the same expression as below, DuckDB would keep a copy of it.
     met = judged.semi_join(repeated, list(KEY))
-    rivals = _ranked(met.filter(met.rule.isnull()))
-    return alone.mutate(rank=ibis.literal(1, "int64"), contradicts=False).union(rivals)
+    ranked = _ranked(met.filter(met.rule.isnull()))
+    joined = judged.filter(judged.rule.isnull()).left_join(ranked, judged.row == ranked.of_row)
+    rank, contradicts = joined["rank"].fill_null(1), joined.contradicts.fill_null(False)
+    return joined.mutate(rank=rank, contradicts=contradicts).drop("of_row")
 
 
 def _ranked(rivals: Table) -> Table:
@@ -73,7 +75,7 @@ def _ranked(rivals: Table) -> Table:
     )
     ranked = ranked.mutate(differs=_differs(ranked, "first_") & ranked.is_latest)
     contradicts = ranked.differs.max().over(whole) & ranked.is_latest
-    return ranked.select(*rivals.columns, "rank", contradicts=contradicts)
+    return ranked.select("rank", of_row=ranked.row, contradicts=contradicts)
 
 
 def _against_silver(ranked: Table, silver: Table) -> Table:

@@ -42,9 +42,6 @@ _DECIMAL = f"decimal({DIGITS}, {SCALE})"
 
 _TERMS = ("asset", "symbol", "interval", "calendar", "fields", "prices")
 
-REPEATED_TEXT = (*READING, *_TERMS)
-"""The columns of text in typed bars: few values, each in many rows."""
-
 
 def typed_bars(raw: Table, date_formats: Iterable[str], labels: Table | None = None) -> Table:
     """``raw`` with its values typed. A value that cannot be read is NULL.

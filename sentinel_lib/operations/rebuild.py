@@ -111,7 +111,7 @@ class Rebuild:
     def look_at_quarantine(self) -> None:
         """Whether another rebuild may begin with the quarantine as it is: waiting rows are in it.
 
-        That it differs is no problem: a run that was killed may have left rows there.
+        It may differ all the same: a run that was killed may have left rows there.
         """
         digests = {_digest(QUARANTINE_BARS, rows) for rows in self._both(QUARANTINE_BARS)}
         self.report.is_whole = not self.report.problems and len(digests) == 1

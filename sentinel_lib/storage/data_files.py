@@ -6,9 +6,10 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -59,21 +60,33 @@ def write_files(
 ) -> Iterator[DataFile]:
     """Write ``rows`` into ``folder`` for a table's ``version``, and give each file there is.
 
-    Never all rows are held; of no rows there is no file. ``digest`` takes them as they pass.
+    Never all rows are held, but those of two files: one is written while the next one's come. Of no
+    rows there is no file. ``digest`` takes them as they pass.
     """
     waiting = _digested(blocks(rows), digest) if digest else blocks(rows)
-    for number, first in enumerate(waiting):
-        path = folder / f".{uuid4().hex}.parquet{HALF_WRITTEN}"
-        try:
-            with pq.ParquetWriter(path, rows.schema, **_encodings(rows.schema)) as writer:
-                for block in chain([first], islice(waiting, BLOCKS_A_FILE - 1)):
-                    writer.write_table(block)
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-                checksum = hashlib.file_digest(file, "sha256").hexdigest()
-            yield _data_file(path.rename(folder / f"{version:05}-{number}-{checksum}.parquet"))
-        finally:
-            path.unlink(missing_ok=True)
+    with ThreadPoolExecutor(1) as thread:
+        written: Future[DataFile] | None = None
+        for number, first in enumerate(waiting):
+            of_file = [first, *islice(waiting, BLOCKS_A_FILE - 1)]
+            if written:
+                yield written.result()
+            written = thread.submit(_write_file, folder, f"{version:05}-{number}", of_file)
+        if written:
+            yield written.result()
+
+
+def _write_file(folder: Path, begins: str, blocks: Sequence[pa.Table]) -> DataFile:
+    path, schema = folder / f".{uuid4().hex}.parquet{HALF_WRITTEN}", blocks[0].schema
+    try:
+        with pq.ParquetWriter(path, schema, **_encodings(schema)) as writer:
+            for block in blocks:
+                writer.write_table(block)
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        return _data_file(path.rename(folder / f"{begins}-{checksum}.parquet"))
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def adopt_files(folder: Path, version: int, files: Sequence[Path]) -> Iterator[DataFile]:
@@ -95,15 +108,14 @@ def adopt_files(folder: Path, version: int, files: Sequence[Path]) -> Iterator[D
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:
-    """How columns are written: those that count up by their steps, others by their few values."""
-    counting = [
-        field.name
-        for field in schema
-        if field.name in _COUNTING and not pa.types.is_string(field.type)
-    ]
+    """How columns are written: those that count up by their steps, others by their few values;
+    as they are, if they count up in text.
+    """
+    unlike = {field.name: field.type for field in schema if field.name in _COUNTING}
+    counting = [name for name, type_ in unlike.items() if not pa.types.is_string(type_)]
     return {
         "write_page_checksum": True,
-        "use_dictionary": [name for name in schema.names if name not in counting],
+        "use_dictionary": [name for name in schema.names if name not in unlike],
         "column_encoding": dict.fromkeys(counting, "DELTA_BINARY_PACKED"),
     }
 

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -72,31 +72,29 @@ class Engine:
         self._run(f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM {rows}")
         return self.connection.table(name)
 
-    def materialise(self, expression: Table, repeated: Iterable[str] = ()) -> Table:
-        """Compute ``expression`` once, for all that is built on it.
+    def dimension(self, rows: pa.Table) -> Table:
+        """Few rows to join to many, which then keep none of their texts but the place of each.
 
-        ``repeated`` names text columns that have few values in many rows: each value is kept once.
-        They are compared and sorted as the text that they are.
+        Texts are compared and sorted as what they are.
         """
-        name, query = self._name("made"), self._sql(expression)
-        kinds = {column: f"{name}_{column}" for column in repeated}
-        if kinds:  # all in one pass: the query may be long to plan, and many rows to read
-            values = ", ".join(
-                f'list_sort(list(DISTINCT "{column}") FILTER ("{column}" IS NOT NULL)) "{column}"'
-                for column in kinds
-            )
-            self._run(f"CREATE TEMP TABLE {name}_values AS SELECT {values} FROM ({query})")
-        for column, kind in kinds.items():
-            listed = f'SELECT unnest("{column}") FROM {name}_values'
-            self._run(f'CREATE TYPE "{kind}" AS ENUM ({listed})')
-        casts = ", ".join(f'"{column}"::"{kind}" AS "{column}"' for column, kind in kinds.items())
-        replaced = f" REPLACE ({casts})" if casts else ""
-        self._run(f"CREATE TEMP TABLE {name} AS SELECT *{replaced} FROM ({query})")
+        name, loaded = self._name("dimension"), self.load(rows).get_name()
+        texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+        for column in texts:
+            values = f'SELECT DISTINCT "{column}" FROM {loaded} WHERE "{column}" IS NOT NULL'
+            self._run(f'CREATE TYPE "{name}_{column}" AS ENUM ({values} ORDER BY 1)')
+        casts = ", ".join(f'"{column}"::"{name}_{column}" AS "{column}"' for column in texts)
+        self._run(f"CREATE TEMP TABLE {name} AS SELECT * REPLACE ({casts}) FROM {loaded}")
         return self.connection.table(name)
 
-    def numbered(self, expression: Table, repeated: Iterable[str] = ()) -> Table:
+    def materialise(self, expression: Table) -> Table:
+        """Compute ``expression`` once, for all that is built on it."""
+        name = self._name("made")
+        self._run(f"CREATE TEMP TABLE {name} AS {self._sql(expression)}")
+        return self.connection.table(name)
+
+    def numbered(self, expression: Table) -> Table:
         """``materialise``, with the number of each row as ``row``."""
-        made = self.materialise(expression, repeated)
+        made = self.materialise(expression)
         return made.mutate(row=made.rowid())
 
     def noted(self, rows: Table, derived: Table, **usual: str | None) -> Table:

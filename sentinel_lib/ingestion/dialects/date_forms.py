@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from zoneinfo import available_timezones
 
 from sentinel_lib.records.bar import EXCEL, ISO_8601
@@ -36,6 +36,11 @@ _NAMED = {
 }
 
 
+@cache
+def _zones() -> set[str]:
+    return available_timezones()  # which looks through folders each time
+
+
 @lru_cache(maxsize=4_096)
 def looks_like_time(text: str) -> bool:
     """Whether a cell holds a date, or a time that is more than one of the day."""
@@ -66,7 +71,7 @@ def _with_parts(mask: str) -> Iterator[str]:
         rest = mask[weekday.end() :]
     ways = [(rest, "")]
     zone = _ZONE.search(rest)
-    if zone and (zone["name"] or zone["offset"] or zone["area"] in available_timezones()):
+    if zone and (zone["name"] or zone["offset"] or zone["area"] in _zones()):
         name = zone["area"] or (zone["name"] or "") + ("%z" if zone["offset"] else "")
         ways.append((rest[: zone.start()], zone["gap"] + name))
     for text, behind in ways:

@@ -3,7 +3,8 @@
 from sentinel_lib.cleaning.asset_counts import asset_counts, rows_by
 from sentinel_lib.cleaning.row_keys import USUAL, resolved_rows
 from sentinel_lib.cleaning.row_rules import judged_rows
-from sentinel_lib.cleaning.typed_bars import REPEATED_TEXT, typed_bars
+from sentinel_lib.cleaning.session_counts import session_counts
+from sentinel_lib.cleaning.typed_bars import typed_bars
 from sentinel_lib.stages.sessions import session_table
 from sentinel_lib.stages.unlisted import listed_rows
 from sentinel_lib.stages.validate.batch import (

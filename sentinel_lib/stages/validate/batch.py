@@ -22,6 +22,7 @@ from sentinel_lib.storage.tables import is_one_of
 
 _READING = ("payload", "layout")
 _FETCH = ("file", "source", "fetched_as_of", "date_format", "timezone")
+_READ = [*_READING, *_FETCH]
 _RAW = ("payload", "layout", "line", "symbol", "timestamp", *VALUE_COLUMNS)
 
 
@@ -32,16 +33,20 @@ def read_batch(stage: Stage) -> Table:
     Each row has the text columns of ``bronze.bars``, those of its fetch (``file``, ``source``,
     ``fetched_as_of``, ``date_format``, ``timezone``), and the terms of its asset.
     """
-    load, fetches = stage.engine.load, batch_fetches(stage)
+    dimension, fetches = stage.engine.dimension, batch_fetches(stage)
     waiting = _waiting(stage, fetches)
-    fresh = _bronze_bars(stage).join(load(_readings(fetches)), list(_READING))
-    columns = [*_RAW, "defect", "is_provisional", *_FETCH]
-    rows = fresh.select(columns).union(load(waiting).select(columns))
+    read = {False: _readings(fetches), True: waiting.group_by(_READ).aggregate([])}
+    waits = [pa.repeat(pa.scalar(is_waiting), len(table)) for is_waiting, table in read.items()]
+    tables = [table.select(_READ) for table in read.values()]
+    readings = dimension(pa.concat_tables(tables).append_column("waits", pa.chunked_array(waits)))
+    fresh = _as_read(_bronze_bars(stage), readings.filter(~readings.waits))
+    waited = _as_read(stage.engine.load(waiting), readings.filter(readings.waits))
+    rows = fresh.union(waited)
     named = rows.mutate(named=rows.symbol.fill_null(""))
     symbols = {name for names in fetches["symbols"].to_pylist() for name in json.loads(names)}
     symbols |= set(waiting["symbol"].to_pylist())
-    lines = load(lines_of(stage.assets, stage.selected, symbols))
-    terms = load(asset_terms(stage.assets, stage.as_of))
+    lines = dimension(lines_of(stage.assets, stage.selected, symbols))
+    terms = dimension(asset_terms(stage.assets, stage.as_of))
     return named.join(lines, "named").drop("named").join(terms, "asset")
 
 
@@ -105,6 +110,14 @@ def _bronze_bars(stage: Stage) -> Table:
     there = [lake for lake in lakes.values() if lake.exists(BRONZE_BARS)]
     files = [file for lake in there for file in lake.files(BRONZE_BARS)]
     return stage.engine.scan(files, schema_of(BRONZE_BARS))
+
+
+def _as_read(raw: Table, readings: Table) -> Table:
+    """Raw rows, each with what ``readings`` say of its payload."""
+    raw = raw.select(*_RAW, "defect", "is_provisional")
+    raw = raw.rename({f"of_{name}": name for name in _READING})
+    joined = raw.join(readings, [raw[f"of_{name}"] == readings[name] for name in _READING])
+    return joined.select(*_RAW, "defect", "is_provisional", *_FETCH)
 
 
 def _readings(fetches: pa.Table) -> pa.Table:

@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 from ibis.expr.types import Table
 
 from sentinel_lib.calendars import session_shift, sessions, time_zone
-from sentinel_lib.cleaning.asset_counts import seen_rows, spans
-from sentinel_lib.cleaning.bar_times import is_in_closed_weekend, with_hours
-from sentinel_lib.cleaning.rule_names import INSERT, QUARANTINED
+from sentinel_lib.cleaning.bar_times import is_in_closed_weekend
+from sentinel_lib.cleaning.session_counts import seen_spans
 from sentinel_lib.errors import counted, listed
 from sentinel_lib.records.bar import ONE_DAY
 from sentinel_lib.records.roles import GOLD_DAILY
@@ -33,7 +32,7 @@ def missing_sessions(series: Series) -> Iterator[Check]:
     """A check that warns per asset without any row of some sessions between the last of Gold before
     the batch and the last of the batch; it lists them.
     """
-    batch = series.stage.engine.materialise(spans(series.rows))
+    batch = series.stage.engine.materialise(seen_spans(series.counts))
     sessions = _published_sessions(series)
     earlier = sessions.join(batch.select("asset", "first"), "asset")
     earlier = earlier.filter(earlier.session < earlier["first"])
@@ -53,7 +52,7 @@ def missing_sessions(series: Series) -> Iterator[Check]:
         dated.timestamp >= datetime.combine(first, time(), UTC),
         ~is_in_closed_weekend(dated),
     )
-    both = seen_rows(series.rows).select("session", "asset")
+    both = series.counts.filter(series.counts.seen > 0).select("session", "asset")
     both = both.union(dated.select("session", asset="symbol")).distinct()
     rows = both.filter(both.asset.isin(list(gaps))).to_pyarrow().to_pylist()
     present = {(row["asset"], row["session"]) for row in rows}
@@ -116,14 +115,11 @@ def thin_sessions(series: Series) -> Iterator[Check]:
 
 def _bars_by_session(series: Series) -> dict[str, dict[date, int]]:
     """The bars within hours that each session of the batch has: the new ones, and Silver's."""
-    rows = series.rows
-    good = rows.filter(rows.outcome != QUARANTINED, rows.interval != ONE_DAY)
-    good = with_hours(good, series.sessions)
-    is_new = (good.change == INSERT).fill_null(False) & good.is_within_hours
-    by_session = good.group_by(["asset", "session"]).agg(bars=is_new.sum())
+    of_batch = series.counts
+    of_batch = of_batch.filter(of_batch.good > 0, of_batch.interval != ONE_DAY)
     counts: dict[str, dict[date, int]] = defaultdict(dict)
-    for row in by_session.to_pyarrow().to_pylist():
-        counts[row["asset"]][row["session"]] = int(row["bars"])
+    for row in of_batch.to_pyarrow().to_pylist():
+        counts[row["asset"]][row["session"]] = int(row["fresh"])
     if not counts:
         return {}
     first = min(min(days) for days in counts.values()) - timedelta(days=2)

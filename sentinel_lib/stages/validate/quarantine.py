@@ -47,9 +47,12 @@ def write_quarantine(
     pieces = rows.to_batches(max_chunksize=_EXPLAINED_AT_A_TIME)
     each = (row for piece in pieces for row in piece.to_pylist())
     explained = reasons(each, rules, stage.as_of, held)
-    unlisted = quarantined_unlisted(batch, stage.run_id, stage.as_of)
-    quarantined = pa.concat_tables([_quarantine_rows(stage, rows, explained), unlisted])
-    payloads = batch.select("payload").distinct().to_pyarrow()["payload"].to_pylist()
+    quarantined = _quarantine_rows(stage, rows, explained)
+    if any(line in verdicts for line in NO_ASSET):
+        unlisted = quarantined_unlisted(batch, stage.run_id, stage.as_of)
+        quarantined = pa.concat_tables([quarantined, unlisted])
+    judged = resolved.select("payload").distinct().to_pyarrow()["payload"]
+    payloads = {*judged.to_pylist(), *batch_fetches(stage)["payload"].to_pylist()}
     is_judged = is_one_of("payload", payloads)
     before = stage.published.read_or_empty(QUARANTINE_BARS, where=is_judged)
     before = before.cast(schema_of(QUARANTINE_BARS))

@@ -16,12 +16,14 @@ from sentinel_lib.stages.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """``rows`` are those of a resolved batch, of ``assets`` alone; ``sessions`` those of their
-    calendars, and ``silver`` their bars of ``silver.bars``.
+    """``rows`` are those of a resolved batch, of ``assets`` alone, and ``counts`` their
+    ``session_counts``; ``sessions`` those of their calendars, and ``silver`` their bars of
+    ``silver.bars``.
     """
 
     stage: Stage
     rows: Table
+    counts: Table
     sessions: Table
     silver: Table
     assets: Mapping[str, Asset]

@@ -24,8 +24,11 @@ SERIES_CHECKS: dict[str, Callable[[Series], Iterable[Check]]] = {
 """By the name of the check. An asset that one of them holds back is not looked at by the next."""
 
 
-def series_checks(stage: Stage, resolved: Table, sessions: Table) -> dict[str, list[Check]]:
-    """By symbol what was found of its bars in a resolved batch, and in Silver.
+def series_checks(
+    stage: Stage, resolved: Table, by_session: Table, sessions: Table
+) -> dict[str, list[Check]]:
+    """By symbol what was found of its bars in a resolved batch, and in Silver. ``by_session`` are
+    the ``session_counts`` of the batch.
 
     ``spacing`` and ``time_zone`` hold the asset back. ``missing_sessions`` warns, and so does
     ``min_session_coverage`` unless the suite says otherwise.
@@ -33,12 +36,13 @@ def series_checks(stage: Stage, resolved: Table, sessions: Table) -> dict[str, l
     chosen, as_of = stage.chosen, stage.as_of
     known = {name: asset for name, asset in chosen.items() if has_known_sessions(asset, as_of)}
     silver = silver_of(stage.engine, stage.published, stage.selected)
-    series = Series(stage, resolved, sessions, silver, known)
+    series = Series(stage, resolved, by_session, sessions, silver, known)
     checks: dict[str, list[Check]] = defaultdict(list)
     for judge in SERIES_CHECKS.values():
         before = [check for of_asset in checks.values() for check in of_asset]
         held = {check.symbol for check in before if check.blocks and not check.passed}
         rest = [symbol for symbol in known if symbol not in held] or [""]
-        for check in judge(replace(series, rows=resolved.filter(resolved.asset.isin(rest)))):
+        rows, counts = (table.filter(table.asset.isin(rest)) for table in (resolved, by_session))
+        for check in judge(replace(series, rows=rows, counts=counts)):
             checks[check.symbol].append(check)
     return dict(checks)

@@ -33,7 +33,7 @@ def other_spacing(series: Series) -> Iterator[Check]:
         series.rows.session.notnull(),
         series.rows.rule.isnull() | series.rows.rule.notin(OUTSIDE_THE_LIMIT),
     )
-    wide = [*_without_adjacent_days(dated), *_without_adjacent_times(dated)]
+    wide = [*_without_adjacent_days(series.counts), *_without_adjacent_times(series, dated)]
     for symbol, times in _times_of(series, dated, wide).items():
         asset = series.assets[symbol]
         days = [day for day, _ in times]
@@ -52,11 +52,11 @@ def other_spacing(series: Series) -> Iterator[Check]:
             )
 
 
-def _without_adjacent_days(dated: Table) -> list[str]:
+def _without_adjacent_days(counts: Table) -> list[str]:
     """Daily assets that may have no bars on two days in a row: too few for the days they span."""
-    daily = dated.filter(dated.interval == ONE_DAY).group_by("asset")
-    spans = daily.agg(
-        days=dated.session.nunique(), first=dated.session.min(), last=dated.session.max()
+    daily = counts.filter(counts.interval == ONE_DAY, counts.dated > 0)
+    spans = daily.group_by("asset").agg(
+        days=daily.count(), first=daily.session.min(), last=daily.session.max()
     )
     return [
         row["asset"]
@@ -65,17 +65,27 @@ def _without_adjacent_days(dated: Table) -> list[str]:
     ]
 
 
-def _without_adjacent_times(dated: Table) -> list[str]:
-    """Intraday assets of which no session is so full that two bars must be an interval apart."""
-    intraday = dated.filter(dated.interval != ONE_DAY).group_by(["asset", "interval", "session"])
-    spans = intraday.agg(
-        bars=dated.timestamp.nunique(), first=dated.timestamp.min(), last=dated.timestamp.max()
+def _without_adjacent_times(series: Series, dated: Table) -> list[str]:
+    """Intraday assets of which no session is so full that two bars must be an interval apart.
+
+    Mostly those that are promoted show it. To count the times of all rows takes longer.
+    """
+    counts = series.counts.filter(series.counts.interval != ONE_DAY, series.counts.dated > 0)
+    doubtful = _not_full(counts.rename(bars="promoted"))
+    rows = dated.filter(dated.interval != ONE_DAY, dated.asset.isin(doubtful or [""]))
+    return _not_full(
+        rows.group_by(["asset", "interval", "session"]).agg(
+            bars=rows.timestamp.nunique(), first=rows.timestamp.min(), last=rows.timestamp.max()
+        )
     )
+
+
+def _not_full(sessions: Table) -> list[str]:
     is_full: dict[str, bool] = {}
-    for row in spans.to_pyarrow().to_pylist():
-        steps = row["bars"] - 1
-        span = (row["last"] - row["first"]) / timedelta(seconds=INTERVAL_SECONDS[row["interval"]])
-        is_full[row["asset"]] = is_full.get(row["asset"], False) or steps <= span < 2 * steps
+    for row in sessions.to_pyarrow().to_pylist():
+        steps, length = row["bars"] - 1, timedelta(seconds=INTERVAL_SECONDS[row["interval"]])
+        full = steps > 0 and steps <= (row["last"] - row["first"]) / length < 2 * steps
+        is_full[row["asset"]] = is_full.get(row["asset"], False) or full
     return [symbol for symbol, full in is_full.items() if not full]
 
 

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import ibis
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,8 @@ PUBLISHED = {
 def resolve(engine, compiled, arrow_rows, silver_rows, sessions):
     """What becomes of each of some rows, given what Silver holds."""
     batch, silver = engine.load(arrow_rows({})), engine.load(silver_rows())
-    judged = judged_rows(typed_bars(batch, ["iso"]), sessions, [], AS_OF)
+    typed = typed_bars(batch, ["iso"]).mutate(row=ibis.row_number())
+    judged = judged_rows(typed, sessions, [], AS_OF)
     run = compiled(resolved_rows(judged, silver).order_by("line"), batch, silver)
     return lambda *rows, silver=(): run(arrow_rows(*rows), silver_rows(*silver))
 

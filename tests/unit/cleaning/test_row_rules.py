@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+import ibis
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from sentinel_lib.cleaning.bar_times import with_hours
 from sentinel_lib.cleaning.reasons import bar_text
 from sentinel_lib.cleaning.row_keys import resolved_rows
 from sentinel_lib.cleaning.row_rules import judged_rows
+from sentinel_lib.cleaning.session_counts import session_counts
 from sentinel_lib.cleaning.typed_bars import typed_bars
 from sentinel_lib.records.bar import Bar
 from sentinel_lib.rules.kinds import Between, InSet
@@ -227,10 +229,12 @@ def test_sundays_of_currencies_are_neither_sessions_that_were_seen_nor_missing_o
 ):
     days = ["2024-01-04", "2024-01-05", "2024-01-07", "2024-01-08"]
     rows = load_rows(*({**EURUSD, "timestamp": day} for day in days))
-    judged = judged_rows(typed_bars(rows, ["iso"]), sessions, RULES, MONDAY + timedelta(days=1))
+    typed = typed_bars(rows, ["iso"]).mutate(row=ibis.row_number())
+    judged = judged_rows(typed, sessions, RULES, MONDAY + timedelta(days=1))
     resolved = resolved_rows(judged, engine.load(silver_rows()))
 
-    counts = asset_counts(resolved, sessions, load_suite(PROJECT_ROOT / "config", "silver"), {})
+    suite = load_suite(PROJECT_ROOT / "config", "silver")
+    counts = asset_counts(resolved, session_counts(resolved, sessions), sessions, suite, {})
 
     found = counts["AAPL"]
     assert (found.promoted, found.quarantined) == (4, 0)

@@ -130,11 +130,11 @@ def test_no_files_are_a_table_without_rows() -> None:
     assert Engine().scan([], ROWS.schema).to_pyarrow().to_pylist() == []
 
 
-def test_repeated_text_is_still_compared_and_sorted_as_text() -> None:
+def test_text_of_a_dimension_is_still_compared_and_sorted_as_text() -> None:
     engine = Engine()
     rows = pa.table({"symbol": ["b", "a", None, "b", "10", "9"], "line": [1, 2, 3, 4, 5, 6]})
 
-    kept = engine.materialise(engine.load(rows), repeated=["symbol"])
+    kept = engine.materialise(engine.dimension(rows))
 
     assert kept.order_by("symbol", "line").to_pyarrow().to_pylist() == [
         {"symbol": "10", "line": 5},
@@ -156,7 +156,7 @@ def test_pieces_come_in_order_and_with_plain_text() -> None:
     engine = Engine()
     count = (1 << 17) + 5
     rows = pa.table({"line": pa.array(range(count, 0, -1)), "symbol": ["AAPL"] * count})
-    kept = engine.materialise(engine.load(rows), repeated=["symbol"])
+    kept = engine.materialise(engine.dimension(rows))
 
     pieces = list(engine.batches(kept.order_by("line")))
 
@@ -210,7 +210,7 @@ def test_too_little_room_to_spill_is_an_error_that_says_so(tmp_path: Path) -> No
 def numbered() -> tuple[Engine, Table]:
     engine = Engine(1)
     rows = pa.table({"number": pa.array(range(1_000)), "symbol": ["AAPL", "SPY"] * 500})
-    return engine, engine.numbered(engine.load(rows), repeated=["symbol"])
+    return engine, engine.numbered(engine.dimension(rows))
 
 
 def test_notes_are_those_of_the_table_that_they_come_from(numbered: tuple[Engine, Table]) -> None:
