@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
@@ -60,33 +60,29 @@ def write_files(
 ) -> Iterator[DataFile]:
     """Write ``rows`` into ``folder`` for a table's ``version``, and give each file there is.
 
-    Never all rows are held, but those of two files: one is written while the next one's come. Of no
-    rows there is no file. ``digest`` takes them as they pass.
+    Never all rows are held: one block is written while the next one comes. Of no rows there is no
+    file. ``digest`` takes them as they pass.
     """
     waiting = _digested(blocks(rows), digest) if digest else blocks(rows)
     with ThreadPoolExecutor(1) as thread:
-        written: Future[DataFile] | None = None
         for number, first in enumerate(waiting):
-            of_file = [first, *islice(waiting, BLOCKS_A_FILE - 1)]
-            if written:
-                yield written.result()
-            written = thread.submit(_write_file, folder, f"{version:05}-{number}", of_file)
-        if written:
-            yield written.result()
-
-
-def _write_file(folder: Path, begins: str, blocks: Sequence[pa.Table]) -> DataFile:
-    path, schema = folder / f".{uuid4().hex}.parquet{HALF_WRITTEN}", blocks[0].schema
-    try:
-        with pq.ParquetWriter(path, schema, **_encodings(schema)) as writer:
-            for block in blocks:
-                writer.write_table(block)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-            checksum = hashlib.file_digest(file, "sha256").hexdigest()
-        return _data_file(path.rename(folder / f"{begins}-{checksum}.parquet"))
-    finally:
-        path.unlink(missing_ok=True)
+            path = folder / f".{uuid4().hex}.parquet{HALF_WRITTEN}"
+            try:
+                with pq.ParquetWriter(path, rows.schema, **_encodings(rows.schema)) as writer:
+                    written = thread.submit(writer.write_table, first)
+                    try:
+                        for block in islice(waiting, BLOCKS_A_FILE - 1):
+                            written.result()
+                            written = thread.submit(writer.write_table, block)
+                    finally:
+                        wait([written])  # before the writer is closed, whatever has happened
+                    written.result()
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+                    checksum = hashlib.file_digest(file, "sha256").hexdigest()
+                yield _data_file(path.rename(folder / f"{version:05}-{number}-{checksum}.parquet"))
+            finally:
+                path.unlink(missing_ok=True)
 
 
 def adopt_files(folder: Path, version: int, files: Sequence[Path]) -> Iterator[DataFile]:
