@@ -26,7 +26,7 @@ import yaml
 from measurement import HERE
 
 from sentinel_lib.notebook_runner.code_cells import code_cells, run_cells
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.pipeline.run import run
 from sentinel_lib.planning.plan import new_run_id
@@ -65,7 +65,7 @@ def main() -> int:
         print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|", flush=True)
         measure(folder, days[given.seeded : -1], given)
         verify(folder)
-        with project_kernels(fork=True, on_fallback=sys.exit) as kernels:
+        with ProjectKernels(fork=True, on_fallback=sys.exit) as kernels:
             made(folder, days[-1], kernels)
         verify(folder)
     return 0
@@ -119,7 +119,7 @@ def made(folder: Path, as_of: datetime, kernels: object) -> RunRecord:
 
 def measure(folder: Path, days: Sequence[datetime], given: argparse.Namespace) -> None:
     """Whole runs, and a line of the table after every ``--show`` of them."""
-    with project_kernels(fork=True, on_fallback=sys.exit) as kernels:
+    with ProjectKernels(fork=True, on_fallback=sys.exit) as kernels:
         walls, cpus = [], []
         for number, as_of in enumerate(days, 1):
             begun, cpu = time.perf_counter(), cpu_seconds()

@@ -15,15 +15,18 @@ from pathlib import Path
 import psutil
 from tree_cost import Memory
 
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from sentinel_lib.pipeline.progress import Progress
 from sentinel_lib.pipeline.run import run
 from sentinel_lib.records.request import RunRequest
 
+CALENDARS = ("XNYS",)
+"""Those of the assets that are shipped, as ``serve`` finds them."""
+
 
 def main() -> None:
     """Answer until there are no more lines."""
-    with project_kernels(fork=True, on_fallback=sys.exit) as kernels:
+    with ProjectKernels(fork=True, on_fallback=sys.exit, calendars=CALENDARS) as kernels:
         kernels.prestart()
         for line in sys.stdin:
             config, data, reports, as_of = json.loads(line)

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sentinel_lib.errors import ConfigError
-from sentinel_lib.settings.calendar_names import CONTINUOUS, CURRENCIES, WEEKDAYS
+from sentinel_lib.settings.calendar_names import CONTINUOUS, CURRENCIES, ENDLESS, SETTLED_YEARS
 
 if TYPE_CHECKING:
     import pandas as pd
     from exchange_calendars import ExchangeCalendar
 
-_ENDLESS = (CONTINUOUS, WEEKDAYS, CURRENCIES)
 _DAY = timedelta(days=1)
-_SETTLED_YEAR = 2024
 _REMEDY = "upgrade exchange_calendars, or give the asset another calendar"
 _SATURDAY = 5
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -80,7 +78,7 @@ def sessions(calendar: str, first: date, last: date) -> tuple[Session, ...]:
     """
     if last < first:
         return ()
-    if calendar in _ENDLESS:
+    if calendar in ENDLESS:
         days = (first + _DAY * offset for offset in range((last - first).days + 1))
         is_continuous = calendar == CONTINUOUS
         of_day = _currency_session if calendar == CURRENCIES else _utc_day
@@ -115,7 +113,7 @@ def open_sessions(calendar: str, as_of: datetime, count: int) -> list[Session]:
 
 def last_known_day(calendar: str) -> date | None:
     """The last day whose sessions ``calendar`` knows, or None if they have no end."""
-    if calendar in _ENDLESS:
+    if calendar in ENDLESS:
         return None
     latest = type(_settled_exchange(calendar)).bound_max()
     return None if latest is None else latest.date()
@@ -136,7 +134,7 @@ def time_zone(calendar: str) -> str:
     """The time zone by which an instant belongs to a session's date."""
     if calendar == CURRENCIES:
         return _NEW_YORK.key
-    if calendar in _ENDLESS:
+    if calendar in ENDLESS:
         return "UTC"
     return str(_settled_exchange(calendar).tz)
 
@@ -147,7 +145,7 @@ def session_shift(calendar: str) -> timedelta:
     """
     if calendar == CURRENCIES:
         return _DAY - timedelta(hours=_CURRENCIES_CLOSE.hour)
-    if calendar in _ENDLESS:
+    if calendar in ENDLESS:
         return timedelta(0)
     exchange = _settled_exchange(calendar)
     opens = exchange.open_times[-1][1]
@@ -182,8 +180,8 @@ def _moments(column: pd.Series) -> list[Any]:
 
 
 def _settled_exchange(calendar: str) -> ExchangeCalendar:
-    """The calendar in a year that every one knows: zone and opening days are those of all years."""
-    exchange = _exchange(calendar, *_decades(_SETTLED_YEAR, _SETTLED_YEAR))
+    """The calendar in years that every one knows: zone and opening days are those of all years."""
+    exchange = _exchange(calendar, *SETTLED_YEARS)
     if exchange is None:
         raise _unusable(calendar)
     return exchange

@@ -14,7 +14,7 @@ import nbformat
 import yaml
 
 from sentinel_lib.notebook_runner.execution import execute
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from sentinel_lib.settings.project import PROJECT_ROOT
 
 STAGES = sorted((PROJECT_ROOT / "notebooks").glob("*.ipynb"))
@@ -75,7 +75,7 @@ def regenerate() -> None:
     FOLDER.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
-        project_kernels(fork=True, on_fallback=print) as kernels,
+        ProjectKernels(fork=True, on_fallback=print) as kernels,
     ):
         given = make_root(Path(folder))
         for stage in STAGES:

@@ -90,17 +90,18 @@ def _with_numbers(bars: Table) -> Table:
     usual = {f"{name}_is_usual": text.re_search(_USUAL) for name, text in texts.items()}
     read = bars.mutate(**{name: text.try_cast(_DECIMAL) for name, text in texts.items()}, **usual)
     unusual = read.mutate(**{f"{name}_unusual": _unusual(read, name) for name in VALUE_COLUMNS})
-    return unusual.mutate(**{name: _value(unusual, name) for name in VALUE_COLUMNS})
+    plain = unusual.mutate(
+        **{f"{name}_unusual": _without_exponent(unusual, name) for name in VALUE_COLUMNS}
+    )
+    return plain.mutate(**{name: _value(plain, name) for name in VALUE_COLUMNS})
 
 
 def _unusual(bars: Table, name: str) -> Value:
     """The text of a number that is not usual; NULL where it is of no number or field."""
-    text = trimmed(bars[f"{name}_text"])
-    number = text.re_search(NUMBER_PATTERN).ifelse(text, ibis.null("string"))
-    plain = number.re_search("[eE]").ifelse(_without_exponent(number), number)
-    return ibis.cases(
-        (bars[f"{name}_is_usual"] | ~has_column(bars, name), ibis.null("string")), else_=plain
-    )
+    text, nothing = trimmed(bars[f"{name}_text"]), ibis.null("string")
+    number = text.re_search(NUMBER_PATTERN).ifelse(text, nothing)
+    is_other = bars[f"{name}_is_usual"] | ~has_column(bars, name)
+    return ibis.cases((is_other, nothing), else_=number)
 
 
 def _value(bars: Table, name: str) -> Value:
@@ -109,15 +110,17 @@ def _value(bars: Table, name: str) -> Value:
     return has_column(bars, name).ifelse(value, ibis.null(_DECIMAL))
 
 
-def _without_exponent(number: StringValue) -> StringValue:
+def _without_exponent(bars: Table, name: str) -> StringValue:
     """``1.5e3`` as ``1500.``: DuckDB 2.0 reads few digits before an exponent."""
+    number = bars[f"{name}_unusual"]
     sign, whole, fraction, power = (number.re_extract(_EXPONENT, group) for group in (1, 2, 3, 4))
     point = whole.length() + power.try_cast("int64")
     zero, digits = ibis.literal("0"), whole + fraction
     before = zero.repeat(ibis.greatest(-point, 0))
     after = zero.repeat(ibis.greatest(point - digits.length(), 0))
     padded, split = before + digits + after, ibis.greatest(point, 0)
-    return sign + padded.left(split) + "." + padded.substr(split)
+    plain = sign + padded.left(split) + "." + padded.substr(split)
+    return number.re_search("[eE]").ifelse(plain, number)
 
 
 def _too_fine(bars: Table, name: str) -> StringValue:

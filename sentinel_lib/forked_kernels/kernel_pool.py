@@ -26,9 +26,10 @@ START_SECONDS = 60.0
 class KernelPool:
     """Starts kernels in ``working_folder``, and does not outlive its block with any of them.
 
-    With ``fork`` they come from a template, which imports ``modules`` group by group: a kernel can
-    be had as soon as the groups that it needs are there. Where that is not possible, or fails,
-    ``on_fallback`` is told why, in one line, once, and ordinary kernels are started.
+    With ``fork`` they come from a template, which imports ``modules`` (``template`` says what these
+    may be) group by group: a kernel can be had as soon as the groups that it needs are there. Where
+    that is not possible, or fails, ``on_fallback`` is told why, in one line, once, and ordinary
+    kernels are started.
     """
 
     working_folder: Path
@@ -45,8 +46,7 @@ class KernelPool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end_prestarted()
-        self._end_template()
+        self.end_template()
         self._root.remove()
 
     def prestart(self, groups: int | None = None) -> None:
@@ -90,7 +90,9 @@ class KernelPool:
         needed = len(self.modules) if groups is None else groups
         if self.fork:
             try:
-                self._template = self._template or TemplateProcess(self._root.path, self.modules)
+                self._template = self._template or TemplateProcess(
+                    self._root.path, self.working_folder, self.modules
+                )
                 return KernelProcess(folder, self.working_folder, self._template, needed)
             except (TemplateError, OSError) as failed:
                 self._fall_back(str(failed))
@@ -100,9 +102,11 @@ class KernelPool:
         if self.fork:
             self.fork = False
             self.on_fallback("; ".join(reason.splitlines()))
-        self._end_template()
+        self.end_template()
 
-    def _end_template(self) -> None:
+    def end_template(self) -> None:
+        """End the template, and the kernel that waits for a notebook; the next has another."""
+        self.end_prestarted()
         if self._template is not None:
             self._template.kill()
             self._template = None

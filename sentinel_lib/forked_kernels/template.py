@@ -1,9 +1,14 @@
 """The template: a process that has imported what notebooks need, and forks a kernel when asked.
 
-It imports nothing of its user's code, because it may outlive an edit, and is run as a file, with no
-folder of the user's on the path. Its arguments are the private folder of the runner and the modules
-to import, in groups, as JSON. Standard input is a socket to the runner, and its end is the end of
-this process and of every kernel.
+It is run as a file, with no folder of the user's on the path. Its arguments are the private folder
+of the runner, the folder where notebooks work, and what to import, in groups, as JSON:
+
+- ``module``; ``./module`` of the user's own, which the notebooks will not see edited;
+- ``module:function:argument:...``, to call a function that keeps what it makes for later calls;
+- ``~module``, to put off until it is looked into, as long as its group is imported.
+
+Standard input is a socket to the runner, and its end is the end of this process and of every
+kernel.
 
 A request is one message there, the number of groups that the kernel needs, with three descriptors:
 the kernel's socket, its output, and a file that says how to launch it. On the kernel's socket goes
@@ -29,7 +34,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
@@ -57,8 +62,9 @@ class TemplateServer:
     holds, ``ended`` those of them that are zombies.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, working_folder: str) -> None:
         self.folder = folder
+        self.working_folder = working_folder
         self.runner = socket.socket(fileno=os.dup(0))
         self.loaded = 0
         self.waiting: list[Request] = []
@@ -70,14 +76,33 @@ class TemplateServer:
         signal.set_wakeup_fd(self.wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
-    def load(self, modules: Sequence[str]) -> None:
+    def load(self, entries: Sequence[str]) -> None:
         """Import a group, serving between modules."""
-        for module in modules:
+        for entry in entries:
             self.serve(0)
             # What cannot be imported here cannot be in the kernel either, and is told there.
             with suppress(Exception):
-                import_module(module)
+                self.prepare(entry)
+        for name, module in list(sys.modules.items()):
+            if isinstance(module, PutOff):
+                del sys.modules[name]
         self.loaded += 1
+
+    def prepare(self, entry: str) -> None:
+        """Import a module, its function called if ``entry`` says so; or put it off."""
+        if entry.startswith("~"):
+            sys.modules.setdefault(entry[1:], PutOff(entry[1:]))
+        elif entry.startswith("./"):
+            sys.path.insert(0, self.working_folder)
+            try:
+                import_module(entry[2:])
+            finally:
+                sys.path.remove(self.working_folder)
+        else:
+            module, *call = entry.split(":")
+            import_module(module)
+            if call:
+                getattr(sys.modules[module], call[0])(*call[1:])
 
     def serve(self, seconds: float | None) -> None:
         """Do what there is to do; wait ``seconds`` for it."""
@@ -184,6 +209,15 @@ def die_with(template: int) -> None:
         os._exit(1)
 
 
+class PutOff(ModuleType):
+    """Stands in for a module that takes long to import until something in it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
 def import_module(module: str) -> None:
     """Import it; pandas as in a kernel, for it looks once where it is, and prints accordingly."""
     if module == "pandas":
@@ -225,7 +259,7 @@ def run_kernel(request: Request) -> None:
 if __name__ == "__main__":
     gc.disable()  # a third of the import time; each kernel has its own collector
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = TemplateServer(Path(sys.argv[-2]))
+    server = TemplateServer(Path(sys.argv[-3]), sys.argv[-2])
     for group in json.loads(sys.argv[-1]):
         server.load(group)
     server.serve(0)  # what has waited for the last group

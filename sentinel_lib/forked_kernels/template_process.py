@@ -157,15 +157,20 @@ def _has_ended(pid: int) -> bool:
 
 
 class TemplateProcess:
-    """The template of one runner, which imports ``modules``; ``folder`` goes with it."""
+    """The template of one runner, which imports ``modules`` (see ``template``), the user's own from
+    ``working_folder``; ``folder`` goes with it.
+    """
 
-    def __init__(self, folder: Path, modules: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self, folder: Path, working_folder: Path, modules: Sequence[Sequence[str]]
+    ) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._requests = ours
         self._output = ProcessOutput()
+        arguments = [str(folder), str(working_folder), json.dumps(modules)]
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(TEMPLATE), str(folder), json.dumps(modules)],
+                [sys.executable, "-c", PROGRAM, str(TEMPLATE), *arguments],
                 stdin=theirs.fileno(),
                 stdout=self._output.file,
                 stderr=self._output.file,

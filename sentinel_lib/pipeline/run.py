@@ -17,7 +17,7 @@ from sentinel_lib.forked_kernels.kernel_pool import KernelPool
 from sentinel_lib.logger import log
 from sentinel_lib.monitoring.monitor import Monitor, watching
 from sentinel_lib.notebook_runner.execution import prestart
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from sentinel_lib.pipeline import interruption, reports, verdict
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.pipeline.progress import Progress
@@ -202,8 +202,9 @@ class _Run:
         """Made for the first stage that runs: where none does, no kernel is needed."""
         if not (self.request.fork or self.given_kernels):
             log_fallback("--no-fork was given")
+        calendars = [asset.calendar for asset in self.plan.assets.values()]
         kernels = self.given_kernels or self.opened.enter_context(
-            project_kernels(fork=self.request.fork, on_fallback=log_fallback)
+            ProjectKernels(fork=self.request.fork, on_fallback=log_fallback, calendars=calendars)
         )
         return StageRunner(self.plan, self.progress, kernels, self.scrub, self.deadline)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from sentinel_lib import clock
 from sentinel_lib.clock import Clock
 from sentinel_lib.errors import ConfigError, ExitCode, UsageError
-from sentinel_lib.forked_kernels.kernel_pool import KernelPool
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from sentinel_lib.pipeline import interruption, run
 from sentinel_lib.pipeline.interruption import Interruption
 from sentinel_lib.pipeline.progress import Progress
@@ -45,7 +44,7 @@ def serve(
     if schedule is None:
         raise _unscheduled(config_file)
     with interruption.listening(schedule.drain_seconds) as stop:
-        _refuse_what_cannot_run(request, now)
+        calendars = _calendars_of_what_can_run(request, now)
         service_log = ServiceLog(in_project(file.logs), progress)
         data = in_project(request.data or file.data)
         history = RunHistory(data)
@@ -56,7 +55,9 @@ def serve(
             answering(
                 schedule.health, lambda: health_response(state, now(), damage(history)), config_file
             ) as address,
-            project_kernels(fork=request.fork, on_fallback=run.log_fallback) as kernels,
+            ProjectKernels(
+                fork=request.fork, on_fallback=run.log_fallback, calendars=calendars
+            ) as kernels,
         ):
             make_run = partial(_make_run, request, data, progress, now, kernels, stop)
             meanwhile = inspection.make_if_due
@@ -77,11 +78,12 @@ def _unscheduled(config_file: Path) -> ConfigError:
     )
 
 
-def _refuse_what_cannot_run(request: RunRequest, now: Clock) -> None:
+def _calendars_of_what_can_run(request: RunRequest, now: Clock) -> list[str]:
     """Find what is wrong with the configuration now, not when the first run is due."""
     exact_files(in_project(request.config))
     with suppress(UsageError):  # tables as of a later time than now: by then it may have passed
-        plan.make(request, now())
+        return [asset.calendar for asset in plan.make(request, now()).assets.values()]
+    return []
 
 
 def _make_run(
@@ -89,11 +91,12 @@ def _make_run(
     data: Path,
     progress: Progress,
     now: Clock,
-    kernels: KernelPool,
+    kernels: ProjectKernels,
     stop: Interruption,
 ) -> RunRecord:
     try:
         status.mark_served(data, now())
+        kernels.renew()
         return run.run(request, progress, now, kernels, stop)
     finally:
         kernels.end_prestarted()

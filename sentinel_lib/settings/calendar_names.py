@@ -11,10 +11,15 @@ WEEKDAYS = "weekdays"
 CURRENCIES = "24/5"
 """That of currencies. exchange_calendars has another calendar of this name, which is not used."""
 
+ENDLESS = (CONTINUOUS, WEEKDAYS, CURRENCIES)
+"""Those that know every day, and need no building."""
+SETTLED_YEARS = (2020, 2029)
+"""A decade of which every exchange is known, and that most runs are about."""
+
 
 def known_calendar(name: str) -> str:
     """``name``, if it is that of a calendar; raises ``ValueError`` with the nearest one if not."""
-    if name in (CONTINUOUS, WEEKDAYS, CURRENCIES, *_exchanges()):
+    if name in (*ENDLESS, *_exchanges()):
         return name
     # Other names (NYSE for XNYS) only the library knows, and importing it imports pandas.
     import exchange_calendars

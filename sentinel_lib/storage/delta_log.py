@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
+import deltalake
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from sentinel_lib.errors import StorageError
@@ -36,7 +34,6 @@ _CAUSE = re.compile(r"\s*(\x1b\[\d+m)?↳(\x1b\[0m)?\s*")  # deltalake draws a t
 _AS_OF, _RUN_ID, _CERTIFICATE = "sentinel.as_of", "sentinel.run_id", "sentinel.certificate"
 _DIGEST = "sentinel.digest"
 _TOLD = (_AS_OF, _RUN_ID, _CERTIFICATE)
-_HOOKS = PostCommitHookProperties(cleanup_expired_logs=False)  # upkeep shortens the log
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 """All at once, or piece by piece."""
@@ -68,7 +65,7 @@ class DeltaLog:
 
     name: str
     folder: Path
-    table: DeltaTable | None
+    table: deltalake.DeltaTable | None
 
     @property
     def version(self) -> int:
@@ -78,7 +75,7 @@ class DeltaLog:
     def at(self, version: int) -> DeltaLog:
         """The log as it was when ``version`` was the newest."""
         with _reading(self.name, self.folder):
-            table = DeltaTable(_address(self.folder))
+            table = deltalake.DeltaTable(_address(self.folder))
             table.load_as_version(version)
         return DeltaLog(self.name, self.folder, table)
 
@@ -202,22 +199,25 @@ class DeltaLog:
     ) -> None:
         _sync(self.folder)
         now = time.time_ns() // 1_000_000
-        properties = CommitProperties(custom_metadata=metadata, max_commit_retries=0)
-        adds = [AddAction(file.name, file.size, {}, now, is_change, file.stats) for file in added]
-        kind = Schema.from_arrow(schema)
+        delta = deltalake.transaction
+        properties = deltalake.CommitProperties(custom_metadata=metadata, max_commit_retries=0)
+        hooks = deltalake.PostCommitHookProperties(cleanup_expired_logs=False)  # upkeep shortens it
+        adds = [delta.AddAction(file.name, file.size, {}, now, is_change, file.stats)
+                for file in added]  # fmt: skip
+        kind = deltalake.Schema.from_arrow(schema)
         if self.table is None:
-            create_table_with_add_actions(
+            delta.create_table_with_add_actions(
                 _address(self.folder), kind, adds, commit_properties=properties,
-                post_commithook_properties=_HOOKS,
+                post_commithook_properties=hooks,
             )  # fmt: skip
         else:
-            removes = [RemoveAction(name, is_change, now) for name in removed or ()]
+            removes = [delta.RemoveAction(name, is_change, now) for name in removed or ()]
             self.table.create_write_transaction(
                 [*adds, *removes],
                 "overwrite" if removed is None else "append",
                 kind,
                 commit_properties=properties,
-                post_commithook_properties=_HOOKS,
+                post_commithook_properties=hooks,
             )
         _sync(self.commit_file(self.version + 1))
 
@@ -232,7 +232,7 @@ def opened(root: Path, name: str) -> DeltaLog:
     if table_version(root, name) is None:
         return DeltaLog(name, folder, None)
     with _reading(name, folder):
-        return DeltaLog(name, folder, DeltaTable(_address(folder)))
+        return DeltaLog(name, folder, deltalake.DeltaTable(_address(folder)))
 
 
 @contextmanager
@@ -242,7 +242,7 @@ def changing(name: str) -> Iterator[None]:
         yield
     except StorageError:
         raise
-    except CommitFailedError as overtaken:
+    except deltalake.exceptions.CommitFailedError as overtaken:
         raise StorageError(
             f"table {name} was changed by another run at the same time: {overtaken}",
             next_step="wait for the other run to end, then run the same command again",
@@ -259,7 +259,7 @@ def changing(name: str) -> Iterator[None]:
 def _reading(name: str, folder: Path) -> Iterator[None]:
     try:
         yield
-    except (DeltaError, OSError, ValueError) as failed:
+    except (deltalake.exceptions.DeltaError, OSError, ValueError) as failed:
         raise StorageError(
             f"table {name} in {folder.parents[1]} cannot be read: {failed}",
             next_step=f"python run_pipeline.py verify --repair, or restore {folder} from a backup",

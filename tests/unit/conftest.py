@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from sentinel_lib.forked_kernels.kernel_pool import KernelPool
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from tests import tiny_project
 
 
 @pytest.fixture(scope="session")
 def kernels() -> Iterator[KernelPool]:
     """One template for all runs of this process: to start one takes longer than most of them."""
-    with project_kernels(fork=True, on_fallback=pytest.fail) as started:
+    with ProjectKernels(fork=True, on_fallback=pytest.fail) as started:
         yield started
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -81,7 +82,7 @@ def _ingested(stage: Stage) -> IngestDetails | None:
     return record.handed_on(IngestDetails) if record else None
 
 
-def payload_labels(stage: Stage, batch: Table) -> Table:
+def payload_labels(stage: Stage, batch: Table, date_formats: Sequence[str]) -> Table:
     """The assets and payloads of a batch whose daily times are date labels.
 
     All rows of the payloads are looked at, whatever rows of them ``batch`` has: what waited means
@@ -91,7 +92,7 @@ def payload_labels(stage: Stage, batch: Table) -> Table:
     reading = daily.select(*(name for name in TIMES if name != "timestamp")).distinct()
     rows = _bronze_bars(stage).select(*_READING, "timestamp", asset="symbol")
     times = rows.join(stage.engine.materialise(reading), [*_READING, "asset"]).select(*TIMES)
-    return stage.engine.materialise(date_labels(times, tuple(date_formats(batch)) or (ISO_8601,)))
+    return stage.engine.materialise(date_labels(times, tuple(date_formats) or (ISO_8601,)))
 
 
 def date_formats(batch: Table) -> list[str]:

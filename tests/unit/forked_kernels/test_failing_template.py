@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from sentinel_lib.notebook_runner.execution import Cell
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from tests.unit.forked_kernels.notebooks import run
 
 pytestmark = pytest.mark.usefixtures("in_template")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("in_template")
 def test_kernels_die_with_their_template_and_the_next_one_is_ordinary(tmp_path: Path) -> None:
     fallbacks: list[str] = []
     others = set(psutil.Process().children(recursive=True))
-    with project_kernels(fork=True, on_fallback=fallbacks.append) as kernels:
+    with ProjectKernels(fork=True, on_fallback=fallbacks.append) as kernels:
 
         def kill_template(cell: Cell) -> None:
             if cell.number == 3:
@@ -65,7 +65,7 @@ def test_failing_template_is_told_once_and_notebooks_run_without_it(
     if program == "import time; time.sleep(60)":
         monkeypatch.setattr("sentinel_lib.forked_kernels.kernel_pool.START_SECONDS", 2)
 
-    with project_kernels(fork=True, on_fallback=fallbacks.append) as kernels:
+    with ProjectKernels(fork=True, on_fallback=fallbacks.append) as kernels:
         kernels.prestart(groups=1)
         executions = [run(kernels, tmp_path, expects_next=True) for _ in range(2)]
 
@@ -80,7 +80,7 @@ def test_where_forking_is_not_safe_kernels_are_ordinary(
     monkeypatch.setattr("sentinel_lib.forked_kernels.kernel_pool.CAN_FORK", False)
     fallbacks: list[str] = []
 
-    with project_kernels(fork=True, on_fallback=fallbacks.append) as kernels:
+    with ProjectKernels(fork=True, on_fallback=fallbacks.append) as kernels:
         run(kernels, tmp_path)
 
     assert len(fallbacks) == 1

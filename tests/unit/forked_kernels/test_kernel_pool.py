@@ -19,7 +19,7 @@ import pytest
 
 from sentinel_lib.forked_kernels.template_process import KILL_SECONDS
 from sentinel_lib.notebook_runner.execution import Cell
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from sentinel_lib.settings.project import PROJECT_ROOT
 from tests.processes import children, eventually, gone, is_alive
 from tests.unit.forked_kernels.notebooks import NOTEBOOKS, run
@@ -43,7 +43,7 @@ def no_process_left() -> Iterator[None]:
 def test_leaving_the_block_leaves_no_process_and_no_file(
     tmp_path: Path, temporary_folder: Path, fork: bool
 ) -> None:
-    with project_kernels(fork=fork, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=fork, on_fallback=refuse) as kernels:
         kernels.prestart()
         execution = run(kernels, tmp_path, expects_next=True)
         assert eventually(lambda: len(children()) == 1 + fork)
@@ -57,7 +57,7 @@ def test_leaving_the_block_leaves_no_process_and_no_file(
 @both_kinds
 def test_next_kernel_is_started_only_if_one_is_expected(tmp_path: Path, fork: bool) -> None:
     counts = []
-    with project_kernels(fork=fork, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=fork, on_fallback=refuse) as kernels:
         for expects_next in (False, True, False):
             run(kernels, tmp_path, expects_next=expects_next)
             expected = expects_next + fork
@@ -67,7 +67,7 @@ def test_next_kernel_is_started_only_if_one_is_expected(tmp_path: Path, fork: bo
 
 
 def test_rest_ends_the_kernel_in_waiting_and_keeps_the_template(tmp_path: Path) -> None:
-    with project_kernels(fork=True, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=True, on_fallback=refuse) as kernels:
         run(kernels, tmp_path, expects_next=True)
         assert eventually(lambda: len(children()) == 2)
         before = children()
@@ -84,7 +84,7 @@ def test_warming_returns_at_once_and_may_be_repeated(
 ) -> None:
     in_template("import time; time.sleep(600)")
 
-    with project_kernels(fork=True, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=True, on_fallback=refuse) as kernels:
         started = time.monotonic()
         kernels.prestart()
         kernels.prestart()
@@ -97,7 +97,7 @@ def test_warming_returns_at_once_and_may_be_repeated(
 def test_kernel_of_a_notebook_without_a_gate_does_not_wait_for_the_whole_template(
     tmp_path: Path,
 ) -> None:
-    with project_kernels(fork=True, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=True, on_fallback=refuse) as kernels:
         kernels.prestart(groups=1)
         early = run(kernels, tmp_path)
         later = run(kernels, tmp_path)
@@ -118,7 +118,7 @@ def test_interruption_while_a_cell_runs_leaves_nothing(
             timer.start()
 
     def run_all() -> None:
-        with project_kernels(fork=fork, on_fallback=refuse) as kernels:
+        with ProjectKernels(fork=fork, on_fallback=refuse) as kernels:
             run(kernels, tmp_path, "hangs", begin, expects_next=True)
 
     with pytest.raises(KeyboardInterrupt):
@@ -136,7 +136,7 @@ def test_interruption_while_the_template_loads_leaves_nothing(
     timer = threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT])
 
     def run_all() -> None:
-        with project_kernels(fork=True, on_fallback=refuse) as kernels:
+        with ProjectKernels(fork=True, on_fallback=refuse) as kernels:
             kernels.prestart()
             timer.start()
             run(kernels, tmp_path)
@@ -162,7 +162,7 @@ sys.meta_path.insert(0, Slow())
 """)
 
     begun = []
-    with project_kernels(fork=True, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=True, on_fallback=refuse) as kernels:
         kernels.prestart(groups=1)
         execution = run(kernels, tmp_path, on_cell=lambda cell: begun.append(time.monotonic()))
     seconds = time.monotonic() - begun[-1]
@@ -175,9 +175,9 @@ def test_nothing_outlives_a_runner_that_was_killed(tmp_path: Path, temporary_fol
     program = f"""
         from pathlib import Path
         from sentinel_lib.notebook_runner.execution import execute
-        from sentinel_lib.notebook_runner.project_kernels import project_kernels
+        from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
         hangs = Path({str(NOTEBOOKS / "hangs.ipynb")!r})
-        with project_kernels(fork=True, on_fallback=print) as kernels:
+        with ProjectKernels(fork=True, on_fallback=print) as kernels:
             execute(
                 hangs, Path({str(tmp_path / "hangs.ipynb")!r}), {{}}, timeout_seconds=60,
                 on_cell=lambda cell: print(cell.number, flush=True),
@@ -213,7 +213,7 @@ def test_kernels_are_reached_over_loopback_where_paths_are_too_long_for_sockets(
     def look(cell: Cell) -> None:
         transports.append("tcp" in next(long.rglob("kernel.json")).read_text())
 
-    with project_kernels(fork=fork, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=fork, on_fallback=refuse) as kernels:
         execution = run(kernels, tmp_path, on_cell=look)
 
     assert execution.status == "ok"
@@ -226,7 +226,7 @@ def test_folder_of_the_kernels_is_private(tmp_path: Path, temporary_folder: Path
     def look(cell: Cell) -> None:
         modes.extend(path.stat().st_mode & 0o077 for path in temporary_folder.iterdir())
 
-    with project_kernels(fork=False, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=False, on_fallback=refuse) as kernels:
         run(kernels, tmp_path, on_cell=look)
 
     assert modes == [0, 0, 0]
@@ -235,7 +235,7 @@ def test_folder_of_the_kernels_is_private(tmp_path: Path, temporary_folder: Path
 @both_kinds
 def test_notebooks_run_from_any_thread(tmp_path: Path, fork: bool) -> None:
     executions = []
-    with project_kernels(fork=fork, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=fork, on_fallback=refuse) as kernels:
         for _ in range(2):
             thread = threading.Thread(target=lambda: executions.append(run(kernels, tmp_path)))
             thread.start()
@@ -254,7 +254,7 @@ def test_resident_process_does_not_grow(tmp_path: Path, temporary_folder: Path, 
         return process.num_fds(), process.num_threads(), len(children()), files
 
     counts = []
-    with project_kernels(fork=fork, on_fallback=refuse) as kernels:
+    with ProjectKernels(fork=fork, on_fallback=refuse) as kernels:
         for _ in range(30 if fork else 8):
             run(kernels, tmp_path, expects_next=True)
             kernels.end_prestarted()

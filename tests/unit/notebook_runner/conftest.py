@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from sentinel_lib.forked_kernels.kernel_pool import KernelPool
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from tests import processes
 
 
@@ -16,7 +16,7 @@ from tests import processes
 def kernels(request: pytest.FixtureRequest) -> Iterator[KernelPool]:
     """KernelPool for all tests of a file: the template takes seconds to load."""
     fallbacks: list[str] = []
-    with project_kernels(fork=request.param == "forked", on_fallback=fallbacks.append) as kernels:
+    with ProjectKernels(fork=request.param == "forked", on_fallback=fallbacks.append) as kernels:
         yield kernels
     assert fallbacks == []
 

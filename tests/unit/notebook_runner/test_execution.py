@@ -16,7 +16,7 @@ import pytest
 
 from sentinel_lib.forked_kernels.kernel_pool import KernelPool
 from sentinel_lib.notebook_runner.execution import Cell, Execution, execute
-from sentinel_lib.notebook_runner.project_kernels import project_kernels
+from sentinel_lib.notebook_runner.project_kernels import ProjectKernels
 from sentinel_lib.settings.project import PROJECT_ROOT
 from tests.processes import gone
 
@@ -192,7 +192,7 @@ def test_two_kernels_draw_different_random_numbers(tmp_path: Path, kernels: Kern
 def test_forked_and_ordinary_kernels_show_the_same(tmp_path: Path, kernels: KernelPool) -> None:
     ordinary, other = tmp_path / "ordinary.ipynb", tmp_path / "other.ipynb"
 
-    with project_kernels(fork=False, on_fallback=pytest.fail) as ordinary_kernels:
+    with ProjectKernels(fork=False, on_fallback=pytest.fail) as ordinary_kernels:
         run("shows", ordinary, kernels=ordinary_kernels)
     run("shows", other, kernels=kernels)
 
