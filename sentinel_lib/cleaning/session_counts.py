@@ -13,11 +13,13 @@ from sentinel_lib.cleaning.rule_names import (
 
 
 def session_counts(resolved: Table, sessions: Table) -> Table:
-    """Per ``asset``, ``calendar``, ``interval`` and ``session``, how many of its rows
+    """Per ``asset``, ``calendar``, ``interval`` and ``session``, how many rows are
 
-    - are ``dated``: they say something about the data; ``seen``: so do they of the session,
-    - are ``good``, whether Silver has them already or not; ``fresh``: new there, and within hours,
-    - are ``promoted``; the ``first`` and ``last`` of these, no two of which have one time.
+    - ``dated``: they say something about the data, as those ``OUTSIDE_THE_LIMIT`` do not,
+    - ``seen``: dated, on a day that is a session,
+    - ``good``: not quarantined, whether Silver has them already or not,
+    - ``fresh``: new to Silver, and within hours,
+    - ``promoted``; ``first`` and ``last`` are the times of these, no two of which are equal.
     """
     rows = with_hours(resolved.filter(resolved.session.notnull()), sessions)
     is_promoted = rows.outcome == PROMOTED

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 
 from sentinel_lib.cleaning.decisive_rows import decisive_rows
 from sentinel_lib.errors import listed
-from sentinel_lib.ingestion.fetches import Fetched, Parsed
+from sentinel_lib.ingestion.fetches import Fetched, Parsed, place_of
 from sentinel_lib.ingestion.raw_bars import PROVENANCE_COLUMNS
 from sentinel_lib.records.roles import BRONZE_BARS, BRONZE_FETCHES
 from sentinel_lib.records.stage import NO_ASSET, Check
@@ -55,7 +55,9 @@ def store(
     remove_orphans(stage.output)
     archive = PayloadArchive(stage.output)
     for payload, _ in fetched.payloads:
-        archive.store(payload.content)
+        unchanged = fetched.unchanged.get(place_of(payload))
+        if not (unchanged and archive.holds(unchanged.payload)):  # else it was hashed a moment ago
+            archive.store(payload.content)
     known = known_readings(stage.published)
     rows = _rows_without(parsed.bars, known)
     if stage.is_by_hand:  # beside what is published there are the rows of this try, and no other's
