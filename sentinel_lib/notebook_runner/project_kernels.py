@@ -49,10 +49,10 @@ class ProjectKernels(KernelPool):
     ) -> None:
         modules = ((*ESSENTIAL, *STAGES, *_built(calendars)), GATE)
         super().__init__(PROJECT_ROOT, modules, fork=fork, on_fallback=on_fallback)
-        self._library = _library()
+        self._library: dict[str, str] = {}
 
     def renew(self) -> None:
-        """Let the next kernels have the library as it is now, if it has been edited."""
+        """Let the next kernels have the library as it is now, if it is not as it was last time."""
         if (library := _library()) != self._library:
             self.end_template()
             self._library = library

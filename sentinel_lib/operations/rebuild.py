@@ -111,13 +111,15 @@ class Rebuild:
     def look_at_quarantine(self) -> None:
         """Whether another rebuild may begin with the quarantine as it is: waiting rows are in it.
 
-        It may differ all the same: a run that was killed may have left rows there.
+        It need not be what the archive gives: a run that was killed may have left other rows there.
         """
-        digests = {_digest(QUARANTINE_BARS, rows) for rows in self._both(QUARANTINE_BARS)}
-        self.report.is_whole = not self.report.problems and len(digests) == 1
-
-    def _both(self, name: str) -> list[pa.Table | None]:
-        return [self._rows(Lake(folder), name) for folder in (self.data, self.scratch)]
+        name, lakes = QUARANTINE_BARS, (Lake(self.data), Lake(self.scratch))
+        try:
+            digests = {_digest(name, self._rows(lake, name)) for lake in lakes}
+        except StorageError as damaged:
+            self.report.note(str(damaged))
+        else:
+            self.report.is_whole = not self.report.problems and len(digests) == 1
 
     def _run(self, run_id: str) -> None:
         kept = self.history.layout.config_of(run_id)

@@ -133,3 +133,14 @@ def test_a_quarantine_that_the_archive_does_not_give_is_nothing_to_begin_with(ma
     report = verify(market.data, "run-003")
 
     assert (report.problems, report.is_whole) == ([], False)
+
+
+def test_a_damaged_quarantine_is_noted_and_nothing_to_begin_with(market):
+    damaged = Lake(market.data).files("quarantine.bars")[0]
+    path = market.data / damaged
+    path.write_bytes(path.read_bytes()[:-1])
+
+    report = verify(market.data, "run-003")
+
+    assert (report.problems, report.is_whole) == ([], False)
+    assert any(path.name in note for note in report.notes)

@@ -54,6 +54,7 @@ def test_kernels_start_with_all_that_takes_long_and_nothing_that_is_seldom_asked
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ProjectKernels(fork=True, on_fallback=pytest.fail, calendars=["XNYS", "24/7"]) as kernels:
+        kernels.renew()
         first = printed(kernels, tmp_path, AT_THE_START)
         put_off = printed(kernels, tmp_path, PUT_OFF)
         kernels.renew()
